@@ -1,0 +1,60 @@
+#include "base/err.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+int err_set(struct err *e, int code, const char *op, const char *subject, const char *hint_format,
+            ...)
+{
+    if (!e)
+        return -code;
+    e->code = code;
+    snprintf(e->op, sizeof e->op, "%s", op ? op : "");
+    snprintf(e->subject, sizeof e->subject, "%s", subject ? subject : "");
+    e->hint[0] = '\0';
+    if (hint_format) {
+        va_list ap;
+        va_start(ap, hint_format);
+        vsnprintf(e->hint, sizeof e->hint, hint_format, ap);
+        va_end(ap);
+    }
+    return -code;
+}
+
+const char *err_name(int code)
+{
+    static _Thread_local char number[16];
+    const char *name = strerrorname_np(code);
+    if (name)
+        return name;
+    snprintf(number, sizeof number, "E%d", code);
+    return number;
+}
+
+void err_print(const struct err *e, FILE *out)
+{
+    _cleanup_buf_ struct buf line = BUF_INIT(4096);
+    const char *message = strerror(e->code);
+
+    buf_str(&line, "berth: cannot ");
+    buf_str(&line, e->op);
+    if (e->subject[0]) {
+        buf_str(&line, " '");
+        text_escape(&line, e->subject, strlen(e->subject));
+        buf_char(&line, '\'');
+    }
+    buf_str(&line, ": ");
+    buf_char(&line, (char)tolower((unsigned char)message[0]));
+    buf_str(&line, message + 1);
+    if (e->hint[0]) {
+        buf_str(&line, " (");
+        text_escape(&line, e->hint, strlen(e->hint));
+        buf_char(&line, ')');
+    }
+    buf_char(&line, '\n');
+    fwrite(line.data, 1, line.len, out);
+}

@@ -1,0 +1,100 @@
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+size_t text_decode_utf8(const char *bytes, size_t n, unsigned *ret_char)
+{
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (n == 0)
+        return 0;
+    const unsigned char *p = (const unsigned char *)bytes;
+    size_t len = p[0] < 0x80       ? 1
+                 : p[0] >> 5 == 6  ? 2
+                 : p[0] >> 4 == 14 ? 3
+                 : p[0] >> 3 == 30 ? 4
+                                   : 0;
+    if (len == 0 || len > n)
+        return 0;
+    unsigned c = len == 1 ? p[0] : p[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if (p[i] >> 6 != 2)
+            return 0;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *ret_char = c;
+    return len;
+}
+
+/* Control characters, and those that reorder or hide what stands beside them. */
+static bool is_unsafe(unsigned c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+static void escape_byte(struct buf *out, unsigned char byte)
+{
+    buf_str(out, "\\x");
+    buf_char(out, "0123456789abcdef"[byte >> 4]);
+    buf_char(out, "0123456789abcdef"[byte & 15]);
+}
+
+void text_escape(struct buf *out, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        size_t plain = 0;
+        while (plain < n && bytes[plain] >= 0x20 && bytes[plain] < 0x7f && bytes[plain] != '\\')
+            plain++;
+        buf_add(out, bytes, plain);
+        bytes += plain;
+        n -= plain;
+        if (n == 0)
+            return;
+        unsigned c;
+        size_t len = text_decode_utf8(bytes, n, &c);
+        if (len == 0 || is_unsafe(c)) {
+            for (size_t i = 0; i < (len ? len : 1); i++)
+                escape_byte(out, (unsigned char)bytes[i]);
+            len = len ? len : 1;
+        } else if (c == '\\') {
+            buf_str(out, "\\\\");
+        } else {
+            buf_add(out, bytes, len);
+        }
+        bytes += len;
+        n -= len;
+    }
+}
+
+static bool is_wide(unsigned c)
+{
+    return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+           (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+           (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+           (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1faff) ||
+           (c >= 0x20000 && c <= 0x3fffd);
+}
+
+static bool is_combining(unsigned c)
+{
+    return (c >= 0x300 && c <= 0x36f) || (c >= 0x1ab0 && c <= 0x1aff) ||
+           (c >= 0x20d0 && c <= 0x20ff) || (c >= 0xfe00 && c <= 0xfe0f);
+}
+
+size_t text_width(const char *bytes, size_t n)
+{
+    size_t width = 0;
+    while (n > 0) {
+        unsigned c = 0;
+        size_t len = text_decode_utf8(bytes, n, &c);
+        width += len == 0 ? 1 : is_combining(c) ? 0 : is_wide(c) ? 2 : 1;
+        bytes += len ? len : 1;
+        n -= len ? len : 1;
+    }
+    return width;
+}

@@ -1,0 +1,99 @@
+/* The filter language: which sockets a user asks for.
+ *
+ * The whole expression language of ss(8), and berth's own fields. Text becomes a tree (parse), a
+ * tree answers for one socket (match), and its shape can be walked, so that src/kernel can hand to
+ * the kernel what the kernel can decide. Pure: names of hosts, services and users are resolved by
+ * callbacks that the caller gives.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/socket.h"
+
+struct buf;
+struct net_filter;
+
+struct net_filter_names {
+    void *ctx;
+    /* A host name's addresses; returns their number (at most max), or a negative errno. */
+    int (*host)(void *ctx, const char *name, struct net_addr *ret, size_t max);
+    /* A service's port for a protocol ("tcp", "udp", NULL any); 0 or -ENOENT. */
+    int (*service)(void *ctx, const char *name, const char *protocol, uint16_t *ret);
+    int (*user)(void *ctx, const char *name, uint32_t *ret_uid);
+    int (*device)(void *ctx, const char *name, uint32_t *ret_ifindex);
+    int (*cgroup)(void *ctx, const char *path, uint64_t *ret_id);
+};
+
+struct net_filter_fault {
+    size_t at, len;    /* where in the text, for the caret */
+    char message[160]; /* lower case, no full stop */
+};
+
+/* Parses the words joined by blanks. names may be NULL or have NULL members: such names are then
+ * faults. 0 and *ret (owned: net_filter_free), or -EINVAL with *ret_fault filled, or -ENOMEM. */
+int net_filter_parse(const char *text, const struct net_filter_names *names,
+                     struct net_filter **ret, struct net_filter_fault *ret_fault);
+void net_filter_free(struct net_filter *f); /* NULL is fine */
+/* The three lines that show a fault: message, text, caret. Safe for a terminal. */
+void net_filter_explain_fault(struct buf *out, const char *text, const struct net_filter_fault *f);
+
+enum net_match { NET_MATCH_NO, NET_MATCH_YES, NET_MATCH_UNKNOWN /* needs what may not be seen */ };
+enum net_match net_filter_match(const struct net_filter *f, const struct net_socket *s);
+
+/* What a source must read to answer: kinds, states and families that can match at all, and a mask
+ * of fields and owners' facts that the expression asks about. */
+struct net_filter_needs {
+    uint32_t kinds, states, families; /* masks as in struct source_query */
+    bool kinds_named;                 /* the expression itself chose kinds: no default then */
+    struct net_fieldset fields;
+    bool owners, cmdline, process;
+};
+void net_filter_needs(const struct net_filter *f, struct net_filter_needs *ret);
+
+/* The tree, for translators. Nodes are owned by the filter. */
+enum net_filter_op {
+    NET_FILTER_AND,
+    NET_FILTER_OR,
+    NET_FILTER_NOT,
+    NET_FILTER_TRUE,
+    NET_FILTER_KIND,  /* masks.kinds and masks.families (0: any) */
+    NET_FILTER_STATE, /* masks.states */
+    NET_FILTER_HOST,  /* end, prefix, port range (0–65535: any) */
+    NET_FILTER_PATH,  /* end, text with * and ?: UNIX names */
+    NET_FILTER_AUTOBOUND,
+    NET_FILTER_DEVICE, /* number: ifindex */
+    NET_FILTER_MARK,   /* number, mask */
+    NET_FILTER_CGROUP, /* number: id */
+    NET_FILTER_FIELD,  /* field, relation, number or text */
+    NET_FILTER_OWNER,  /* owner_key, relation, number or text */
+};
+
+enum net_filter_relation { NET_EQ, NET_NE, NET_LT, NET_LE, NET_GT, NET_GE, NET_LIKE /* ~ */ };
+enum net_filter_end { NET_LOCAL, NET_PEER, NET_EITHER };
+enum net_filter_owner_key {
+    NET_OWNER_PID,
+    NET_OWNER_FD,
+    NET_OWNER_COMM,
+    NET_OWNER_CMDLINE,
+    NET_OWNER_USER,
+    NET_OWNER_UNIT,
+    NET_OWNER_CONTAINER,
+    NET_OWNER_AGE, /* nanoseconds since the first of its holders started */
+};
+
+struct net_filter_node {
+    enum net_filter_op op;
+    const struct net_filter_node *left, *right; /* of AND, OR; left of NOT */
+    enum net_filter_end end;
+    enum net_filter_relation relation;
+    struct net_prefix prefix; /* addr.family AF_UNSPEC: any address */
+    uint32_t port_first, port_last;
+    uint32_t kinds, states, families;
+    enum net_field field;
+    enum net_filter_owner_key owner_key;
+    uint64_t number, mask;
+    const char *text;
+};
+const struct net_filter_node *net_filter_root(const struct net_filter *f);

@@ -1,0 +1,199 @@
+#include "net/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+static_assert(NET_FIELD_COUNT <= 128, "net_fieldset has room for every field");
+
+struct place {
+    size_t offset, size;
+};
+
+static const struct place places[] = {
+#define X(id, key, kind, member, help) \
+    [NET_F_##id] = {offsetof(struct net_socket, member), sizeof(((struct net_socket *)0)->member)},
+    NET_FIELDS(X)
+#undef X
+};
+
+const struct net_field_info net_field_infos[] = {
+#define X(id, key, kind, member, help) [NET_F_##id] = {key, help, CELL_##kind},
+    NET_FIELDS(X)
+#undef X
+};
+
+/* Compares a key with what was written: '-' is '_', and the unit may be missing. */
+static bool key_matches(const char *key, const char *written)
+{
+    static const char *const suffixes[] = {"", "_us", "_ms", "_s", "_bytes", "_bps"};
+    for (; *written && (*key == *written || (*key == '_' && *written == '-')); key++)
+        written++;
+    if (*written)
+        return false;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (strcmp(key, suffixes[i]) == 0)
+            return true;
+    return false;
+}
+
+int net_field_find(const char *key, enum net_field *ret)
+{
+    for (int f = 0; f < NET_F_LOCAL; f++) {
+        if (key_matches(net_field_infos[f].key, key)) {
+            *ret = (enum net_field)f;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static void set_bit(struct net_fieldset *set, enum net_field f)
+{
+    set->words[f / 64] |= UINT64_C(1) << f % 64;
+}
+
+static bool has_bit(const struct net_fieldset *set, enum net_field f)
+{
+    return set->words[f / 64] >> f % 64 & 1;
+}
+
+void net_socket_set(struct net_socket *s, enum net_field f)
+{
+    set_bit(&s->known, f);
+}
+
+void net_socket_forbid(struct net_socket *s, enum net_field f)
+{
+    set_bit(&s->forbidden, f);
+}
+
+bool net_socket_knows(const struct net_socket *s, enum net_field f)
+{
+    return has_bit(&s->known, f);
+}
+
+bool net_socket_forbids(const struct net_socket *s, enum net_field f)
+{
+    return has_bit(&s->forbidden, f);
+}
+
+struct cell net_field_get(const struct net_socket *s, enum net_field f)
+{
+    struct cell cell = {.presence = ABSENT};
+    if (!net_socket_knows(s, f)) {
+        cell.presence = net_socket_forbids(s, f) ? FORBIDDEN : ABSENT;
+        return cell;
+    }
+
+    const char *at = (const char *)s + places[f].offset;
+    cell.presence = KNOWN;
+    switch (net_field_infos[f].kind) {
+    case CELL_BOOL:
+        memcpy(&cell.boolean, at, sizeof cell.boolean);
+        break;
+    case CELL_UINT:
+    case CELL_INT:
+        memcpy(&cell.uint, at, sizeof cell.uint);
+        break;
+    default: /* CELL_TEXT: the table has no other */
+        cell.text.bytes = at;
+        cell.text.n = f == NET_F_PATH ? s->path_len : strnlen(at, places[f].size);
+    }
+    return cell;
+}
+
+int net_socket_copy(struct net_socket *ret, const struct net_socket *s)
+{
+    struct net_owner *owners = NULL;
+    if (s->n_owners) {
+        owners = reallocarray(NULL, s->n_owners, sizeof *owners);
+        if (!owners)
+            return -ENOMEM;
+        memcpy(owners, s->owners, s->n_owners * sizeof *owners);
+    }
+    *ret = *s;
+    ret->owners = owners;
+    return 0;
+}
+
+void net_socket_copy_free(struct net_socket *s)
+{
+    free((void *)s->owners);
+    s->owners = NULL;
+    s->n_owners = 0;
+}
+
+bool net_socket_is_listener(const struct net_socket *s)
+{
+    switch (s->kind) {
+    case NET_UDP:
+    case NET_UDPLITE:
+    case NET_UNIX_DGRAM:
+    case NET_RAW:
+    case NET_PING:
+        return s->state == NET_CLOSE;
+    default:
+        return s->state == NET_LISTEN;
+    }
+}
+
+static void format_inet(struct buf *out, const struct net_socket *s, const struct net_addr *a,
+                        uint32_t port)
+{
+    bool v6 = a->family == AF_INET6;
+    if (v6)
+        buf_char(out, '[');
+    net_addr_format(out, a);
+    if (a->scope) {
+        buf_char(out, '%');
+        if (s->device[0] && s->ifindex == a->scope)
+            buf_str(out, s->device);
+        else
+            buf_u64(out, a->scope);
+    }
+    if (v6)
+        buf_char(out, ']');
+    buf_char(out, ':');
+    if (port)
+        buf_u64(out, port);
+    else
+        buf_char(out, '*');
+}
+
+static void format_id(struct buf *out, uint64_t id, uint32_t port)
+{
+    if (id == UINT32_MAX)
+        buf_char(out, '*');
+    else
+        buf_u64(out, id);
+    buf_char(out, ':');
+    buf_u64(out, port);
+}
+
+void net_socket_format_local(struct buf *out, const struct net_socket *s)
+{
+    if (s->local.family)
+        format_inet(out, s, &s->local, s->local_port);
+    else if (s->path_len)
+        buf_add(out, s->path, s->path_len);
+    else if (net_socket_knows(s, NET_F_LOCAL))
+        format_id(out, s->local_id, s->local_port);
+    else
+        buf_char(out, '-');
+}
+
+void net_socket_format_peer(struct buf *out, const struct net_socket *s)
+{
+    if (s->peer.family && (s->peer_port || !net_addr_is_wildcard(&s->peer)))
+        format_inet(out, s, &s->peer, s->peer_port);
+    else if (net_socket_knows(s, NET_F_PEER_INODE) && s->peer_inode)
+        buf_u64(out, s->peer_inode);
+    else if (!s->peer.family && net_socket_knows(s, NET_F_PEER))
+        format_id(out, s->peer_id, s->peer_port);
+    else
+        buf_char(out, '-');
+}
