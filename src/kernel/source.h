@@ -42,7 +42,10 @@ struct source_query {
     uint32_t families; /* of IP: mask of 1 << AF_INET | 1 << AF_INET6 (bits 2 and 10) */
     uint32_t detail;   /* mask of enum source_detail */
     enum source_scope scope;
-    int netns_fd;                    /* borrowed */
+    int netns_fd; /* borrowed */
+    /* Names a uid for net_process.user; NULL: no names. The text must outlive the read. */
+    const char *(*user_name)(void *ctx, uint32_t uid);
+    void *user_ctx;
     const struct net_filter *filter; /* may be NULL; what the kernel can filter, it filters. The
                                         sink must apply the filter all the same. */
 };
@@ -67,7 +70,7 @@ void source_report_clear(struct source_report *r);
 void source_report_note(struct source_report *r, bool permission, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Listeners (net_socket_is_listener) of all kinds come first, then everything else. 0, the sink's non-zero answer, or a
- * negative errno with *e filled. */
+/* Listeners (net_socket_is_listener) of all kinds come first, then everything else. 0, the sink's
+ * non-zero answer, or a negative errno with *e filled. */
 int source_read(const struct source_query *q, source_sink *sink, void *ctx,
                 struct source_report *report, struct err *e);
