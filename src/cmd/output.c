@@ -1,0 +1,83 @@
+#include "cmd/output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+const char *const output_colour_choices[] = {
+    [RENDER_COLOUR_AUTO] = "auto",
+    [RENDER_COLOUR_ALWAYS] = "always",
+    [RENDER_COLOUR_NEVER] = "never",
+    NULL,
+};
+
+static int choose_format(const struct command *c, const struct output_arguments *a,
+                         enum render_format *ret)
+{
+    if (a->json + a->jsonl + a->csv > 1)
+        return command_usage_error(c, "only one of --json, --jsonl and --csv can be given");
+    *ret = a->json ? RENDER_JSON : a->jsonl ? RENDER_JSONL : a->csv ? RENDER_CSV : RENDER_TABLE;
+    return 0;
+}
+
+int output_open(struct output *o, const struct command *c, const struct output_arguments *a)
+{
+    enum render_format format;
+    *o = (struct output){.pager = PAGER_NONE};
+    out_init(&o->out, STDOUT_FILENO);
+    int status = choose_format(c, a, &format);
+    if (status)
+        return status;
+
+    o->options = render_options_detect(STDOUT_FILENO, format, (enum render_colour)a->colour);
+    o->options.no_header = a->no_header;
+    if (a->pager && pager_start(&o->pager) == 0)
+        o->out.fd = o->pager.fd;
+    return 0;
+}
+
+static void describe_columns(struct output *o, const struct render_column *all, size_t n_all)
+{
+    for (size_t i = 0; i < n_all; i++)
+        buf_printf(&o->out.buf, "%-22s %s\n", all[i].key, all[i].help ? all[i].help : "");
+}
+
+int output_choose(struct output *o, const struct command *c, const char *list,
+                  const struct render_column *all, size_t n_all, const char *defaults,
+                  const struct render_column **ret, size_t *ret_n)
+{
+    const char *bad = "";
+    size_t bad_len = 0;
+
+    if (list && strcmp(list, "help") == 0) {
+        describe_columns(o, all, n_all);
+        *ret_n = 0;
+        return 0;
+    }
+    if (render_choose(all, n_all, list ? list : defaults, defaults, ret, n_all, ret_n, &bad,
+                      &bad_len) == 0)
+        return 0;
+    return command_usage_error(c, "there is no column '%.*s' ('-o help' lists them)", (int)bad_len,
+                               bad);
+}
+
+int output_close(struct output *o, int status)
+{
+    int r = out_flush(&o->out);
+    pager_end(&o->pager);
+    if (r == 0 || r == -EPIPE)
+        return status;
+    struct err e;
+    err_set(&e, -r, "write to", "standard output", NULL);
+    err_print(&e, stderr);
+    return EXIT_NO;
+}
+
+void output_clear(struct output *o)
+{
+    pager_end(&o->pager);
+    out_clear(&o->out);
+}
