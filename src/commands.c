@@ -1,0 +1,15 @@
+/* The table of commands: a new one is one row here, one file in src/cmd, one man page and one file
+ * of tests. Nothing else names them all.
+ */
+#include "cli/command.h"
+
+static const struct command *const commands[] = {
+    NULL,
+};
+
+const struct program program_berth = {
+    .name = "berth",
+    .version = BERTH_VERSION,
+    .summary = "opens, lists and explains the sockets of a Linux host",
+    .commands = commands,
+};
