@@ -22,13 +22,13 @@ static const struct {
     const char *verb;
     int (*run)(struct mk *mk, struct mk_line *line);
 } verbs[] = {
-    {"await", mk_do_await},         {"cgroup", mk_do_cgroup},     {"close", mk_do_close},
-    {"comm", mk_do_comm},           {"dup", mk_do_dup},           {"end", mk_do_end},
-    {"fill", mk_do_fill},           {"fork", mk_do_fork},         {"kill", mk_do_kill},
-    {"listeners", mk_do_listeners}, {"mute", mk_do_mute},         {"netns", mk_do_netns},
-    {"option", mk_do_option},       {"pass", mk_do_pass},         {"scene", mk_do_scene},
-    {"send", mk_do_send},           {"shutdown", mk_do_shutdown}, {"timewait", mk_do_timewait},
-    {"unmute", mk_do_unmute},       {"user", mk_do_user},
+    {"await", mk_do_await},         {"cgroup", mk_do_cgroup}, {"close", mk_do_close},
+    {"comm", mk_do_comm},           {"dup", mk_do_dup},       {"end", mk_do_end},
+    {"fill", mk_do_fill},           {"fork", mk_do_fork},     {"kill", mk_do_kill},
+    {"listeners", mk_do_listeners}, {"mute", mk_do_mute},     {"netns", mk_do_netns},
+    {"option", mk_do_option},       {"pass", mk_do_pass},     {"scene", mk_do_scene},
+    {"send", mk_do_send},           {"show", mk_do_show},     {"shutdown", mk_do_shutdown},
+    {"timewait", mk_do_timewait},   {"unmute", mk_do_unmute}, {"user", mk_do_user},
 };
 
 void *mk_alloc(size_t size)

@@ -115,6 +115,7 @@ struct mk_sock *mk_sock_new(struct mk *mk, const struct mk_kind *kind, const cha
 struct mk_sock *mk_sock_find(struct mk *mk, const char *reference);
 void mk_sock_refresh(struct mk *mk, struct mk_sock *sock);
 void mk_sock_close(struct mk_sock *sock);
+void mk_socks_forget(struct mk *mk, size_t first);
 void mk_owner_add(struct mk_sock *sock, pid_t pid, int fd);
 void mk_owner_remove(struct mk_sock *sock, pid_t pid, int fd); /* fd -1: all of the process */
 
@@ -138,6 +139,7 @@ int mk_do_option(struct mk *mk, struct mk_line *line);
 
 /* mksock_report.c */
 void mk_report(struct mk *mk);
+int mk_do_show(struct mk *mk, struct mk_line *line);
 void mk_print_string(const char *text, size_t n);
 
 /* mksock_open.c, mksock_tcp.c, mksock_process.c, mksock_scene.c: the verbs. 0 or -1. */

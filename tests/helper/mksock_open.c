@@ -63,7 +63,7 @@ struct plan {
     struct mk_wishes wishes;
     const char *mute;
     const char *subject; /* the address word as written */
-    long count, backlog, protocol, uid;
+    long count, backlog, protocol, uid, data, groups;
     bool six, nowait;
 };
 
@@ -130,6 +130,8 @@ static int sock_bind(struct mk *mk, struct mk_sock *sock, const struct plan *pla
     struct mk_addr copy = *addr;
     struct sockaddr_ll *ll = (struct sockaddr_ll *)&copy.ss;
 
+    if (sock->domain == AF_NETLINK) /* here, as bind forgets groups that were joined before */
+        ((struct sockaddr_nl *)&copy.ss)->nl_groups = (uint32_t)plan->groups;
     if (sock->domain == AF_PACKET)
         ll->sll_protocol = htons((uint16_t)plan->protocol);
     if (sock->domain == AF_XDP) {
@@ -176,6 +178,17 @@ static int connect_wait(int fd)
     return -error;
 }
 
+/* data=N: N bytes in the SYN, which is TCP Fast Open */
+static int connect_start(int fd, const struct plan *plan)
+{
+    static const char zeros[1000];
+    size_t n = plan->data < (long)sizeof(zeros) ? (size_t)plan->data : sizeof(zeros);
+
+    ssize_t r = plan->data > 0 ? sendto(fd, zeros, n, MSG_FASTOPEN, &plan->addr.sa, plan->addr.len)
+                               : connect(fd, &plan->addr.sa, plan->addr.len);
+    return r < 0 ? -errno : 0;
+}
+
 static int do_connect(struct mk *mk, const struct plan *plan, const char *name)
 {
     struct mk_sock *sock = plan_socket(mk, plan, name);
@@ -184,7 +197,7 @@ static int do_connect(struct mk *mk, const struct plan *plan, const char *name)
     sock->listener = plan->target;
     sock->peer = plan->addr;
     fcntl(sock->fd, F_SETFL, O_NONBLOCK);
-    int r = connect(sock->fd, &plan->addr.sa, plan->addr.len) < 0 ? -errno : 0;
+    int r = connect_start(sock->fd, plan);
     if (r == -EINPROGRESS)
         r = plan->nowait ? 0 : connect_wait(sock->fd);
     return r < 0 ? mk_fail(mk, "connect", -r) : 0;
@@ -195,7 +208,8 @@ static void link_client(struct mk *mk, struct mk_sock *sock)
 {
     for (size_t i = 0; i < mk->n_socks; i++) {
         struct mk_sock *client = mk->socks[i];
-        if (client == sock || client->listener != sock->listener || client->other)
+        if (client == sock || client->listener != sock->listener ||
+            (client->other && client->other->owners))
             continue;
         mk_sock_refresh(mk, client);
         if (sock->domain != AF_UNIX && !mk_addr_equal(&client->local, &sock->peer))
@@ -315,9 +329,22 @@ static int plan_parse(struct mk *mk, const struct verb *verb, struct mk_line *li
         mk_number(mk, line, "backlog", 128, &plan->backlog) < 0 ||
         mk_number(mk, line, "protocol", protocol, &plan->protocol) < 0 ||
         mk_number(mk, line, "uid", -1, &plan->uid) < 0 ||
+        mk_number(mk, line, "data", 0, &plan->data) < 0 ||
+        mk_number(mk, line, "groups", 0, &plan->groups) < 0 ||
         mk_options_parse(mk, line, &plan->wishes) < 0)
         return -1;
     return mk_check_used(mk, line);
+}
+
+/* A socket that could not be made as asked is not left half made. */
+static int verb_run(struct mk *mk, const struct verb *verb, const struct plan *plan,
+                    const char *name)
+{
+    size_t before = mk->n_socks;
+    int r = verb->run(mk, plan, name);
+    if (r < 0)
+        mk_socks_forget(mk, before);
+    return r;
 }
 
 int mk_do_open(struct mk *mk, const struct mk_kind *kind, struct mk_line *line)
@@ -332,10 +359,10 @@ int mk_do_open(struct mk *mk, const struct mk_kind *kind, struct mk_line *line)
     if (plan_parse(mk, verb, line, &plan) < 0)
         return -1;
     if (plan.count == 1)
-        return verb->run(mk, &plan, plan.name);
+        return verb_run(mk, verb, &plan, plan.name);
     for (long i = 1; i <= plan.count; i++) {
         snprintf(numbered, sizeof(numbered), "%.64s.%ld", plan.name ? plan.name : kind->name, i);
-        if (verb->run(mk, &plan, numbered) < 0)
+        if (verb_run(mk, verb, &plan, numbered) < 0)
             return -1;
     }
     return 0;

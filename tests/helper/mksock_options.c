@@ -15,12 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Newer than Debian 12's headers: include/uapi/linux/in.h of Linux 6.3 and 6.18's netlink.h */
+/* Newer than Debian 12's headers: include/uapi/linux/in.h of Linux 6.3 */
 #ifndef IP_LOCAL_PORT_RANGE
 #define IP_LOCAL_PORT_RANGE 51
-#endif
-#ifndef SOL_NETLINK
-#define SOL_NETLINK 270
 #endif
 
 enum option_type { OPTION_INT, OPTION_TEXT, OPTION_LINGER, OPTION_RANGE, OPTION_MEMBER };
@@ -85,7 +82,6 @@ static const struct mk_option options[] = {
     {"fastopen_no_cookie", IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, OPTION_INT},
     {"notsent_lowat", IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPTION_INT},
     {"save_syn", IPPROTO_TCP, TCP_SAVE_SYN, OPTION_INT},
-    {"groups", SOL_NETLINK, 1 /* NETLINK_ADD_MEMBERSHIP */, OPTION_INT},
 };
 
 static const struct mk_option *option_find(const char *word, const char **ret_value)

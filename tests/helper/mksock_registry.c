@@ -83,6 +83,17 @@ void mk_sock_close(struct mk_sock *sock)
     sock->dirty = true;
 }
 
+/* Closes and frees all sockets from number FIRST on; nothing may point at them. */
+void mk_socks_forget(struct mk *mk, size_t first)
+{
+    while (mk->n_socks > first) {
+        struct mk_sock *sock = mk->socks[--mk->n_socks];
+        mk_sock_close(sock);
+        free(sock->name);
+        free(sock);
+    }
+}
+
 static bool fd_listens(int fd)
 {
     int on = 0;

@@ -55,6 +55,13 @@ static void print_queue(const char *key, bool known, int value)
         printf(",\"%s\":null", key);
 }
 
+/* tcp_ioctl() says 0 of a socket in a handshake, whatever Fast Open has put there. */
+static bool queues_askable(const struct mk_sock *sock)
+{
+    return sock->fd >= 0 && sock->kind->type == SOCK_STREAM && sock->state &&
+           strcmp(sock->state, "SYN_SENT") != 0 && strcmp(sock->state, "SYN_RECV") != 0;
+}
+
 /*
  * Bytes for a stream, connections for a TCP listener (tcp_get_info puts the accept queue into
  * unacked and the backlog into sacked); of others there is no way to ask that isn't sock_diag.
@@ -66,7 +73,7 @@ static void print_queues(const struct mk_sock *sock)
     int in = 0, out = 0;
     bool known = false;
 
-    if (sock->fd >= 0 && sock->kind->type == SOCK_STREAM && sock->state) {
+    if (queues_askable(sock)) {
         if (strcmp(sock->state, "LISTEN")) {
             known = !ioctl(sock->fd, SIOCINQ, &in) && !ioctl(sock->fd, SIOCOUTQ, &out);
         } else if (sock->kind->protocol == IPPROTO_TCP) {
@@ -145,4 +152,18 @@ void mk_report(struct mk *mk)
         print_sock(mk->socks[i]);
         mk->socks[i]->dirty = false;
     }
+}
+
+/* show, show @NAME …: report again as they are now */
+int mk_do_show(struct mk *mk, struct mk_line *line)
+{
+    for (size_t i = 0; line->n == 1 && i < mk->n_socks; i++)
+        mk->socks[i]->dirty = true;
+    for (size_t i = 1; i < line->n; i++) {
+        struct mk_sock *sock = mk_sock_find(mk, line->words[i]);
+        if (!sock)
+            return mk_usage(mk, "no socket called", line->words[i]);
+        sock->dirty = true;
+    }
+    return 0;
 }
