@@ -30,8 +30,7 @@ size_t text_decode_utf8(const char *bytes, size_t n, unsigned *ret_char)
     return len;
 }
 
-/* Control characters, and those that reorder or hide what stands beside them. */
-static bool is_unsafe(unsigned c)
+bool text_is_unsafe(unsigned c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
@@ -57,7 +56,7 @@ void text_escape(struct buf *out, const char *bytes, size_t n)
             return;
         unsigned c;
         size_t len = text_decode_utf8(bytes, n, &c);
-        if (len == 0 || is_unsafe(c)) {
+        if (len == 0 || text_is_unsafe(c)) {
             for (size_t i = 0; i < (len ? len : 1); i++)
                 escape_byte(out, (unsigned char)bytes[i]);
             len = len ? len : 1;
@@ -97,4 +96,67 @@ size_t text_width(const char *bytes, size_t n)
         n -= len ? len : 1;
     }
     return width;
+}
+
+/* The private characters that stand for single bytes. */
+enum { BYTE_BASE = 0xef00, BYTE_FIRST = 0xef80, BYTE_LAST = 0xefff };
+
+static bool stands_for_byte(unsigned c)
+{
+    return c >= BYTE_FIRST && c <= BYTE_LAST;
+}
+
+size_t text_decode_any(const char *bytes, size_t n, unsigned *ret_char)
+{
+    size_t len = text_decode_utf8(bytes, n, ret_char);
+    if (len > 0 && !stands_for_byte(*ret_char))
+        return len;
+    *ret_char = BYTE_BASE + (unsigned char)bytes[0];
+    return 1;
+}
+
+void text_encode_utf8(struct buf *out, unsigned c)
+{
+    char *to = buf_reserve(out, 4);
+    if (!to)
+        return;
+    size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = len; i > 1; i--, c >>= 6)
+        to[i - 1] = (char)(0x80 | (c & 0x3f));
+    to[0] = (char)(lead[len] | c);
+    out->len += len;
+}
+
+void text_to_utf8(struct buf *out, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        size_t plain = 0;
+        while (plain < n && (unsigned char)bytes[plain] < 0x80)
+            plain++;
+        buf_add(out, bytes, plain);
+        bytes += plain;
+        n -= plain;
+        if (n == 0)
+            return;
+        unsigned c;
+        size_t len = text_decode_any(bytes, n, &c);
+        text_encode_utf8(out, c);
+        bytes += len;
+        n -= len;
+    }
+}
+
+void text_from_utf8(struct buf *out, const char *utf8, size_t n)
+{
+    while (n > 0) {
+        unsigned c;
+        size_t len = text_decode_utf8(utf8, n, &c);
+        if (len > 0 && stands_for_byte(c))
+            buf_char(out, (char)(c - BYTE_BASE));
+        else
+            buf_add(out, utf8, len ? len : 1);
+        utf8 += len ? len : 1;
+        n -= len ? len : 1;
+    }
 }
