@@ -1,0 +1,338 @@
+/* Rows as a table.
+ *
+ * Piped, a row is written at once: each column begins where the least widths put it, or two blanks
+ * after the cell before. For a terminal the first rows are held back as finished cells; the widths
+ * fitted to them then stay. Every cell passes text_escape before anything else is done with it, so
+ * no other path leads from a row to the output. Blanks are written before a cell, never after, so
+ * no line ends in padding.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "base/vec.h"
+#include "render/widths.h"
+#include "render/writer.h"
+
+enum {
+    HELD_ROWS = 200,
+    LEAST_WIDTH = 8, /* what is left of a text that is cut */
+    LEAST_PRECIOUS = 16,
+};
+
+static const char *const sgr[] = {
+    [RENDER_PLAIN] = "",           [RENDER_DIM] = "\033[2m",   [RENDER_STRONG] = "\033[1m",
+    [RENDER_GOOD] = "\033[32m",    [RENDER_WARN] = "\033[33m", [RENDER_BAD] = "\033[1;31m",
+    [RENDER_ADDRESS] = "\033[36m", [RENDER_NAME] = "\033[35m",
+};
+static_assert(sizeof sgr / sizeof *sgr == RENDER_STYLES, "a colour for each style");
+
+/* A finished cell: escaped bytes, and the columns that they take. */
+struct shown {
+    size_t at, len; /* in the buffer of held bytes */
+    size_t width;
+    enum render_style style;
+};
+
+/* A held line: a heading, or a row whose cells follow each other in `cells`. */
+struct held {
+    bool heading;
+    size_t first; /* index in cells */
+};
+
+struct state {
+    struct width *widths; /* one a column */
+    bool settled;         /* the widths are found, and the titles written */
+    struct buf raw, safe; /* a cell on its way */
+    struct buf bytes;     /* held cells' */
+    struct vec cells;     /* struct shown */
+    struct vec lines;     /* struct held */
+    size_t column;        /* where on the line the output stands */
+    bool any_lines;       /* something stands above */
+};
+
+static bool is_plain(const struct buf *b)
+{
+    for (size_t i = 0; i < b->len; i++)
+        if (b->data[i] < 0x20 || b->data[i] >= 0x7f || b->data[i] == '\\')
+            return false;
+    return true;
+}
+
+/* s->raw made safe: the buffer that holds the result, and its width. */
+static const struct buf *make_safe(struct state *s, size_t *ret_width)
+{
+    if (is_plain(&s->raw)) {
+        *ret_width = s->raw.len;
+        return &s->raw;
+    }
+    buf_clear(&s->safe);
+    text_escape(&s->safe, s->raw.data, s->raw.len);
+    *ret_width = s->safe.failed ? 0 : text_width(s->safe.data, s->safe.len);
+    return &s->safe;
+}
+
+/* Fills s->raw with the cell as people see it. A cell is never empty, so that a reader who splits
+ * at blanks finds each. */
+static enum render_style show(const struct render *r, const struct render_column *c,
+                              const void *row)
+{
+    struct state *s = r->state;
+    struct cell v;
+    buf_clear(&s->raw);
+    switch (cell_get(c, row, &v)) {
+    case ABSENT:
+        buf_char(&s->raw, '-');
+        return RENDER_DIM;
+    case FORBIDDEN:
+        buf_char(&s->raw, '?');
+        return RENDER_DIM;
+    case KNOWN:
+        cell_show(c, row, &v, &s->raw);
+        break;
+    }
+    if (s->raw.len == 0)
+        buf_str(&s->raw, c->kind == CELL_TEXT && !c->text ? "\"\"" : "-");
+    return r->options.colour && c->style ? c->style(c, row) : RENDER_PLAIN;
+}
+
+/* How many of the bytes fit into `room` columns, and the columns that they take. */
+static size_t cut_at(const char *bytes, size_t n, size_t room, size_t *ret_width)
+{
+    size_t at = 0, width = 0;
+    while (at < n) {
+        unsigned c;
+        size_t len = text_decode_utf8(bytes + at, n - at, &c);
+        len = len ? len : 1;
+        size_t more = text_width(bytes + at, len);
+        if (width + more > room)
+            break;
+        width += more;
+        at += len;
+    }
+    *ret_width = width;
+    return at;
+}
+
+static void put_styled(struct render *r, enum render_style style, const char *bytes, size_t n,
+                       const char *tail)
+{
+    struct buf *out = &r->out->buf;
+    bool colour = r->options.colour && style != RENDER_PLAIN;
+    if (colour)
+        buf_str(out, sgr[style]);
+    buf_add(out, bytes, n);
+    buf_str(out, tail);
+    if (colour)
+        buf_str(out, "\033[0m");
+}
+
+/* Writes a finished cell at its place. */
+static void put_cell(struct render *r, size_t i, const char *bytes, size_t n, size_t width,
+                     enum render_style style)
+{
+    struct state *s = r->state;
+    const struct width *w = &s->widths[i];
+    bool right = r->columns[i]->align == RENDER_RIGHT;
+    size_t first = i == 0 ? 0 : s->column + WIDTHS_GAP; /* the first place it may have */
+    size_t start = w->start;
+    if (right && width < w->width)
+        start += w->width - width;
+    if (start < first)
+        start = first;
+    buf_repeat(&r->out->buf, ' ', start - s->column);
+
+    const char *tail = "";
+    size_t room = w->end_most > start ? w->end_most - start : 1;
+    if (!right && width > room) {
+        n = cut_at(bytes, n, room - 1, &width);
+        tail = "…";
+        width++;
+    }
+    put_styled(r, style, bytes, n, tail);
+    s->column = start + width;
+}
+
+static void end_line(struct render *r)
+{
+    struct state *s = r->state;
+    buf_char(&r->out->buf, '\n');
+    s->column = 0;
+    s->any_lines = true;
+}
+
+static void put_titles(struct render *r)
+{
+    struct state *s = r->state;
+    if (r->options.no_header || r->n_columns == 0)
+        return;
+    for (size_t i = 0; i < r->n_columns; i++) {
+        buf_clear(&s->raw);
+        column_title(r->columns[i], &s->raw);
+        size_t width;
+        const struct buf *safe = make_safe(s, &width);
+        put_cell(r, i, safe->data, safe->len, width, RENDER_STRONG);
+    }
+    end_line(r);
+}
+
+static void put_heading(struct render *r, const char *bytes, size_t n)
+{
+    struct state *s = r->state;
+    if (s->any_lines)
+        end_line(r);
+    put_styled(r, RENDER_STRONG, bytes, n, "");
+    end_line(r);
+}
+
+static void put_held(struct render *r)
+{
+    struct state *s = r->state;
+    for (size_t l = 0; l < s->lines.len; l++) {
+        const struct held *line = vec_at(&s->lines, l);
+        const struct shown *cells = (const struct shown *)s->cells.items + line->first;
+        if (line->heading) {
+            put_heading(r, s->bytes.data + cells->at, cells->len);
+            continue;
+        }
+        for (size_t i = 0; i < r->n_columns; i++)
+            put_cell(r, i, s->bytes.data + cells[i].at, cells[i].len, cells[i].width,
+                     cells[i].style);
+        end_line(r);
+    }
+    vec_free(&s->lines);
+    vec_free(&s->cells);
+    buf_free(&s->bytes);
+}
+
+/* Finds the widths, writes the titles and what was held back. */
+static void settle(struct render *r)
+{
+    struct state *s = r->state;
+    s->settled = true;
+    widths_fit(s->widths, r->n_columns, r->options.terminal ? r->options.width : 0);
+    put_titles(r);
+    put_held(r);
+}
+
+static int hold(struct state *s, const struct buf *safe, size_t width, enum render_style style)
+{
+    struct shown cell = {.at = s->bytes.len, .len = safe->len, .width = width, .style = style};
+    buf_add(&s->bytes, safe->data, safe->len);
+    return s->bytes.failed ? -ENOMEM : vec_add(&s->cells, &cell);
+}
+
+static int hold_row(struct render *r, const void *row)
+{
+    struct state *s = r->state;
+    struct held line = {.first = s->cells.len};
+    for (size_t i = 0; i < r->n_columns; i++) {
+        enum render_style style = show(r, r->columns[i], row);
+        size_t width;
+        const struct buf *safe = make_safe(s, &width);
+        int e = hold(s, safe, width, style);
+        if (e < 0)
+            return e;
+        if (width > s->widths[i].natural)
+            s->widths[i].natural = width;
+    }
+    int e = vec_add(&s->lines, &line);
+    if (e == 0 && s->lines.len >= HELD_ROWS)
+        settle(r);
+    return e;
+}
+
+static int table_row(struct render *r, const void *row)
+{
+    struct state *s = r->state;
+    if (!s->settled)
+        return hold_row(r, row);
+    for (size_t i = 0; i < r->n_columns; i++) {
+        enum render_style style = show(r, r->columns[i], row);
+        size_t width;
+        const struct buf *safe = make_safe(s, &width);
+        put_cell(r, i, safe->data, safe->len, width, style);
+    }
+    end_line(r);
+    return s->raw.failed || s->safe.failed ? -ENOMEM : 0;
+}
+
+static int table_heading(struct render *r, const char *text)
+{
+    struct state *s = r->state;
+    if (!r->options.terminal)
+        return 0;
+    buf_clear(&s->raw);
+    buf_str(&s->raw, text);
+    size_t width;
+    const struct buf *safe = make_safe(s, &width);
+    if (s->settled) {
+        put_heading(r, safe->data, safe->len);
+        return 0;
+    }
+    struct held line = {.heading = true, .first = s->cells.len};
+    int e = hold(s, safe, width, RENDER_STRONG);
+    return e < 0 ? e : vec_add(&s->lines, &line);
+}
+
+static void first_width(struct render *r, size_t i)
+{
+    struct state *s = r->state;
+    const struct render_column *c = r->columns[i];
+    struct width *w = &s->widths[i];
+    buf_clear(&s->raw);
+    column_title(c, &s->raw);
+    make_safe(s, &w->natural);
+    size_t least = c->precious ? LEAST_PRECIOUS : LEAST_WIDTH;
+    w->precious = c->precious;
+    w->least = c->align == RENDER_RIGHT ? SIZE_MAX : w->natural > least ? w->natural : least;
+    if (!r->options.terminal && c->width > w->natural)
+        w->natural = c->width;
+}
+
+static int table_open(struct render *r)
+{
+    struct state *s = r->state;
+    s->raw = s->safe = s->bytes = BUF_INIT(RENDER_CEILING);
+    s->cells = VEC_INIT(struct shown);
+    s->lines = VEC_INIT(struct held);
+    s->widths = calloc(r->n_columns + 1, sizeof *s->widths);
+    if (!s->widths)
+        return -ENOMEM;
+    for (size_t i = 0; i < r->n_columns; i++)
+        first_width(r, i);
+    if (!r->options.terminal)
+        settle(r);
+    return 0;
+}
+
+static int table_end(struct render *r)
+{
+    struct state *s = r->state;
+    if (!s->settled)
+        settle(r);
+    return 0;
+}
+
+static void table_close(void *state)
+{
+    struct state *s = state;
+    free(s->widths);
+    buf_free(&s->raw);
+    buf_free(&s->safe);
+    buf_free(&s->bytes);
+    vec_free(&s->cells);
+    vec_free(&s->lines);
+}
+
+const struct render_writer render_table = {
+    .state_size = sizeof(struct state),
+    .open = table_open,
+    .row = table_row,
+    .heading = table_heading,
+    .end = table_end,
+    .close = table_close,
+};

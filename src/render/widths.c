@@ -1,0 +1,75 @@
+#include "render/widths.h"
+
+#include <stdint.h>
+
+static size_t total(const struct width *w, size_t n)
+{
+    size_t sum = n ? (n - 1) * WIDTHS_GAP : 0;
+    for (size_t i = 0; i < n; i++)
+        sum += w[i].width;
+    return sum;
+}
+
+static bool can_shrink(const struct width *w, bool precious)
+{
+    return w->width > w->least && w->precious == precious;
+}
+
+/* The widest that may be cut, and how far down it may go until another is as wide. */
+static struct width *widest(struct width *w, size_t n, bool precious, size_t *ret_floor)
+{
+    struct width *found = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (can_shrink(&w[i], precious) && (!found || w[i].width > found->width))
+            found = &w[i];
+    if (!found)
+        return NULL;
+    *ret_floor = found->least;
+    for (size_t i = 0; i < n; i++)
+        if (&w[i] != found && can_shrink(&w[i], precious) && w[i].width > *ret_floor)
+            *ret_floor = w[i].width;
+    return found;
+}
+
+/* Returns what is still too much. Columns equally wide are cut by one in turn, from the left. */
+static size_t shrink(struct width *w, size_t n, bool precious, size_t excess)
+{
+    size_t floor;
+    struct width *at;
+    while (excess > 0 && (at = widest(w, n, precious, &floor))) {
+        size_t by = at->width > floor ? at->width - floor : 1;
+        if (by > excess)
+            by = excess;
+        at->width -= by;
+        excess -= by;
+    }
+    return excess;
+}
+
+static void place(struct width *w, size_t n, size_t room)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        w[i].start = at;
+        at += w[i].width + WIDTHS_GAP;
+    }
+    size_t end = room;
+    for (size_t i = n; i-- > 0;) {
+        size_t least = w[i].start + w[i].width;
+        w[i].end_most = room == 0 ? SIZE_MAX : end > least ? end : least;
+        size_t taken = w[i].width + WIDTHS_GAP;
+        end = end > taken ? end - taken : 0;
+    }
+}
+
+void widths_fit(struct width *w, size_t n, size_t room)
+{
+    for (size_t i = 0; i < n; i++)
+        w[i].width = w[i].natural;
+    size_t need = total(w, n);
+    if (room > 0 && need > room) {
+        size_t excess = shrink(w, n, false, need - room);
+        shrink(w, n, true, excess);
+    }
+    place(w, n, room);
+}
