@@ -106,6 +106,38 @@ struct cell net_field_get(const struct net_socket *s, enum net_field f)
     return cell;
 }
 
+static int put_text(struct net_socket *s, enum net_field f, char *at, const struct cell *cell)
+{
+    if (cell->text.n >= places[f].size)
+        return -EINVAL;
+    memset(at, 0, places[f].size);
+    if (cell->text.n)
+        memcpy(at, cell->text.bytes, cell->text.n);
+    if (f == NET_F_PATH)
+        s->path_len = (uint8_t)cell->text.n;
+    return 0;
+}
+
+int net_field_put(struct net_socket *s, enum net_field f, const struct cell *cell)
+{
+    char *at = (char *)s + places[f].offset;
+    int r = 0;
+    switch (net_field_infos[f].kind) {
+    case CELL_BOOL:
+        memcpy(at, &cell->boolean, sizeof cell->boolean);
+        break;
+    case CELL_UINT:
+    case CELL_INT:
+        memcpy(at, &cell->uint, sizeof cell->uint);
+        break;
+    default: /* CELL_TEXT: the table has no other */
+        r = put_text(s, f, at, cell);
+    }
+    if (r == 0)
+        net_socket_set(s, f);
+    return r;
+}
+
 int net_socket_copy(struct net_socket *ret, const struct net_socket *s)
 {
     struct net_owner *owners = NULL;

@@ -208,6 +208,8 @@ bool net_socket_forbids(const struct net_socket *s, enum net_field f);
 
 /* A plain field (below NET_F_LOCAL) as a cell; a text points into *s. */
 struct cell net_field_get(const struct net_socket *s, enum net_field f);
+/* Sets a plain field from a known cell of its kind. 0, or -EINVAL for a text that has no room. */
+int net_field_put(struct net_socket *s, enum net_field f, const struct cell *cell);
 
 /* Copies *s with its owners and processes' pointers; the processes themselves are shared.
  * 0 or -ENOMEM; release with net_socket_copy_free. */

@@ -1,0 +1,146 @@
+#include "net/holders.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+static bool same_place(const struct net_socket *listener, const struct net_socket *s)
+{
+    if (listener->kind != s->kind || listener->local_port != s->local_port ||
+        listener->netns != s->netns)
+        return false;
+    struct net_addr at = net_addr_unmap(&listener->local), own = net_addr_unmap(&s->local);
+    if (!net_addr_is_wildcard(&listener->local))
+        return net_addr_compare(&at, &own) == 0;
+    bool dual = listener->family == AF_INET6 && !listener->v6only;
+    return own.family == at.family || (dual && own.family == AF_INET);
+}
+
+static bool is_connection(const struct net_socket *s)
+{
+    return s->kind == NET_TCP && s->peer_port && s->state != NET_LISTEN;
+}
+
+static bool is_remains(const struct net_socket *s)
+{
+    return s->detached == NET_TIME_WAITING || s->detached == NET_ORPHAN;
+}
+
+enum net_hold net_hold_of(const struct net_socket *s, const struct net_socket *const *listeners,
+                          size_t n)
+{
+    if (net_socket_is_listener(s))
+        return NET_HOLD_LISTENS;
+    if (is_remains(s))
+        return NET_HOLD_REMAINS;
+    if (!s->peer_port)
+        return NET_HOLD_BOUND;
+    for (size_t i = 0; i < n; i++)
+        if (same_place(listeners[i], s))
+            return NET_HOLD_SERVES;
+    return NET_HOLD_CONNECTED;
+}
+
+uint32_t net_holders_clients(const struct net_socket *listener, const struct net_socket *const *all,
+                             size_t n)
+{
+    uint32_t clients = 0;
+    for (size_t i = 0; i < n; i++)
+        clients += is_connection(all[i]) && !is_remains(all[i]) && same_place(listener, all[i]);
+    return clients;
+}
+
+static struct net_holder *holder_of(struct net_holders *h, struct hash *by_pid, int32_t pid,
+                                    const struct net_process *process, bool hidden)
+{
+    bool is_new;
+    /* Nobody's sockets and hidden ones stand in two groups of their own. */
+    uint64_t key = pid ? (uint64_t)pid : hidden ? UINT64_MAX : 0;
+    uint64_t *at = hash_put(by_pid, key, &is_new);
+    if (!at)
+        return NULL;
+    if (is_new) {
+        struct net_holder *made = vec_push(&h->all);
+        if (!made)
+            return NULL;
+        *made = (struct net_holder){.pid = pid,
+                                    .process = process,
+                                    .hidden = hidden,
+                                    .sockets = VEC_INIT(const struct net_socket *)};
+        *at = h->all.len - 1;
+    }
+    return vec_at(&h->all, *at);
+}
+
+static bool has_socket(const struct net_holder *h, const struct net_socket *s)
+{
+    return h->sockets.len &&
+           *(const struct net_socket *const *)vec_at(&h->sockets, h->sockets.len - 1) == s;
+}
+
+static int add(struct net_holder *h, const struct net_socket *s, enum net_hold hold)
+{
+    if (!h)
+        return -ENOMEM;
+    if (has_socket(h, s)) /* a second descriptor of the same process */
+        return 0;
+    h->counts[hold]++;
+    return vec_add(&h->sockets, &s);
+}
+
+static int add_socket(struct net_holders *h, struct hash *by_pid, const struct net_socket *s,
+                      enum net_hold hold)
+{
+    for (uint32_t i = 0; i < s->n_owners; i++) {
+        const struct net_owner *o = &s->owners[i];
+        int r = add(holder_of(h, by_pid, o->pid, o->process, false), s, hold);
+        if (r < 0)
+            return r;
+    }
+    if (s->n_owners)
+        return 0;
+    bool hidden = net_socket_forbids(s, NET_F_OWNERS);
+    return add(holder_of(h, by_pid, 0, NULL, hidden), s, hold);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct net_holder *x = a, *y = b;
+    bool x_listens = x->counts[NET_HOLD_LISTENS], y_listens = y->counts[NET_HOLD_LISTENS];
+    if (x_listens != y_listens)
+        return x_listens ? -1 : 1;
+    if (!x->pid != !y->pid)
+        return x->pid ? -1 : 1;
+    return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+int net_holders_group(struct net_holders *ret, const struct net_socket *const *sockets, size_t n)
+{
+    _cleanup_hash_ struct hash by_pid = {0};
+    ret->all = VEC_INIT(struct net_holder);
+    _cleanup_vec_ struct vec listeners = VEC_INIT(const struct net_socket *);
+    for (size_t i = 0; i < n; i++)
+        if (net_socket_is_listener(sockets[i]) && vec_add(&listeners, &sockets[i]) < 0)
+            return -ENOMEM;
+    for (int first = 1; first >= 0; first--) {
+        for (size_t i = 0; i < n; i++) {
+            enum net_hold hold = net_hold_of(sockets[i], listeners.items, listeners.len);
+            if ((hold == NET_HOLD_LISTENS) != first)
+                continue;
+            int r = add_socket(ret, &by_pid, sockets[i], hold);
+            if (r < 0)
+                return r;
+        }
+    }
+    if (ret->all.len)
+        qsort(ret->all.items, ret->all.len, sizeof(struct net_holder), by_rank);
+    return 0;
+}
+
+void net_holders_clear(struct net_holders *h)
+{
+    for (size_t i = 0; i < h->all.len; i++)
+        vec_free(&((struct net_holder *)vec_at(&h->all, i))->sockets);
+    vec_free(&h->all);
+}

@@ -1,0 +1,43 @@
+/* Who holds a port: sockets that match a question, put together by the process that holds them.
+ *
+ * Pure. A port may be taken without anybody listening at it: by a connection that goes out from it,
+ * by a socket that was bound and no more, by the remains of a closed connection. Each is told apart
+ * here, so that `who` can say it and `free` knows what it may end.
+ */
+#pragma once
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "net/socket.h"
+
+/* What a socket does with its port. */
+enum net_hold {
+    NET_HOLD_LISTENS,   /* new clients reach it */
+    NET_HOLD_SERVES,    /* a connection that a listener on this port accepted */
+    NET_HOLD_CONNECTED, /* a connection that goes out from this port, or whose listener is gone */
+    NET_HOLD_BOUND,     /* bound, and neither listening nor connected */
+    NET_HOLD_REMAINS,   /* TIME_WAIT, or closed by its program and not yet over */
+    NET_HOLDS
+};
+
+struct net_holder {
+    int32_t pid;                       /* 0: no process holds these, or it may not be seen */
+    const struct net_process *process; /* borrowed; NULL unknown */
+    bool hidden;                       /* pid 0 because the owner may not be seen */
+    struct vec sockets;                /* const struct net_socket *, borrowed; listeners first */
+    uint32_t counts[NET_HOLDS];
+};
+
+struct net_holders {
+    struct vec all; /* struct net_holder, those who listen first, the nameless last */
+};
+
+/* n sockets that must outlive the result. 0 or -ENOMEM (the result is then to be cleared too). */
+int net_holders_group(struct net_holders *ret, const struct net_socket *const *sockets, size_t n);
+void net_holders_clear(struct net_holders *h);
+
+enum net_hold net_hold_of(const struct net_socket *s, const struct net_socket *const *listeners,
+                          size_t n);
+/* How many of the n sockets are clients of this listener, waiting or accepted. */
+uint32_t net_holders_clients(const struct net_socket *listener, const struct net_socket *const *all,
+                             size_t n);

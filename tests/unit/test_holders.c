@@ -1,0 +1,81 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "net/holders.h"
+
+static const struct net_process server = {.pid = 10, .comm = "server"};
+static const struct net_process client = {.pid = 5, .comm = "client"};
+static const struct net_owner by_server[] = {{10, 3, &server}, {10, 4, &server}};
+static const struct net_owner by_client[] = {{5, 3, &client}};
+
+static struct net_socket tcp(enum net_state state, const char *local, uint32_t port, uint32_t peer)
+{
+    struct net_socket s = {.kind = NET_TCP, .state = state, .local_port = port, .peer_port = peer};
+    assert_int_equal(net_addr_parse(local, &s.local, NULL), 0);
+    s.family = s.local.family;
+    net_socket_set(&s, NET_F_OWNERS);
+    return s;
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    struct net_socket all[] = {
+        tcp(NET_ESTABLISHED, "127.0.0.1", 80, 4000), /* accepted by the server */
+        tcp(NET_LISTEN, "0.0.0.0", 80, 0),           tcp(NET_TIME_WAIT, "127.0.0.1", 80, 4001),
+        tcp(NET_ESTABLISHED, "::1", 80, 4002), /* nobody listens there: it goes out from 80 */
+        tcp(NET_CLOSE, "127.0.0.9", 80, 0),    /* bound and no more */
+        tcp(NET_ESTABLISHED, "127.0.0.1", 80, 4003),
+    };
+    all[0].owners = by_server, all[0].n_owners = 1;
+    all[1].owners = by_server, all[1].n_owners = 2; /* two descriptors of one process */
+    all[2].detached = NET_TIME_WAITING;
+    all[3].owners = by_client, all[3].n_owners = 1;
+    all[4].owners = by_client, all[4].n_owners = 1;
+    all[5].known = (struct net_fieldset){{0}};
+    net_socket_forbid(&all[5], NET_F_OWNERS);
+
+    const struct net_socket *list[6];
+    for (size_t i = 0; i < 6; i++)
+        list[i] = &all[i];
+    struct net_holders h;
+    assert_int_equal(net_holders_group(&h, list, 6), 0);
+    assert_int_equal(h.all.len, 4);
+
+    const struct net_holder *first = vec_at(&h.all, 0), *second = vec_at(&h.all, 1);
+    assert_int_equal(first->pid, 10);
+    assert_int_equal(first->sockets.len, 2);
+    assert_int_equal(first->counts[NET_HOLD_LISTENS], 1);
+    assert_int_equal(first->counts[NET_HOLD_SERVES], 1);
+    assert_int_equal(second->pid, 5);
+    assert_int_equal(second->counts[NET_HOLD_CONNECTED], 1);
+    assert_int_equal(second->counts[NET_HOLD_BOUND], 1);
+    const struct net_holder *third = vec_at(&h.all, 2), *fourth = vec_at(&h.all, 3);
+    assert_int_equal(third->hidden + fourth->hidden, 1);
+    assert_int_equal(net_holders_clients(&all[1], list, 6), 2);
+    net_holders_clear(&h);
+}
+
+static void test_dual_stack_listener_serves_ipv4(void **state)
+{
+    (void)state;
+    struct net_socket listener = tcp(NET_LISTEN, "::", 80, 0);
+    struct net_socket accepted = tcp(NET_ESTABLISHED, "::ffff:127.0.0.1", 80, 4000);
+    const struct net_socket *listeners[] = {&listener};
+    assert_int_equal(net_hold_of(&accepted, listeners, 1), NET_HOLD_SERVES);
+    listener.v6only = true;
+    assert_int_equal(net_hold_of(&accepted, listeners, 1), NET_HOLD_CONNECTED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_dual_stack_listener_serves_ipv4),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
