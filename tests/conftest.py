@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
 from lib import features, leaks, process
+from lib.cgroup import Cgroup, unified_root
 from lib.mksock import Mksock
 from lib.netns import Netns, Veth
 from lib.terminal import Terminal
@@ -60,14 +61,33 @@ def berth(request):
 
 
 @pytest.fixture
-def mksock(netns):
-    """mksock("tcp listen 127.0.0.1:0 as=srv", …) makes sockets in the test's namespace (or in
-    netns=…) and returns a Mksock."""
-    path = process.built("MKSOCK", "tests/helper/mksock")
+def cgroup():
+    """cgroup("system.slice/x.service") makes a control group, for this test."""
+    root = unified_root()
+    if not root or not os.access(root, os.W_OK):
+        pytest.skip("not here: a cgroup2 file system that may be written")
     with contextlib.ExitStack() as stack:
 
-        def make(*lines, netns=netns, **how):
-            mk = Mksock(path, lines, netns=netns, **how)
+        def make(name):
+            group = Cgroup(root, name)
+            stack.callback(group.close)
+            return group
+
+        yield make
+
+
+@pytest.fixture
+def mksock(request, netns):
+    """mksock("tcp listen 127.0.0.1:0 as=srv", …) makes sockets in the test's namespace (or in
+    netns=…) and returns a Mksock."""
+    if "cgroup" in request.fixturenames:  # processes end before the groups that they are in
+        request.getfixturevalue("cgroup")
+    program = process.Program(process.built("MKSOCK", "tests/helper/mksock"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(program.close)
+
+        def make(*lines, netns=netns, user=None, **how):
+            mk = Mksock(program.path_for(user), lines, netns=netns, user=user, **how)
             stack.callback(mk.close)
             return mk
 

@@ -91,6 +91,27 @@ def test_wire_reaches_the_other_end(veth):
     assert "dev en0" in route and veth.here_address in route
 
 
+def test_leaks_are_found():
+    """In a Python of its own, as the check marks the environment that it runs in."""
+    script = """
+import subprocess
+from lib.leaks import LeakCheck
+check = LeakCheck(timeout=0.05)
+left = subprocess.Popen(["sleep", "60"])
+try:
+    check.check()
+except AssertionError as error:
+    print(error)
+finally:
+    left.kill()
+    left.wait()
+check.check()
+"""
+    tests = os.path.join(process.ROOT, "tests")
+    said = process.run(["/usr/bin/python3", "-c", script], cwd=tests, env={"PYTHONPATH": tests})
+    assert "no process left behind" in said.stdout and "sleep" in said.stdout
+
+
 def test_features_answer():
     for name in dir(features):
         if name.startswith("has_") and name != "has_diag":

@@ -1,6 +1,7 @@
 """mksock makes what it claims, as /proc/net and ss see it. Neither is used to make the claim."""
 
 import os
+import resource
 import socket
 import subprocess
 
@@ -379,6 +380,32 @@ def test_users(mksock):
     assert os.stat(f"/proc/{mk.processes['c']}").st_uid == 65534
     mk.run("user 65534", "udp bind 127.0.0.1:0 as=b")
     assert mk["b"].uid == 65534
+
+
+def test_user_from_the_start(mksock):
+    """And its /proc entry is its own, unless it is to be undumpable."""
+    features.require(features.is_root)
+    mk = mksock("udp bind 127.0.0.1:0 as=a", "fork as=p", "fork as=q undumpable", user=65534)
+    assert mk["a"].uid == 65534
+    assert os.stat(f"/proc/{mk.processes['p']}/fd").st_uid == 65534
+    assert os.stat(f"/proc/{mk.processes['q']}/fd").st_uid == 0
+
+
+def test_cgroup(mksock, cgroup):
+    group = cgroup("berth-test.slice/one.service")
+    other = cgroup("berth-test.slice/two.service")
+    mk = mksock(f"cgroup {group.path}", "tcp listen 127.0.0.1:0", f"fork as=p cgroup={other.path}")
+    for pid, name in ((mk.pid, group.name), (mk.processes["p"], other.name)):
+        with open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+            assert f"0::{name}" in f.read().splitlines()
+
+
+def test_too_many_for_one_process(mksock):
+    """The descriptor limit is said, not hidden."""
+    mk = mksock()
+    resource.prlimit(mk.pid, resource.RLIMIT_NOFILE, (100, 100))
+    (record,) = mk.try_run("scene connections=60 processes=1")
+    assert (record["error"], record["call"]) == ("EMFILE", "scene")
 
 
 def test_pid_and_user_namespaces(mksock):

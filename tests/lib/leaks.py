@@ -36,14 +36,17 @@ def _names():
 class LeakCheck:
     """Made before the first test; `check` after the last says what is left."""
 
-    def __init__(self):
+    def __init__(self, timeout=10):
+        self._timeout = timeout
         self._mark = uuid.uuid4().hex
         os.environ[_VARIABLE] = self._mark
         self._names = _names()
 
     def check(self):
         # A killed process may take a moment to be gone.
-        wait_for(lambda: not _marked_processes(self._mark), 10, self._describe_processes)
+        wait_for(
+            lambda: not _marked_processes(self._mark), self._timeout, self._describe_processes
+        )
         left = _names() - self._names
         assert not left, f"named network namespaces are left: {sorted(left)}"
         assert Netns.alive == 0, f"{Netns.alive} network namespaces are still open"

@@ -169,7 +169,7 @@ class Program:
         self._started = []
         self._copy = None
 
-    def _path_for(self, user):
+    def path_for(self, user):
         """An ordinary user may not be able to reach the build folder: then a copy in /tmp."""
         if user in (None, 0) or _others_reach(self.path):
             return self.path
@@ -180,7 +180,7 @@ class Program:
         return os.path.join(self._copy, os.path.basename(self.path))
 
     def command(self, *args, user=None):
-        return [self._path_for(user), *map(str, args)]
+        return [self.path_for(user), *map(str, args)]
 
     def __call__(self, *args, user=None, netns=None, **how):
         return run(self.command(*args, user=user), user=user, netns=netns or self.netns, **how)
