@@ -95,13 +95,14 @@ static int compare_bytes(const char *a, size_t n_a, const char *b, size_t n_b)
 }
 
 static int compare_texts(const struct render_column *c, const void *a, const void *b,
-                         struct cell *va, struct cell *vb)
+                         const struct cell *va, const struct cell *vb)
 {
-    _cleanup_buf_ struct buf text_a = BUF_INIT(RENDER_CEILING);
-    _cleanup_buf_ struct buf text_b = BUF_INIT(RENDER_CEILING);
-    cell_bytes(c, a, va, &text_a);
-    cell_bytes(c, b, vb, &text_b);
-    return compare_bytes(va->text.bytes, va->text.n, vb->text.bytes, vb->text.n);
+    _cleanup_buf_ struct buf made_a = BUF_INIT(RENDER_CEILING);
+    _cleanup_buf_ struct buf made_b = BUF_INIT(RENDER_CEILING);
+    struct cell ta = *va, tb = *vb;
+    cell_bytes(c, a, &ta, &made_a);
+    cell_bytes(c, b, &tb, &made_b);
+    return compare_bytes(ta.text.bytes, ta.text.n, tb.text.bytes, tb.text.n);
 }
 
 static int compare_objects(const struct render_column *c, const void *a, const void *b)
@@ -122,9 +123,11 @@ static int compare_lists(const struct render_column *c, const struct cell *a, co
     return order ? order : ORDER(a->list.n, b->list.n);
 }
 
-static int compare_known(const struct render_column *c, const void *a, const void *b,
-                         struct cell *va, struct cell *vb)
+int cell_compare(const struct render_column *c, const void *a, const void *b, const struct cell *va,
+                 const struct cell *vb)
 {
+    if (c->compare)
+        return c->compare(c, a, b);
     switch (c->kind) {
     case CELL_BOOL:
         return ORDER(va->boolean, vb->boolean);
@@ -146,12 +149,15 @@ static int compare_known(const struct render_column *c, const void *a, const voi
     return 0;
 }
 
+int cell_rank(enum presence presence)
+{
+    static const int ranks[] = {[KNOWN] = 0, [FORBIDDEN] = 1, [ABSENT] = 2};
+    return ranks[presence];
+}
+
 int render_compare(const struct render_column *c, const void *a, const void *b)
 {
-    static const int rank[] = {[KNOWN] = 0, [FORBIDDEN] = 1, [ABSENT] = 2};
     struct cell va, vb;
-    int order = rank[cell_get(c, a, &va)] - rank[cell_get(c, b, &vb)];
-    if (order || va.presence != KNOWN)
-        return order;
-    return c->compare ? c->compare(c, a, b) : compare_known(c, a, b, &va, &vb);
+    int order = cell_rank(cell_get(c, a, &va)) - cell_rank(cell_get(c, b, &vb));
+    return order || va.presence != KNOWN ? order : cell_compare(c, a, b, &va, &vb);
 }

@@ -46,3 +46,7 @@ void cell_show(const struct render_column *c, const void *row, const struct cell
                struct buf *out);
 /* The title of a column, appended. */
 void column_title(const struct render_column *c, struct buf *out);
+/* Two known cells of a column, and the rows that they are of. */
+int cell_compare(const struct render_column *c, const void *a, const void *b, const struct cell *va,
+                 const struct cell *vb);
+int cell_rank(enum presence presence); /* known before forbidden before absent */
