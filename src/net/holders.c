@@ -64,10 +64,8 @@ static struct net_holder *holder_of(struct net_holders *h, struct hash *by_pid, 
         struct net_holder *made = vec_push(&h->all);
         if (!made)
             return NULL;
-        *made = (struct net_holder){.pid = pid,
-                                    .process = process,
-                                    .hidden = hidden,
-                                    .sockets = VEC_INIT(const struct net_socket *)};
+        *made = (struct net_holder){
+            .pid = pid, .process = process, .hidden = hidden, .sockets = VEC_INIT(struct net_held)};
         *at = h->all.len - 1;
     }
     return vec_at(&h->all, *at);
@@ -76,7 +74,7 @@ static struct net_holder *holder_of(struct net_holders *h, struct hash *by_pid, 
 static bool has_socket(const struct net_holder *h, const struct net_socket *s)
 {
     return h->sockets.len &&
-           *(const struct net_socket *const *)vec_at(&h->sockets, h->sockets.len - 1) == s;
+           ((const struct net_held *)vec_at(&h->sockets, h->sockets.len - 1))->socket == s;
 }
 
 static int add(struct net_holder *h, const struct net_socket *s, enum net_hold hold)
@@ -86,7 +84,7 @@ static int add(struct net_holder *h, const struct net_socket *s, enum net_hold h
     if (has_socket(h, s)) /* a second descriptor of the same process */
         return 0;
     h->counts[hold]++;
-    return vec_add(&h->sockets, &s);
+    return vec_add(&h->sockets, &(struct net_held){s, hold});
 }
 
 static int add_socket(struct net_holders *h, struct hash *by_pid, const struct net_socket *s,

@@ -20,11 +20,16 @@ enum net_hold {
     NET_HOLDS
 };
 
+struct net_held {
+    const struct net_socket *socket; /* borrowed */
+    enum net_hold hold;
+};
+
 struct net_holder {
     int32_t pid;                       /* 0: no process holds these, or it may not be seen */
     const struct net_process *process; /* borrowed; NULL unknown */
     bool hidden;                       /* pid 0 because the owner may not be seen */
-    struct vec sockets;                /* const struct net_socket *, borrowed; listeners first */
+    struct vec sockets;                /* struct net_held; listeners first */
     uint32_t counts[NET_HOLDS];
 };
 
