@@ -41,9 +41,7 @@ static bool grow(struct buf *b, size_t n)
 
 char *buf_reserve(struct buf *b, size_t n)
 {
-    if (!b->failed && b->cap - b->len >= n && b->data)
-        return b->data + b->len;
-    if (!grow(b, n)) {
+    if (__builtin_expect(b->cap - b->len < n || b->failed || !b->data, 0) && !grow(b, n)) {
         b->failed = true;
         return NULL;
     }
@@ -86,12 +84,18 @@ void buf_repeat(struct buf *b, char c, size_t n)
 
 void buf_u64(struct buf *b, uint64_t value)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930"
+                                "31323334353637383940414243444546474849505152535455565758596061"
+                                "62636465666768697071727374757677787980818283848586878889909192"
+                                "93949596979899";
     char digits[20];
     size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
+    for (; value >= 100; value /= 100)
+        memcpy(digits + (at -= 2), pairs + value % 100 * 2, 2);
+    if (value >= 10)
+        memcpy(digits + (at -= 2), pairs + value * 2, 2);
+    else
+        digits[--at] = (char)('0' + value);
     buf_add(b, digits + at, sizeof digits - at);
 }
 

@@ -14,13 +14,14 @@ static uint64_t level(const struct jsonw *j)
     return UINT64_C(1) << j->depth;
 }
 
-/* What stands before an element: a comma unless it is the first, a new line where asked for. */
+/* What stands before an element of an array: a comma unless it is the first, a new line where asked
+ * for. */
 static void separate(struct jsonw *j)
 {
     if (j->filled & level(j))
         buf_char(j->out, ',');
     j->filled |= level(j);
-    if (j->lines && j->depth == 1 && !(j->objects & level(j)))
+    if (j->lines && j->depth == 1)
         buf_char(j->out, '\n');
 }
 
@@ -110,44 +111,62 @@ static size_t put_special(struct buf *out, const char *bytes, size_t n)
     return len;
 }
 
-static bool is_plain(char c)
+/* The rest of a text, from its first special character on. */
+static void put_rest(struct buf *out, const char *bytes, size_t n)
 {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    while (n > 0) {
+        size_t special = put_special(out, bytes, n);
+        bytes += special;
+        n -= special;
+        size_t plain = text_plain_length(bytes, n);
+        buf_add(out, bytes, plain);
+        bytes += plain;
+        n -= plain;
+    }
 }
 
-static void put_text(struct buf *out, const char *bytes, size_t n)
+/* A text in quotes, `before` and `after` it (NUL: nothing). Most texts are short and plain: those
+ * are copied byte by byte into room that is asked for once. */
+static void put_text(struct buf *out, const char *bytes, size_t n, char before, char after)
 {
-    char *to = buf_reserve(out, n + 2);
+    char *start = buf_reserve(out, n + 4), *to = start;
     if (!to)
         return;
-    size_t plain = 0;
+    if (before)
+        *to++ = before;
     *to++ = '"';
-    for (; plain < n && is_plain(bytes[plain]); plain++)
-        *to++ = bytes[plain];
-    out->len += plain + 1;
-    while (plain < n) {
-        plain += put_special(out, bytes + plain, n - plain);
-        size_t from = plain;
-        while (plain < n && is_plain(bytes[plain]))
-            plain++;
-        buf_add(out, bytes + from, plain - from);
+    size_t plain = 0;
+    for (char c; plain < n; plain++) {
+        c = bytes[plain];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+            break;
+        *to++ = c;
     }
-    buf_char(out, '"');
+    if (plain < n) {
+        out->len += (size_t)(to - start);
+        put_rest(out, bytes + plain, n - plain);
+        start = to = buf_reserve(out, 2);
+        if (!to)
+            return;
+    }
+    *to++ = '"';
+    if (after)
+        *to++ = after;
+    out->len += (size_t)(to - start);
 }
 
 void jsonw_key(struct jsonw *j, const char *key)
 {
     assert((j->objects & level(j)) && !j->keyed);
-    separate(j);
-    put_text(j->out, key, strlen(key));
-    buf_char(j->out, ':');
+    put_text(j->out, key, strlen(key), j->filled & level(j) ? ',' : '\0', ':');
+    j->filled |= level(j);
     j->keyed = true;
 }
 
 void jsonw_text(struct jsonw *j, const char *bytes, size_t n)
 {
     before_value(j);
-    put_text(j->out, bytes, n);
+    put_text(j->out, bytes, n, '\0', '\0');
 }
 
 void jsonw_str(struct jsonw *j, const char *text)

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 
@@ -41,6 +42,29 @@ static void escape_byte(struct buf *out, unsigned char byte)
     buf_str(out, "\\x");
     buf_char(out, "0123456789abcdef"[byte >> 4]);
     buf_char(out, "0123456789abcdef"[byte & 15]);
+}
+
+/* The high bit of each byte of the word that is no plain one, and perhaps of plain bytes above it:
+ * good for "is any?", not for "which?". */
+static uint64_t special_bytes(uint64_t word)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101), high = each << 7;
+    uint64_t quotes = word ^ each * '"', slashes = word ^ each * '\\', deletes = word ^ each * 0x7f;
+    return (word | (word - each * 0x20) | (quotes - each) | (slashes - each) | (deletes - each)) &
+           high;
+}
+
+size_t text_plain_length(const char *bytes, size_t n)
+{
+    size_t i = 0;
+    for (uint64_t word; i + sizeof word <= n; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        if (special_bytes(word))
+            break;
+    }
+    while (i < n && bytes[i] >= 0x20 && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\')
+        i++;
+    return i;
 }
 
 void text_escape(struct buf *out, const char *bytes, size_t n)

@@ -11,6 +11,9 @@
 struct buf;
 
 void text_escape(struct buf *out, const char *bytes, size_t n);
+/* How many bytes at the front every output writes as they are: printable ASCII without '"' and
+ * '\\'. Nearly all text is so to its end. */
+size_t text_plain_length(const char *bytes, size_t n);
 /* Columns on a terminal that n bytes of UTF-8 take: combining marks 0, East Asian wide 2, else 1;
  * invalid bytes count 1 each. No locale is asked. */
 size_t text_width(const char *bytes, size_t n);

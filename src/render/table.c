@@ -54,18 +54,10 @@ struct state {
     bool any_lines;       /* something stands above */
 };
 
-static bool is_plain(const struct buf *b)
-{
-    for (size_t i = 0; i < b->len; i++)
-        if (b->data[i] < 0x20 || b->data[i] >= 0x7f || b->data[i] == '\\')
-            return false;
-    return true;
-}
-
 /* s->raw made safe: the buffer that holds the result, and its width. */
 static const struct buf *make_safe(struct state *s, size_t *ret_width)
 {
-    if (is_plain(&s->raw)) {
+    if (text_plain_length(s->raw.data, s->raw.len) == s->raw.len) {
         *ret_width = s->raw.len;
         return &s->raw;
     }

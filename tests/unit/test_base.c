@@ -6,6 +6,8 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -148,9 +150,49 @@ static void test_err(void **state)
     assert_string_equal(err_name(EADDRINUSE), "EADDRINUSE");
 }
 
+/* Every byte at every place of texts around the size of a word. */
+static void test_text_plain_length(void **state)
+{
+    (void)state;
+    char text[20];
+    for (size_t n = 0; n <= sizeof text; n++) {
+        memset(text, 'a', sizeof text);
+        assert_int_equal(text_plain_length(text, n), n);
+        for (size_t at = 0; at < n; at++) {
+            for (int c = 0; c < 256; c++) {
+                bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+                text[at] = (char)c;
+                assert_int_equal(text_plain_length(text, n), plain ? n : at);
+            }
+            text[at] = '~';
+        }
+    }
+}
+
+static void test_decimal(void **state)
+{
+    (void)state;
+    uint64_t numbers[80] = {0, UINT64_MAX};
+    size_t n = 2;
+    for (uint64_t power = 1; n < 62; power *= 10) {
+        numbers[n++] = power - 1;
+        numbers[n++] = power;
+        numbers[n++] = power + 1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_buf_ struct buf b = BUF_INIT(64);
+        char expected[32];
+        snprintf(expected, sizeof expected, "%llu", (unsigned long long)numbers[i]);
+        buf_u64(&b, numbers[i]);
+        assert_string_equal(buf_cstr(&b), expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_plain_length),
+        cmocka_unit_test(test_decimal),
         cmocka_unit_test(test_buf_ceiling),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_vec),
