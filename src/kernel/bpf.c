@@ -1,0 +1,121 @@
+#include "kernel/bpf.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "kernel/bpf/load.h"
+#include "kernel/bpf/merge.h"
+
+enum {
+    /* seq_file gives a BPF iterator eight pages; a larger read brings no more. */
+    READ_SIZE = 1 << 16,
+    INET_KINDS = 1 << NET_TCP | 1 << NET_UDP | 1 << NET_UDPLITE | 1 << NET_MPTCP | 1 << NET_SCTP |
+                 1 << NET_DCCP | 1 << NET_RAW | 1 << NET_PING,
+};
+
+/* The inode of the first pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+static const ino_t first_pid_namespace = 0xEFFFFFFC;
+
+bool bpf_built_in(void)
+{
+    return true;
+}
+
+static int netns_inode(int fd, uint32_t *ret)
+{
+    struct stat st;
+
+    if ((fd >= 0 ? fstat(fd, &st) : stat("/proc/self/ns/net", &st)) < 0)
+        return -errno;
+    *ret = (uint32_t)st.st_ino;
+    return 0;
+}
+
+static int wish_of(const struct source_query *q, struct bpf_wish *ret, struct err *e)
+{
+    static const struct {
+        uint32_t source, bpf;
+    } details[] = {
+        {SOURCE_OPTIONS, BPF_DETAIL_OPTIONS}, {SOURCE_TIMERS, BPF_DETAIL_TIMER},
+        {SOURCE_MEMORY, BPF_DETAIL_MEMORY},   {SOURCE_TCP_INFO, BPF_DETAIL_TCP},
+        {SOURCE_CGROUP, BPF_DETAIL_CGROUP},
+    };
+    struct bpf_wish w = {
+        .kinds = q->kinds,
+        .states = (q->states & NET_STATES_ALL) == NET_STATES_ALL ? UINT32_MAX : q->states,
+        .ipv4 = q->families >> AF_INET & 1,
+        .ipv6 = q->families >> AF_INET6 & 1,
+    };
+
+    for (size_t i = 0; i < sizeof details / sizeof details[0]; i++)
+        if (q->detail & details[i].source)
+            w.details |= details[i].bpf;
+    if (q->scope != SOURCE_ALL_NETNS) {
+        int r = netns_inode(q->scope == SOURCE_ONE_NETNS ? q->netns_fd : -1, &w.netns);
+        if (r < 0)
+            return err_set(e, -r, "identify the network namespace", "", NULL);
+    }
+    *ret = w;
+    return 0;
+}
+
+static bool in_first_pid_namespace(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == first_pid_namespace;
+}
+
+static enum bpf_reader program_for(const struct bpf_wish *w)
+{
+    bool plain = !w->details && !(w->kinds & ~(uint32_t)INET_KINDS) && in_first_pid_namespace();
+
+    return plain ? BPF_PROGRAM_HOLDERS_INET : BPF_PROGRAM_HOLDERS_FULL;
+}
+
+static int pump(int fd, struct bpf_merge *m, struct err *e)
+{
+    static _Thread_local char bytes[READ_SIZE];
+
+    for (;;) {
+        ssize_t n = read(fd, bytes, sizeof bytes);
+        if (n == 0)
+            return 0;
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n < 0)
+            return err_set(e, errno, "read sockets by BPF", "", NULL);
+        int r = bpf_merge_feed(m, bytes, (size_t)n);
+        if (r == -EBADMSG)
+            return err_set(e, EBADMSG, "read sockets by BPF", "", "the records make no sense");
+        if (r)
+            return r;
+    }
+}
+
+static int run(enum bpf_reader program, const struct bpf_wish *w, struct bpf_merge *m,
+               struct err *e)
+{
+    _cleanup_fd_ int fd = bpf_load_open(program, w, e);
+
+    return fd < 0 ? fd : pump(fd, m, e);
+}
+
+int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, void *ctx,
+             struct source_report *report, struct err *e)
+{
+    __attribute__((cleanup(bpf_merge_clear))) struct bpf_merge m;
+    struct bpf_wish w;
+    int r;
+
+    (void)report;
+    bpf_merge_init(&m, sink, ctx, true);
+    r = wish_of(q, &w, e);
+    if (r == 0 && parts & BPF_HELD)
+        r = run(program_for(&w), &w, &m, e);
+    return r ? r : bpf_merge_end(&m);
+}

@@ -1,0 +1,98 @@
+#include "kernel/bpf/load.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+#pragma GCC diagnostic ignored "-Wpointer-arith"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#else
+#pragma GCC diagnostic ignored "-Wstringop-truncation"
+#endif
+#include "holders_full.lskel.h"
+#include "holders_inet.lskel.h"
+#pragma GCC diagnostic pop
+
+/* Opens an iterator's stream. The link and the program live on in it. */
+static int open_stream(int prog_fd, union bpf_iter_link_info *info)
+{
+    union bpf_attr attr;
+    _cleanup_fd_ int link = -1;
+
+    memset(&attr, 0, sizeof attr);
+    attr.link_create.prog_fd = (__u32)prog_fd;
+    attr.link_create.attach_type = BPF_TRACE_ITER;
+    if (info) {
+        attr.link_create.iter_info = (__u64)(uintptr_t)info;
+        attr.link_create.iter_info_len = sizeof *info;
+    }
+    link = skel_sys_bpf(BPF_LINK_CREATE, &attr, sizeof attr.link_create);
+    if (link < 0)
+        return -errno;
+    memset(&attr, 0, sizeof attr);
+    attr.iter_create.link_fd = (__u32)link;
+    int fd = skel_sys_bpf(BPF_ITER_CREATE, &attr, sizeof attr.iter_create);
+    return fd < 0 ? -errno : fd;
+}
+
+/* One function a skeleton: the same steps over a type of its own. */
+#define OPENER(name)                                             \
+    static int open_##name(const struct bpf_wish *wish)          \
+    {                                                            \
+        struct name *skel = name##__open();                      \
+        int r;                                                   \
+                                                                 \
+        if (!skel)                                               \
+            return -ENOMEM;                                      \
+        memcpy((void *)&skel->rodata->wish, wish, sizeof *wish); \
+        r = name##__load(skel);                                  \
+        if (r >= 0)                                              \
+            r = open_stream(skel->progs.name.prog_fd, NULL);     \
+        name##__destroy(skel);                                   \
+        return r;                                                \
+    }
+
+OPENER(holders_inet)
+OPENER(holders_full)
+
+static int explain(int code, struct err *e)
+{
+    if (code == EPERM || code == EACCES)
+        return err_set(e, EPERM, "read sockets by BPF", "",
+                       "needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN");
+    if (code == ENOMEM || code == EMFILE || code == ENFILE)
+        return err_set(e, code, "read sockets by BPF", "", NULL);
+    return err_set(e, EOPNOTSUPP, "read sockets by BPF", "",
+                   "the kernel refused the program (%s); it needs Linux 5.17 or later with BTF",
+                   err_name(code));
+}
+
+int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct err *e)
+{
+    int r;
+
+    switch (program) {
+    case BPF_PROGRAM_HOLDERS_INET:
+        r = open_holders_inet(wish);
+        break;
+    case BPF_PROGRAM_HOLDERS_FULL:
+        r = open_holders_full(wish);
+        break;
+    default:
+        r = -ENOSYS;
+        break;
+    }
+    return r < 0 ? explain(-r, e) : r;
+}

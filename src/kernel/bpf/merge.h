@@ -1,0 +1,39 @@
+/* One row a socket: brings the descriptors together that hold the same one, and the rows in order.
+ *
+ * A socket's open file counts its holders, so that a socket with one holder (nearly all of them) is
+ * complete at once. Others wait until as many were met as the count says, or until the end (a
+ * holder may be a message in flight). When listeners come first, what isn't one waits in the form
+ * that the kernel wrote, in blocks, not as rows.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/vec.h"
+#include "kernel/bpf/decode.h"
+#include "kernel/source.h"
+
+struct bpf_merge {
+    source_sink *sink;
+    void *ctx;
+    bool listeners_first;
+    uint32_t hz;
+    struct net_process *process;    /* of the TASK chunk that came last; in processes */
+    struct hash process_by_pid;     /* pid -> struct net_process *, owned */
+    struct hash shared_by_cookie;   /* cookie -> index in shared, + 1 */
+    struct vec shared;              /* struct shared */
+    struct vec shared_owners;       /* struct shared_owner, linked lists */
+    struct block *shared_bytes;     /* items of shared sockets */
+    struct block *first, *last;     /* items that wait for the listeners */
+    const struct net_process *told; /* the process last written to these blocks */
+    struct net_socket row;
+};
+
+void bpf_merge_init(struct bpf_merge *m, source_sink *sink, void *ctx, bool listeners_first);
+void bpf_merge_clear(struct bpf_merge *m);
+
+/* Takes bytes of a program. 0, the sink's answer, -EBADMSG or -ENOMEM. */
+int bpf_merge_feed(struct bpf_merge *m, const void *bytes, size_t n);
+/* Tells all that still waits. The same answers. */
+int bpf_merge_end(struct bpf_merge *m);

@@ -1,0 +1,22 @@
+/* bpf.h for a build without clang or bpftool. */
+#include <errno.h>
+
+#include "base/err.h"
+#include "kernel/bpf.h"
+
+bool bpf_built_in(void)
+{
+    return false;
+}
+
+int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, void *ctx,
+             struct source_report *report, struct err *e)
+{
+    (void)q;
+    (void)parts;
+    (void)sink;
+    (void)ctx;
+    (void)report;
+    return err_set(e, EOPNOTSUPP, "read sockets by BPF", "",
+                   "this berth was built without clang or bpftool");
+}
