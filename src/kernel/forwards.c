@@ -150,21 +150,24 @@ static int read_all(int fd, struct buf *into)
     }
 }
 
-static int start(char *const *command, int out, pid_t *ret)
+static int start(const char *const *command, int out, pid_t *ret)
 {
-    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+                                              NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int code = posix_spawn(ret, command[0], &actions, NULL, command, environment);
+    /* posix_spawn writes to neither; its type is older than const. */
+    int code = posix_spawn(ret, command[0], &actions, NULL, (char *const *)command,
+                           (char *const *)environment);
     posix_spawn_file_actions_destroy(&actions);
     return -code;
 }
 
 /* What a program prints. */
-static int capture(char *const *command, struct buf *into)
+static int capture(const char *const *command, struct buf *into)
 {
     int ends[2], status;
     pid_t pid;
@@ -185,7 +188,7 @@ static int capture(char *const *command, struct buf *into)
 
 int forwards_read(struct vec *ret)
 {
-    static char *const listings[][6] = {
+    static const char *const listings[][6] = {
         {"/usr/sbin/iptables-save", "-t", "nat", NULL},
         {"/usr/sbin/ip6tables-save", "-t", "nat", NULL},
         {"/usr/sbin/nft", "list", "ruleset", NULL},
