@@ -170,6 +170,7 @@ int mk_mute_fd(int fd, const char *what);
 _Noreturn void mk_hold(const char *comm);
 void mk_process_add(struct mk *mk, const char *name, pid_t pid);
 void mk_processes_end(struct mk *mk);
+void mk_die_with(pid_t parent);
 int mk_set_comm(const char *comm);
 
 /* mksock_diag.c: the TCP socket with this five-tuple; state NULL and -ENOENT if there is none. */

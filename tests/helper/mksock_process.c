@@ -25,6 +25,17 @@ int mk_set_comm(const char *comm)
     return prctl(PR_SET_NAME, comm) < 0 ? -errno : 0;
 }
 
+/*
+ * PR_SET_PDEATHSIG says nothing of a parent that is dead already, so look once more after it. In a
+ * pid namespace of its own the parent is always 0.
+ */
+void mk_die_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent && getppid() != 0)
+        _exit(1);
+}
+
 void mk_process_add(struct mk *mk, const char *name, pid_t pid)
 {
     struct mk_process *process = mk_alloc(sizeof(*process));
@@ -44,9 +55,9 @@ void mk_processes_end(struct mk *mk)
         ;
 }
 
+/* The parent death signal is set, and outlasts exec. */
 void mk_hold(const char *comm)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (*comm)
         mk_set_comm(comm);
     if (write(STDOUT_FILENO, "", 1) != 1) /* the pipe to the parent: it waits for us */
@@ -118,7 +129,7 @@ static int become_user(uid_t uid)
 }
 
 /* A change of credentials forgets the parent death signal and makes /proc/PID root's. */
-static int child_become(const struct child *child)
+static int child_become(const struct child *child, pid_t parent)
 {
     int r = child->cgroup ? cgroup_enter(child->cgroup) : 0;
     if (r == 0 && child->userns)
@@ -128,7 +139,7 @@ static int child_become(const struct child *child)
     if (r < 0)
         return r;
     prctl(PR_SET_DUMPABLE, !child->undumpable);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    mk_die_with(parent);
     return child->comm ? mk_set_comm(child->comm) : 0;
 }
 
@@ -156,7 +167,7 @@ static _Noreturn void child_main(struct mk *mk, const struct child *child, pid_t
     dup2(pipe_fd, STDOUT_FILENO);
     close(null);
     close(pipe_fd);
-    int r = child_become(child);
+    int r = child_become(child, parent);
     if (r == 0 && child->cmdline)
         r = child_exec(child);
     char error = (char)-r;

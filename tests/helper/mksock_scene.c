@@ -13,10 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-enum { TIMEWAIT_PER_LISTENER = 10000 };
+enum { TIMEWAIT_PER_LISTENER = 10000, FIRST_PORT = 10000 };
 
 /* What a worker tells when all its sockets are there. */
 struct worker_done {
@@ -48,7 +47,9 @@ static int listener_open(long index, uint16_t port)
     return fd;
 }
 
-static int connect_to(int listener, int *ret_client, int *ret_server)
+/* FROM: the client's address, NULL for one that the kernel chooses */
+static int connect_to(int listener, const struct sockaddr_in *from, int *ret_client,
+                      int *ret_server)
 {
     struct sockaddr_in in;
     socklen_t len = sizeof(in);
@@ -56,7 +57,9 @@ static int connect_to(int listener, int *ret_client, int *ret_server)
     if (getsockname(listener, (struct sockaddr *)&in, &len) < 0)
         return -errno;
     *ret_client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (*ret_client < 0 || connect(*ret_client, (struct sockaddr *)&in, sizeof(in)) < 0)
+    if (*ret_client < 0 || (from && bind(*ret_client, (struct sockaddr *)from, sizeof(*from)) < 0))
+        return -errno;
+    if (connect(*ret_client, (struct sockaddr *)&in, sizeof(in)) < 0)
         return -errno;
     *ret_server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     return *ret_server < 0 ? -errno : 0;
@@ -72,7 +75,7 @@ static int build_connections(const struct scene *scene, int **ret_servers)
     if (servers[0] < 0)
         return servers[0];
     for (long i = 0; i < scene->count; i++) {
-        int r = connect_to(servers[0], &client, &servers[i + 1]);
+        int r = connect_to(servers[0], NULL, &client, &servers[i + 1]);
         if (r < 0)
             return r;
     }
@@ -84,7 +87,7 @@ static int build_listeners(const struct scene *scene, int **ret_servers)
 {
     (void)ret_servers;
     for (long i = 0; i < scene->count; i++) {
-        int fd = listener_open(scene->index, (uint16_t)(10000 + i));
+        int fd = listener_open(scene->index, (uint16_t)(FIRST_PORT + i));
         if (fd < 0)
             return fd;
     }
@@ -95,10 +98,11 @@ static int build_listeners(const struct scene *scene, int **ret_servers)
 static pid_t split_off(const struct scene *scene, const int *servers)
 {
     int server_first = servers[1];
+    pid_t parent = getpid();
     pid_t pid = fork();
 
     if (pid == 0) { /* descriptors alternate: client, server, client, server … from the first */
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        mk_die_with(parent);
         for (long i = 0; i < scene->count; i++)
             close(server_first - 1 + (int)(2 * i));
         for (;;)
@@ -109,12 +113,12 @@ static pid_t split_off(const struct scene *scene, const int *servers)
     return pid;
 }
 
-static _Noreturn void worker_main(const struct scene *scene, int pipe_fd)
+static _Noreturn void worker_main(const struct scene *scene, int pipe_fd, pid_t parent)
 {
     struct worker_done done = {.pids = {getpid()}};
     int *servers = NULL;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    mk_die_with(parent);
     mk_set_comm(scene->comm);
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3; fd++)
@@ -165,6 +169,7 @@ static int workers_start(struct mk *mk, const struct scene *scene, long count, l
 {
     int pipe_fds[2];
     long started = 0;
+    pid_t parent = getpid();
 
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return -errno;
@@ -176,7 +181,7 @@ static int workers_start(struct mk *mk, const struct scene *scene, long count, l
         pid_t pid = fork();
         if (pid == 0) {
             close(pipe_fds[0]);
-            worker_main(&mine, pipe_fds[1]);
+            worker_main(&mine, pipe_fds[1], parent);
         }
         if (pid < 0)
             break;
@@ -233,15 +238,20 @@ static void raise_timewait_limit(long count)
     fclose(file);
 }
 
-/* The client closes first, and so it is the one that waits. */
+/*
+ * The client closes first, and so it is the one that waits. Each has a port of its own: on loopback
+ * the kernel gives a port in TIME_WAIT to the next connection after a second (tcp_tw_reuse).
+ */
 static int timewait_some(struct mk *mk, long count)
 {
     int client, server;
     int r = 0;
-    int listener = listener_open((long)mk->serial++, 0);
+    long index = (long)mk->serial++;
+    int listener = listener_open(index, 0);
 
     for (long i = 0; listener >= 0 && r == 0 && i < count; i++) {
-        r = connect_to(listener, &client, &server);
+        struct sockaddr_in from = worker_addr(index, (uint16_t)(FIRST_PORT + i));
+        r = connect_to(listener, &from, &client, &server);
         if (r == 0) {
             close(client);
             close(server);
