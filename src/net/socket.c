@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-
 static_assert(NET_FIELD_COUNT <= 128, "net_fieldset has room for every field");
 
 struct place {
@@ -171,61 +169,4 @@ bool net_socket_is_listener(const struct net_socket *s)
     default:
         return s->state == NET_LISTEN;
     }
-}
-
-static void format_inet(struct buf *out, const struct net_socket *s, const struct net_addr *a,
-                        uint32_t port)
-{
-    bool v6 = a->family == AF_INET6;
-    if (v6)
-        buf_char(out, '[');
-    net_addr_format(out, a);
-    if (a->scope) {
-        buf_char(out, '%');
-        if (s->device[0] && s->ifindex == a->scope)
-            buf_str(out, s->device);
-        else
-            buf_u64(out, a->scope);
-    }
-    if (v6)
-        buf_char(out, ']');
-    buf_char(out, ':');
-    if (port)
-        buf_u64(out, port);
-    else
-        buf_char(out, '*');
-}
-
-static void format_id(struct buf *out, uint64_t id, uint32_t port)
-{
-    if (id == UINT32_MAX)
-        buf_char(out, '*');
-    else
-        buf_u64(out, id);
-    buf_char(out, ':');
-    buf_u64(out, port);
-}
-
-void net_socket_format_local(struct buf *out, const struct net_socket *s)
-{
-    if (s->local.family)
-        format_inet(out, s, &s->local, s->local_port);
-    else if (s->path_len)
-        buf_add(out, s->path, s->path_len);
-    else if (net_socket_knows(s, NET_F_LOCAL))
-        format_id(out, s->local_id, s->local_port);
-    else
-        buf_char(out, '-');
-}
-
-void net_socket_format_peer(struct buf *out, const struct net_socket *s)
-{
-    if (s->peer.family && (s->peer_port || !net_addr_is_wildcard(&s->peer)))
-        format_inet(out, s, &s->peer, s->peer_port);
-    else if (net_socket_knows(s, NET_F_PEER_INODE) && s->peer_inode)
-        buf_u64(out, s->peer_inode);
-    else if (!s->peer.family && net_socket_knows(s, NET_F_PEER))
-        format_id(out, s->peer_id, s->peer_port);
-    else
-        buf_char(out, '-');
 }

@@ -23,7 +23,7 @@
     X(SEND_Q, "send_q", UINT, send_q, "bytes not yet acknowledged; for a listener, its backlog")   \
     X(UID, "uid", UINT, uid, "user id of the socket's creator")                                    \
     X(INODE, "inode", UINT, inode, "inode in sockfs")                                              \
-    X(COOKIE, "cookie", UINT, cookie, "the kernel's number of this socket, never used twice")      \
+    X(COOKIE, "cookie", UINT, cookie, "the kernel's number of this socket; MPTCP shares it")       \
     X(NETNS, "netns", UINT, netns, "inode of the network namespace")                               \
     X(DEVICE, "device", TEXT, device, "the device that it is bound to")                            \
     X(CGROUP_ID, "cgroup_id", UINT, cgroup_id, "id of the control group")                          \
@@ -157,11 +157,12 @@ struct net_socket {
     uint16_t family; /* AF_… */
     struct net_fieldset known, forbidden;
 
-    /* IP, and by analogy vsock (address as CID in text form of kinds that have no IP: see
-     * net_socket_format_local). Ports in host order, 0: none. */
+    /* IP ends; ports in host order, 0: none. Kinds without IP have their ends in the ids (see
+     * net_end): vsock CID and port, netlink port id, packet and XDP ifindex with protocol or queue,
+     * TIPC node and reference. */
     struct net_addr local, peer;
     uint32_t local_port, peer_port;
-    uint64_t local_id, peer_id; /* vsock CID, netlink pid, TIPC reference, packet ifindex */
+    uint64_t local_id, peer_id;
 
     uint64_t recv_q, send_q;
     uint64_t uid, inode, cookie, netns, cgroup_id;
@@ -219,8 +220,15 @@ void net_socket_copy_free(struct net_socket *s);
 /* True for TCP in LISTEN, UDP and its like without a peer, UNIX in LISTEN …: what one can reach. */
 bool net_socket_is_listener(const struct net_socket *s);
 
-/* The local or peer end for people: "127.0.0.1:80", "[::1]:80", "*:80" where wildcard_star,
- * "[fe80::1%eth0]:80", "/run/x.sock", "@name", "cid:port"; a peer that isn't there is "-". Raw
- * bytes of names: the caller escapes. */
-void net_socket_format_local(struct buf *out, const struct net_socket *s);
-void net_socket_format_peer(struct buf *out, const struct net_socket *s);
+/* One end of a socket, whatever its kind. The address is an IP address, a UNIX name, the protocol
+ * of a netlink socket ("route"), a device ("en0", "*") or a context id; the port is a port, a
+ * netlink port id, a protocol, a queue. */
+enum net_end { NET_END_LOCAL, NET_END_PEER };
+/* Appends the address, raw bytes of names as they are; false if this end has none. */
+bool net_socket_address(struct buf *out, const struct net_socket *s, enum net_end end);
+/* False if this end has no port, as UNIX sockets don't. 0 is a port that isn't chosen. */
+bool net_socket_port(const struct net_socket *s, enum net_end end, uint64_t *ret);
+
+/* An end for people: "127.0.0.1:80", "[fe80::1%eth0]:80", "/run/x.sock", "route:812"; "-" where
+ * there is none. Raw bytes of names: the caller escapes. */
+void net_socket_format_end(struct buf *out, const struct net_socket *s, enum net_end end);

@@ -102,9 +102,9 @@ static void test_ends(void **state)
     net_addr_parse("::", &s.local, NULL);
     net_addr_parse("::", &s.peer, NULL);
     _cleanup_buf_ struct buf b = BUF_INIT(128);
-    net_socket_format_local(&b, &s);
+    net_socket_format_end(&b, &s, NET_END_LOCAL);
     buf_char(&b, ' ');
-    net_socket_format_peer(&b, &s);
+    net_socket_format_end(&b, &s, NET_END_PEER);
     assert_string_equal(buf_cstr(&b), "[::]:80 -");
 }
 
