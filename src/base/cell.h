@@ -39,3 +39,6 @@ struct cell {
         } list;
     };
 };
+
+/* Makes the cell a KNOWN text; NULL and "" leave it as it is. The text is borrowed. */
+void cell_set_text(struct cell *ret, const char *text);
