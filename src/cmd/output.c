@@ -25,7 +25,7 @@ static int choose_format(const struct command *c, const struct output_arguments 
 
 int output_open(struct output *o, const struct command *c, const struct output_arguments *a)
 {
-    enum render_format format;
+    enum render_format format = RENDER_TABLE;
     *o = (struct output){.pager = PAGER_NONE};
     out_init(&o->out, STDOUT_FILENO);
     int status = choose_format(c, a, &format);

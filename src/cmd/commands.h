@@ -1,0 +1,10 @@
+/* The commands, one a file of this folder; src/commands.c puts them into the program's table. */
+#pragma once
+#include "cli/command.h"
+
+extern const struct command command_free;
+extern const struct command command_interfaces;
+extern const struct command command_list;
+extern const struct command command_resolve;
+extern const struct command command_services;
+extern const struct command command_who;

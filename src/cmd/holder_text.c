@@ -1,0 +1,215 @@
+#include "cmd/holder_text.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "base/time.h"
+
+enum { SHOWN_SOCKETS = 6 };
+
+static void put_escaped(struct buf *out, const char *text)
+{
+    text_escape(out, text, strlen(text));
+}
+
+void holder_name(struct buf *out, const struct net_holder *h)
+{
+    if (h->process && h->process->comm[0])
+        put_escaped(out, h->process->comm);
+    else
+        buf_str(out, "pid ");
+    buf_char(out, '[');
+    buf_i64(out, h->pid);
+    buf_char(out, ']');
+}
+
+static void fact(struct buf *out, const char *name, const char *text)
+{
+    if (!text || !*text)
+        return;
+    buf_printf(out, "  %-10s ", name);
+    put_escaped(out, text);
+    buf_char(out, '\n');
+}
+
+static void describe_user(struct buf *out, const struct net_process *p)
+{
+    if (!(p->known >> NET_P_UID & 1))
+        return;
+    buf_printf(out, "  %-10s ", "user");
+    if (p->user)
+        put_escaped(out, p->user);
+    else
+        buf_u64(out, p->uid);
+    if (p->cwd) {
+        buf_str(out, ", in ");
+        put_escaped(out, p->cwd);
+    }
+    buf_char(out, '\n');
+}
+
+static void describe_since(struct buf *out, const struct holder_text *t,
+                           const struct net_process *p)
+{
+    char date[32];
+    struct tm local;
+    if (!(p->known >> NET_P_START & 1) || p->start_ns > t->view->boot_ns)
+        return;
+    uint64_t age_ns = t->view->boot_ns - p->start_ns;
+    time_t started = (time_t)((t->real_ns - age_ns) / 1000000000);
+    localtime_r(&started, &local);
+    strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local);
+    buf_printf(out, "  %-10s %s, ", "since", date);
+    time_format_duration(out, age_ns);
+    buf_str(out, " ago\n");
+}
+
+static void describe_process(struct buf *out, const struct holder_text *t,
+                             const struct net_process *p)
+{
+    fact(out, "command", p->cmdline);
+    fact(out, "program", p->exe);
+    describe_user(out, p);
+    fact(out, "unit", p->unit);
+    fact(out, "container", p->container);
+    describe_since(out, t, p);
+}
+
+static void put_end(struct buf *out, const struct net_socket *s, enum net_end end)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(1024);
+    net_socket_format_end(&text, s, end);
+    text_escape(out, text.data, text.len);
+}
+
+static void describe_queue(struct buf *out, const struct net_socket *s)
+{
+    if (s->state != NET_LISTEN || !net_socket_knows(s, NET_F_SEND_Q))
+        return;
+    buf_printf(out, ", accept queue %lu of %lu", s->recv_q, s->send_q);
+    if (s->recv_q > s->send_q)
+        buf_str(out, ": full, new connections are dropped");
+}
+
+static void describe_listener(struct buf *out, const struct holder_text *t,
+                              const struct net_socket *s)
+{
+    struct socket_row row = {.socket = s, .view = t->view};
+    _cleanup_buf_ struct buf reach = BUF_INIT(1024);
+    socket_row_describe_reach(&reach, &row);
+
+    buf_str(out, net_kind_name(s->kind));
+    buf_char(out, ' ');
+    put_end(out, s, NET_END_LOCAL);
+    buf_str(out, ", reached by ");
+    text_escape(out, reach.data, reach.len);
+    if (s->state == NET_LISTEN) {
+        uint32_t clients = net_holders_clients(s, t->sockets, t->n);
+        buf_printf(out, "; %u connection%s", clients, clients == 1 ? "" : "s");
+    }
+    describe_queue(out, s);
+}
+
+static void describe_connection(struct buf *out, const struct net_socket *s)
+{
+    buf_str(out, net_kind_name(s->kind));
+    buf_char(out, ' ');
+    put_end(out, s, NET_END_LOCAL);
+    buf_str(out, " to ");
+    put_end(out, s, NET_END_PEER);
+    buf_printf(out, ", %s", net_state_name(s->state));
+}
+
+static void describe_bound(struct buf *out, const struct net_socket *s)
+{
+    buf_str(out, net_kind_name(s->kind));
+    buf_char(out, ' ');
+    put_end(out, s, NET_END_LOCAL);
+    buf_str(out, ", bound, neither listening nor connected");
+}
+
+static void describe_remains(struct buf *out, const struct net_socket *s)
+{
+    describe_connection(out, s);
+    if (!net_socket_knows(s, NET_F_TIMER_MS))
+        return;
+    buf_str(out, ", ");
+    time_format_duration(out, s->timer_ms * 1000000);
+    buf_str(out, " left");
+}
+
+static void describe_socket(struct buf *out, const struct holder_text *t,
+                            const struct net_held *held)
+{
+    const struct net_socket *s = held->socket;
+    switch (held->hold) {
+    case NET_HOLD_LISTENS:
+        describe_listener(out, t, s);
+        break;
+    case NET_HOLD_BOUND:
+        describe_bound(out, s);
+        break;
+    case NET_HOLD_REMAINS:
+        describe_remains(out, s);
+        break;
+    default:
+        describe_connection(out, s);
+    }
+}
+
+static const char *const hold_names[NET_HOLDS] = {
+    [NET_HOLD_LISTENS] = "listens",     [NET_HOLD_SERVES] = "serves",
+    [NET_HOLD_CONNECTED] = "connected", [NET_HOLD_BOUND] = "bound",
+    [NET_HOLD_REMAINS] = "remains",
+};
+
+/* Accepted connections are counted at their listener; the others are told one by one, a few. */
+static void describe_sockets(struct buf *out, const struct holder_text *t,
+                             const struct net_holder *h, enum net_hold wanted)
+{
+    uint32_t shown = 0;
+    for (size_t i = 0; i < h->sockets.len; i++) {
+        const struct net_held *held = vec_at(&h->sockets, i);
+        if (held->hold != wanted)
+            continue;
+        if (shown == SHOWN_SOCKETS) {
+            buf_printf(out, "  %-10s and %u more\n", "", h->counts[wanted] - shown);
+            return;
+        }
+        buf_printf(out, "  %-10s ", shown++ ? "" : hold_names[wanted]);
+        describe_socket(out, t, held);
+        buf_char(out, '\n');
+    }
+}
+
+static void describe_served(struct buf *out, const struct net_holder *h)
+{
+    if (h->counts[NET_HOLD_SERVES] && !h->counts[NET_HOLD_LISTENS])
+        buf_printf(out, "  %-10s %u accepted connection%s\n", hold_names[NET_HOLD_SERVES],
+                   h->counts[NET_HOLD_SERVES], h->counts[NET_HOLD_SERVES] == 1 ? "" : "s");
+}
+
+static void describe_title(struct buf *out, const struct net_holder *h)
+{
+    if (h->pid)
+        holder_name(out, h);
+    else if (h->hidden)
+        buf_str(out, "a process that you may not see (run as root)");
+    else
+        buf_str(out, "no process");
+    buf_char(out, '\n');
+}
+
+void holder_describe(struct buf *out, const struct holder_text *t, const struct net_holder *h)
+{
+    describe_title(out, h);
+    if (h->process)
+        describe_process(out, t, h->process);
+    describe_sockets(out, t, h, NET_HOLD_LISTENS);
+    describe_served(out, h);
+    describe_sockets(out, t, h, NET_HOLD_CONNECTED);
+    describe_sockets(out, t, h, NET_HOLD_BOUND);
+    describe_sockets(out, t, h, NET_HOLD_REMAINS);
+}

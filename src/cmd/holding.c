@@ -1,0 +1,138 @@
+#include "cmd/holding.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/parse.h"
+#include "base/time.h"
+
+/* "PORT" or "PORT/PROTO": the socket's own port, not its peer's. */
+static bool is_port(const char *word, struct buf *ret)
+{
+    char number[16];
+    uint16_t first, last;
+    size_t n = strcspn(word, "/");
+    if (n >= sizeof number)
+        return false;
+    memcpy(number, word, n);
+    number[n] = '\0';
+    const char *digits = number[0] == ':' ? number + 1 : number;
+    if (parse_port_range(digits, &first, &last) < 0)
+        return false;
+    if (word[n] == '/')
+        buf_printf(ret, "%s and ", word + n + 1);
+    buf_printf(ret, "sport >= :%u and sport <= :%u", first, last);
+    return true;
+}
+
+/* "tcp:80", "udp:53": the endpoint's way to write it. */
+static bool is_scheme(const char *word, struct buf *ret)
+{
+    static const char *const schemes[] = {"tcp:", "udp:"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (strncmp(word, schemes[i], 4) != 0)
+            continue;
+        size_t before = ret->len;
+        buf_printf(ret, "%.3s and ", word);
+        if (is_port(word + 4, ret))
+            return true;
+        ret->len = before;
+    }
+    return false;
+}
+
+static bool is_address(const char *word, struct buf *ret)
+{
+    struct net_addr a;
+    struct net_prefix p;
+    const char *device, *port = strrchr(word, ':');
+    bool plain = net_addr_parse(word, &a, &device) == 0 || net_prefix_parse(word, &p) == 0;
+    bool with_port = port && (word[0] == '[' || strchr(word, ':') == port) &&
+                     strspn(word, "0123456789.:[]abcdefABCDEF%") == strlen(word);
+    if (!plain && !with_port)
+        return false;
+    buf_printf(ret, "src %s", word);
+    return true;
+}
+
+void holding_target(struct buf *ret, const struct command_words *words)
+{
+    const char *word = words->words[0];
+    if (words->n == 1) {
+        if (is_port(word, ret) || is_scheme(word, ret) || is_address(word, ret))
+            return;
+        if (strncmp(word, "pid:", 4) == 0) {
+            buf_printf(ret, "pid = %s", word + 4);
+            return;
+        }
+    }
+    for (int i = 0; i < words->n; i++) {
+        if (i)
+            buf_char(ret, ' ');
+        buf_str(ret, words->words[i]);
+    }
+}
+
+static int keep(void *ctx, const struct socket_row *row)
+{
+    struct holding *h = ctx;
+    struct net_socket *copy = malloc(sizeof *copy);
+    if (!copy || net_socket_copy(copy, row->socket) < 0) {
+        free(copy);
+        return -ENOMEM;
+    }
+    if (vec_add(&h->found, &copy) < 0) {
+        net_socket_copy_free(copy);
+        free(copy);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int fail(const struct err *e)
+{
+    err_print(e, stderr);
+    return e->code == EPERM || e->code == EACCES ? EXIT_PERMISSION : EXIT_NO;
+}
+
+int holding_read(struct holding *h, const struct command *c, const struct sockets_arguments *a,
+                 const char *filter)
+{
+    struct err e = {0};
+    *h = (struct holding){.found = VEC_INIT(struct net_socket *)};
+    int status = sockets_init(&h->sockets, c, a);
+    if (status)
+        return status;
+    h->sockets.query.kinds = NET_KINDS_ALL;
+    h->sockets.query.detail = SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_PROCESS | SOURCE_TIMERS;
+    status = sockets_filter(&h->sockets, filter, true);
+    if (status)
+        return status;
+    int r = sockets_read(&h->sockets, keep, h, &e);
+    if (r == 0)
+        r = net_holders_group(&h->holders, h->found.items, h->found.len);
+    if (r < 0 && !e.code)
+        err_set(&e, -r, "look for", filter, NULL);
+    h->text =
+        (struct holder_text){.view = &h->sockets.view,
+                             .sockets = h->found.items,
+                             .n = h->found.len,
+                             .real_ns = a->facts ? h->sockets.facts.taken_ns : time_real_ns()};
+    return r < 0 ? fail(&e) : 0;
+}
+
+void holding_clear(struct holding *h)
+{
+    net_holders_clear(&h->holders);
+    for (size_t i = 0; i < h->found.len; i++) {
+        struct net_socket *s = *(struct net_socket **)vec_at(&h->found, i);
+        net_socket_copy_free(s);
+        free(s);
+    }
+    vec_free(&h->found);
+    sockets_clear(&h->sockets);
+}

@@ -1,0 +1,23 @@
+/* "Who has this?" as `who` and `free` ask it: a target in the user's words, the sockets that it
+ * means, and their holders.
+ */
+#pragma once
+#include "cmd/holder_text.h"
+#include "cmd/sockets.h"
+#include "net/holders.h"
+
+struct holding {
+    struct sockets sockets;
+    struct vec found;           /* struct net_socket *, owned */
+    struct net_holders holders; /* of found */
+    struct holder_text text;
+};
+
+/* What a word means: a port ("4444", "udp:53", "443/tcp"), a process ("pid:812", "nginx"), an
+ * address ("127.0.0.1", "[::1]:80"), or any filter. Appends the filter's text. */
+void holding_target(struct buf *ret, const struct command_words *words);
+
+/* Reads and groups; always to be cleared. 0, or an exit status after a message. */
+int holding_read(struct holding *h, const struct command *c, const struct sockets_arguments *a,
+                 const char *filter);
+void holding_clear(struct holding *h);

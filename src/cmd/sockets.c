@@ -1,0 +1,210 @@
+#include "cmd/sockets.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "kernel/diag.h"
+#include "kernel/netns.h"
+#include "names/filter_names.h"
+#include "names/users.h"
+#include "store/facts_file.h"
+
+const char *const sockets_via_choices[] = {
+    [SOURCE_BEST] = "best",
+    [SOURCE_BPF] = "bpf",
+    [SOURCE_DIAG] = "diag",
+    [SOURCE_PROC] = "proc",
+    NULL,
+};
+
+static int fail(const struct err *e)
+{
+    err_print(e, stderr);
+    return e->code == EPERM || e->code == EACCES ? EXIT_PERMISSION : EXIT_NO;
+}
+
+static const char *user_name(void *ctx, uint32_t uid)
+{
+    return users_name(ctx, uid);
+}
+
+static int take_facts(struct sockets *s, const char *path)
+{
+    struct err e = {0};
+    facts_init(&s->facts);
+    if (facts_load(path, &s->facts, &e) < 0)
+        return fail(&e);
+    s->view.boot_ns = s->facts.boot_ns;
+    if (socket_view_add_interfaces(&s->view, s->facts.netns, s->facts.interfaces.items,
+                                   (uint32_t)s->facts.interfaces.len) < 0) {
+        err_set(&e, ENOMEM, "read", path, NULL);
+        return fail(&e);
+    }
+    return 0;
+}
+
+static int take_netns(struct sockets *s, const char *name)
+{
+    struct err e = {0};
+    s->netns_fd = netns_open(name, &e);
+    if (s->netns_fd < 0)
+        return fail(&e);
+    s->query.scope = SOURCE_ONE_NETNS;
+    s->query.netns_fd = s->netns_fd;
+    return 0;
+}
+
+int sockets_init(struct sockets *s, const struct command *c, const struct sockets_arguments *a)
+{
+    bool saved = a->facts || a->tcpdiag;
+    *s = (struct sockets){.arguments = a, .netns_fd = -1};
+    s->query = (struct source_query){
+        .via = (enum source_via)a->via,
+        .kinds = NET_KINDS_DEFAULT,
+        .states = NET_STATES_ALL,
+        .families = 1u << AF_INET | 1u << AF_INET6,
+        .scope = a->all_namespaces ? SOURCE_ALL_NETNS : SOURCE_THIS_NETNS,
+        .netns_fd = -1,
+        .user_name = user_name,
+    };
+    source_report_init(&s->report);
+    socket_view_init(&s->view, !saved);
+
+    if ((a->facts != NULL) + (a->tcpdiag != NULL) + (a->netns != NULL) + a->all_namespaces > 1)
+        return command_usage_error(
+            c, "only one of --facts, --tcpdiag, --netns and --all-namespaces can be given");
+    if (a->facts)
+        return take_facts(s, a->facts);
+    return a->netns ? take_netns(s, a->netns) : 0;
+}
+
+void sockets_clear(struct sockets *s)
+{
+    socket_view_clear(&s->view);
+    source_report_clear(&s->report);
+    net_filter_free(s->filter);
+    if (s->arguments && s->arguments->facts)
+        facts_clear(&s->facts);
+    fd_close(&s->netns_fd);
+}
+
+/* Leaves out of the query what can't match. */
+static void narrow(struct source_query *q, const struct net_filter_needs *needs)
+{
+    q->kinds &= needs->kinds;
+    q->states &= needs->states;
+    q->families &= needs->families;
+}
+
+/* Adds what the filter has to look at. */
+static void widen(struct source_query *q, const struct net_filter_needs *needs)
+{
+    q->detail |= needs->owners ? SOURCE_OWNERS : 0;
+    q->detail |= needs->cmdline ? SOURCE_OWNERS | SOURCE_CMDLINE : 0;
+    q->detail |= needs->process ? SOURCE_OWNERS | SOURCE_PROCESS : 0;
+    for (int f = 0; f < NET_F_LOCAL; f++)
+        if (needs->fields.words[f / 64] >> f % 64 & 1)
+            q->detail |= socket_field_detail((enum net_field)f);
+}
+
+int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen)
+{
+    struct net_filter_fault fault;
+    struct net_filter_needs needs;
+    int r = net_filter_parse(text, filter_names(), &s->filter, &fault);
+    if (r == -EINVAL) {
+        _cleanup_buf_ struct buf lines = BUF_INIT(1 << 16);
+        net_filter_explain_fault(&lines, text, &fault);
+        fputs(buf_cstr(&lines), stderr);
+        return EXIT_USAGE;
+    }
+    if (r < 0) {
+        struct err e;
+        err_set(&e, -r, "read the filter", text, NULL);
+        return fail(&e);
+    }
+    net_filter_needs(s->filter, &needs);
+    if (!kinds_chosen && needs.kinds_named)
+        s->query.kinds = needs.kinds;
+    widen(&s->query, &needs);
+    if (s->whole)
+        return 0;
+    narrow(&s->query, &needs);
+    s->query.filter = s->filter;
+    return 0;
+}
+
+struct passage {
+    struct sockets *sockets;
+    sockets_sink *sink;
+    void *ctx;
+};
+
+static int pass(void *ctx, const struct net_socket *socket)
+{
+    struct passage *p = ctx;
+    bool matches = true;
+    if (p->sockets->filter) {
+        enum net_match match = net_filter_match(p->sockets->filter, socket);
+        p->sockets->unknown |= match == NET_MATCH_UNKNOWN;
+        matches = match == NET_MATCH_YES;
+    }
+    if (!matches && !p->sockets->whole)
+        return 0;
+    struct socket_row row = {.socket = socket, .view = &p->sockets->view, .matches = matches};
+    return p->sink(p->ctx, &row);
+}
+
+static bool asked_for(const struct source_query *q, const struct net_socket *s)
+{
+    bool ip = s->family == AF_INET || s->family == AF_INET6;
+    return q->kinds >> s->kind & 1 && q->states >> s->state & 1 &&
+           (!ip || q->families >> s->family & 1);
+}
+
+/* The saved sockets, listeners first as from a live host. */
+static int replay(const struct facts *f, const struct source_query *q, struct passage *p)
+{
+    for (int listeners = 1; listeners >= 0; listeners--) {
+        for (size_t i = 0; i < f->sockets.len; i++) {
+            const struct net_socket *s = vec_at(&f->sockets, i);
+            if (net_socket_is_listener(s) != listeners || !asked_for(q, s))
+                continue;
+            int r = pass(p, s);
+            if (r)
+                return r;
+        }
+    }
+    return 0;
+}
+
+int sockets_read(struct sockets *s, sockets_sink *sink, void *ctx, struct err *e)
+{
+    struct passage p = {.sockets = s, .sink = sink, .ctx = ctx};
+    if (s->arguments->facts)
+        return replay(&s->facts, &s->query, &p);
+    if (s->arguments->tcpdiag)
+        return diag_read_file(s->arguments->tcpdiag, &s->query, pass, &p, &s->report, e);
+
+    _cleanup_users_ struct users users = {0};
+    s->query.user_ctx = &users;
+    return source_read(&s->query, pass, &p, &s->report, e);
+}
+
+bool sockets_tell_notes(const struct sockets *s)
+{
+    bool permission = false;
+    for (size_t i = 0; i < s->report.notes.len; i++) {
+        const struct source_note *note = vec_at(&s->report.notes, i);
+        fprintf(stderr, "berth: %s\n", note->text);
+        permission |= note->permission;
+    }
+    if (s->unknown)
+        fputs("berth: some sockets were left out: what the filter asks about them may not be seen "
+              "(run as root)\n",
+              stderr);
+    return permission || s->unknown;
+}

@@ -1,0 +1,80 @@
+/* Where the sockets of a command come from: this host by one of the ways, a saved host, or a raw
+ * dump; narrowed by a filter in the user's words.
+ *
+ * `list`, `who`, `free` and others put a struct sockets_arguments into their arguments and
+ * SOCKETS_OPTIONS into their tables; sockets_read then gives each socket that matches.
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "cli/command.h"
+#include "cmd/socket_view.h"
+#include "kernel/source.h"
+#include "net/facts.h"
+#include "net/filter.h"
+
+struct sockets_arguments {
+    int via; /* enum source_via */
+    bool all_namespaces;
+    const char *netns;   /* a name, a pid or an inode */
+    const char *facts;   /* file */
+    const char *tcpdiag; /* file */
+};
+
+extern const char *const sockets_via_choices[];
+
+#define SOCKETS_OPTIONS(arguments)                                                              \
+    {.name = "all-namespaces",                                                                  \
+     .letter = 'N',                                                                             \
+     .field = offsetof(arguments, sockets.all_namespaces),                                      \
+     .group = "Where to look",                                                                  \
+     .help = "in every network namespace of this host"},                                        \
+        {.name = "netns",                                                                       \
+         .type = OPTION_TEXT,                                                                   \
+         .field = offsetof(arguments, sockets.netns),                                           \
+         .metavar = "NETNS",                                                                    \
+         .help = "in one other namespace: its name, its inode, or the pid of a process in it"}, \
+        {.name = "via",                                                                         \
+         .type = OPTION_CHOICE,                                                                 \
+         .field = offsetof(arguments, sockets.via),                                             \
+         .metavar = "WAY",                                                                      \
+         .choices = sockets_via_choices,                                                        \
+         .help = "how to read the kernel: best, bpf, diag or proc"},                            \
+        {.name = "facts",                                                                       \
+         .type = OPTION_TEXT,                                                                   \
+         .field = offsetof(arguments, sockets.facts),                                           \
+         .metavar = "FILE",                                                                     \
+         .completes = "file",                                                                   \
+         .help = "read a saved host instead of this one"},
+
+/* A question about sockets, made ready. */
+struct sockets {
+    const struct sockets_arguments *arguments;
+    struct source_query query;
+    struct net_filter *filter; /* NULL: all */
+    struct source_report report;
+    struct facts facts; /* of --facts */
+    struct socket_view view;
+    bool whole;   /* the sink gets all sockets, those that match are marked */
+    bool unknown; /* the filter met a socket of which it couldn't tell */
+    int netns_fd;
+};
+
+#define _cleanup_sockets_ __attribute__((cleanup(sockets_clear)))
+
+/* Fills *s from the arguments; the query asks for TCP and UDP in every state, without details.
+ * 0, or an exit status after a message. Always to be cleared. */
+int sockets_init(struct sockets *s, const struct command *c, const struct sockets_arguments *a);
+void sockets_clear(struct sockets *s);
+
+/* Takes the filter's text, and narrows the query to what can match. kinds_chosen: the kinds in the
+ * query stand, else those that the text names. 0, or EXIT_USAGE after a message. */
+int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen);
+
+/* Calls the sink for every socket that matches. 0, the sink's non-zero answer, or a negative errno
+ * with *e filled. */
+typedef int sockets_sink(void *ctx, const struct socket_row *row);
+int sockets_read(struct sockets *s, sockets_sink *sink, void *ctx, struct err *e);
+
+/* What couldn't be read, one line each on stderr. True if for lack of permission. */
+bool sockets_tell_notes(const struct sockets *s);
