@@ -1,0 +1,212 @@
+"""berth list against sockets that are known, and against ss."""
+
+import json
+import os
+import re
+
+import pytest
+
+from lib import features, process
+
+SCENE = [
+    "tcp listen 127.0.0.1:0 backlog=5 reuseaddr as=srv",
+    "tcp connect @srv as=c1",
+    "tcp accept @srv as=a1",
+    "tcp connect @srv as=waiting",
+    "tcp listen [::]:0 v6only as=six",
+    "tcp bind 127.0.0.1:0 as=bound",
+    "udp bind 127.0.0.1:0 as=u1",
+    "udp connect @u1 as=u2",
+]
+WAYS = ["bpf", "diag", "proc"]
+
+
+def rows_of(berth, *args, **more):
+    return berth("list", "--json", *args, **more).json()
+
+
+def via(way):
+    if way == "bpf":
+        features.require(features.has_bpf)
+    return ["--via", way]
+
+
+@pytest.mark.parametrize("way", ["bpf", "diag"])
+def test_each_socket_is_listed_as_it_is(berth, mksock, way):
+    mk = mksock(*SCENE)
+    rows = rows_of(berth, *via(way))
+    for sock in mk:
+        assert sock.differences(sock.find(rows)) == []
+
+
+def test_every_state(berth, mksock):
+    mk = mksock()
+    for state in ["SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT", "LAST_ACK",
+                  "CLOSING", "TIME_WAIT"]:
+        mk.state(state)
+    rows = rows_of(berth)
+    for sock in mk.refresh():
+        if sock.state:
+            assert sock.differences(sock.find(rows)) == []
+
+
+def test_sockets_without_a_process_are_shown_as_that(berth, mksock):
+    mk = mksock()
+    queued = mk.state("QUEUED")
+    waiting = mk.state("TIME_WAIT")
+    orphan = mk.state("FIN_WAIT2", "orphan", name="gone")
+    rows = rows_of(berth)
+    told = {name: sock.find(rows)["detached"]
+            for name, sock in [("queued", queued), ("waiting", waiting), ("orphan", orphan)]}
+    assert told == {"queued": "in-queue", "waiting": "time-wait", "orphan": "orphan"}
+
+
+def test_listeners_come_first(berth, mksock):
+    mksock(*SCENE)
+    listening = [row["reach"] is not None for row in rows_of(berth)]
+    assert listening == sorted(listening, reverse=True)
+    assert True in listening and False in listening
+
+
+def test_the_three_ways_give_the_same_rows(berth, mksock):
+    mksock(*SCENE)
+    keys = ["proto", "state", "local", "peer", "recv_q", "send_q", "uid", "inode", "netns", "reach"]
+
+    def told(way):
+        # What proc can't know at all (bound-only sockets) is left out of the comparison.
+        rows = [row for row in rows_of(berth, *via(way)) if row["state"] != "BOUND_INACTIVE"]
+        return sorted(json.dumps([row[key] for key in keys] +
+                                 [[(o["pid"], o["fd"], o["comm"]) for o in row["owners"]]])
+                      for row in rows)
+
+    by_diag = told("diag")
+    assert told("bpf") == by_diag if features.has_bpf() else True
+    assert told("proc") == by_diag
+
+
+def test_an_ordinary_user_sees_what_it_may(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=roots")
+    row = mk["roots"].find(rows_of(berth, user=process.NOBODY))
+    assert row["owners"] is None and "owners" in row["not_permitted"]
+    result = berth("list", user=process.NOBODY)
+    assert "?" in result.stdout and "root" in result.stderr
+
+
+def test_several_holders_are_one_row(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "dup @srv", "fork count=3 keep=@srv as=kid")
+    for way in ("bpf", "diag"):
+        row = mk.refresh()["srv"].find(rows_of(berth, *via(way)))
+        assert len(row["owners"]) >= 5
+        assert mk["srv"].differences(row) == []
+
+
+def test_options(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 reuseaddr reuseport keepalive keepidle=77 tos=16 as=srv")
+    for way in ("bpf", "diag"):
+        options = mk["srv"].find(rows_of(berth, "--options", *via(way)))["options"]
+        assert options["reuseaddr"] is True and options["reuseport"] is True, way
+        assert options["keepalive"] is True and options["tos"] == 16, way
+        assert options["transparent"] is False, way
+
+
+def test_filter_words_and_one_string_are_the_same(berth, mksock):
+    mk = mksock(*SCENE)
+    port = mk["srv"].port
+    one = rows_of(berth, f"sport = :{port} and state listening")
+    words = rows_of(berth, "sport", "=", f":{port}", "and", "state", "listening")
+    assert one == words and [row["inode"] for row in one] == [mk["srv"].inode]
+
+
+def test_a_bad_filter_shows_the_place(berth):
+    result = berth("list", "sport = :http2x and", status=2)
+    assert "^" in result.stderr and not result.stdout
+
+
+def test_kinds(berth, mksock, tmp_path):
+    mk = mksock(f"unix-stream listen {tmp_path}/s as=path", "unix-dgram bind @abstract as=name")
+    rows = rows_of(berth, "--kind", "unix")
+    assert mk["path"].find(rows)["local"]["address"] == f"{tmp_path}/s"
+    assert mk["name"].find(rows)["local"]["address"] == "@abstract"
+    assert berth("list", "--kind", "fax", status=2).stderr.count("fax") == 1
+
+
+def test_ends_names_both_owners(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a")
+    row = mk["c"].find(rows_of(berth, "--ends", f"dport = :{mk['srv'].port}"))
+    assert [(o["pid"], o["fd"]) for o in row["far_owners"]] == [(mk["a"].pid, mk["a"].fd)]
+
+
+def test_group_sort_top(berth, mksock):
+    mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv count=5 as=c")
+    groups = rows_of(berth, "--group-by", "state")
+    assert {g["state"]: g["count"] for g in groups}["ESTABLISHED"] == 10
+    ports = [r["local"]["port"] for r in rows_of(berth, "--sort", "local")]
+    assert ports == sorted(ports)
+    assert len(rows_of(berth, "--top", "3")) == 3
+    assert {"proto", "state", "count"} <= set(rows_of(berth, "--summary")[0])
+
+
+def test_save_and_facts(berth, mksock, tmp_path):
+    mk = mksock(*SCENE)
+    saved = tmp_path / "facts.json"
+    berth("list", "--save", str(saved))
+    there = rows_of(berth, "--facts", str(saved))
+    for sock in mk:
+        assert sock.differences(sock.find(there)) == []
+    assert mk["srv"].find(there)["reach"] == "this machine only"
+
+
+def test_save_to_a_full_disk_says_so(berth):
+    result = berth("list", "--save", "/dev/full/x", status=1)
+    assert "cannot save facts" in result.stderr
+
+
+def test_full_stdout_is_an_error(berth, mksock):
+    mksock(*SCENE)
+    with open("/dev/full", "w") as full:
+        result = berth("list", stdout=full, status=1)
+    assert "no space left" in result.stderr
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(berth, mksock):
+    mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv count=400 as=c")
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as broken:
+        result = berth("list", stdout=broken, status=None)
+    assert result.stderr == ""
+
+
+def test_a_hostile_comm_never_reaches_the_terminal(berth, mksock, terminal):
+    mksock("comm \\e[31mred\\x07", "tcp listen 127.0.0.1:0 as=srv")
+    shown = berth("list", "tcp").stdout
+    assert "\x1b" not in shown and "\x07" not in shown and "\\x1b[31mred" in shown
+
+
+def test_all_namespaces(berth, mksock, make_netns):
+    other = make_netns()
+    mk = mksock("tcp listen 127.0.0.1:0 as=far", netns=other)
+    assert not [r for r in rows_of(berth) if r["inode"] == mk["far"].inode]
+    for way in ("bpf", "diag"):
+        row = mk["far"].find(rows_of(berth, "--all-namespaces", *via(way)))
+        assert mk["far"].differences(row) == []
+    assert mk["far"].find(rows_of(berth, "--netns", str(mk.pid)))
+
+
+def test_same_connections_as_ss(berth, mksock, netns):
+    mksock(*SCENE)
+    shown = netns.run("ss", "-tan").stdout.splitlines()[1:]
+    by_ss = sorted((line.split()[3], line.split()[4]) for line in shown)
+    ours = berth("list", "-o", "local,peer,state", "--no-header", "tcp").stdout.splitlines()
+    # ss shows no bound-only sockets, and a missing peer as 0.0.0.0:* or [::]:*.
+    pairs = sorted((l.split()[0], l.split()[1]) for l in ours if "BOUND_INACTIVE" not in l)
+    plain = [(a, re.sub(r"^(0\.0\.0\.0|\[::\]):\*$", "-", b)) for a, b in by_ss]
+    assert pairs == sorted(plain)
+
+
+def test_columns(berth, mksock):
+    mksock(*SCENE)
+    lines = berth("list", "-o", "pid,comm,local").stdout.splitlines()
+    assert lines[0].split() == ["PID", "COMM", "LOCAL"]
+    assert "no column 'lokal'" in berth("list", "-o", "lokal", status=2).stderr
+    assert "rtt_us" in berth("list", "-o", "help").stdout
