@@ -1,0 +1,351 @@
+#include "kernel/owners.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "base/vec.h"
+#include "kernel/process.h"
+#include "kernel/procfs.h"
+#include "kernel/source.h"
+
+/* The initial pid namespace has this inode (PROC_PID_INIT_INO). */
+enum { MOUNTS_MAX = 4 << 20 };
+static const uint64_t initial_pid_namespace = 0xEFFFFFFC;
+
+/* 12 bytes for each descriptor. The holders of one socket are a ring: the map leads to the last
+ * one, whose `next` is the first, so that adding at the end takes one step. */
+struct holder {
+    uint32_t process; /* index in the cache */
+    int32_t fd;
+    uint32_t next;
+};
+
+struct owners {
+    const struct source_query *query;
+    uint64_t sockfs;
+    struct hash last; /* inode -> index in holders */
+    struct vec holders;
+    struct process_cache processes;
+    struct vec found; /* struct net_owner: the last answer */
+    struct owners_blind blind;
+    bool threads_read;
+};
+
+/* What is being walked: one process, and how far it is known. */
+struct walk {
+    struct owners *o;
+    int32_t pid;
+    int dirfd;       /* /proc/PID, which holds the number for us: no other process can take it */
+    bool registered; /* in the cache, as `process` */
+    size_t process;
+    bool again; /* some of its descriptors are known already */
+};
+
+static bool ended(int r)
+{
+    return r == -ENOENT || r == -ESRCH;
+}
+
+static bool refused(int r)
+{
+    return r == -EACCES || r == -EPERM;
+}
+
+static bool has_holder(const struct owners *o, uint64_t inode, size_t process, int32_t fd)
+{
+    const uint64_t *last = hash_get(&o->last, inode);
+    if (!last)
+        return false;
+    uint32_t at = (uint32_t)*last;
+    do {
+        const struct holder *h = vec_at(&o->holders, at);
+        if (h->process == process && h->fd == fd)
+            return true;
+        at = h->next;
+    } while (at != *last);
+    return false;
+}
+
+static int add_holder(struct owners *o, uint64_t inode, size_t process, int32_t fd)
+{
+    bool first;
+    uint32_t index = (uint32_t)o->holders.len;
+    if (o->holders.len >= UINT32_MAX)
+        return -ENOMEM;
+    struct holder *h = vec_push(&o->holders);
+    if (!h)
+        return -ENOMEM;
+    *h = (struct holder){(uint32_t)process, fd, index};
+    uint64_t *last = hash_put(&o->last, inode, &first);
+    if (!last) {
+        o->holders.len--;
+        return -ENOMEM;
+    }
+    if (!first) {
+        struct holder *before = vec_at(&o->holders, *last);
+        h->next = before->next;
+        before->next = index;
+    }
+    *last = index;
+    return 0;
+}
+
+int owners_add(struct owners *o, uint64_t inode, const struct net_process *p, int32_t fd)
+{
+    size_t index;
+    int r = process_cache_add(&o->processes, p, &index);
+    return r < 0 ? r : add_holder(o, inode, index, fd);
+}
+
+/* The process is read when its first socket is met: most processes have none. */
+static int register_process(struct walk *w)
+{
+    struct net_process p;
+    int r = process_read(w->dirfd, w->pid, &p);
+    if (r == 0)
+        r = process_cache_add(&w->o->processes, &p, &w->process);
+    w->registered = r == 0;
+    return r;
+}
+
+/* Reads one directory of descriptors; *ret_any tells whether there was one at all. */
+static int walk_fds(struct walk *w, const char *path, bool *ret_any)
+{
+    struct procfs_dir dir;
+    uint32_t fd;
+    uint64_t inode;
+    *ret_any = false;
+    int r = procfs_dir_open(&dir, w->dirfd, path);
+    if (r < 0)
+        return r;
+    while ((r = procfs_dir_next(&dir, &fd)) > 0) {
+        *ret_any = true;
+        r = procfs_fd_socket(dir.fd, fd, w->o->sockfs, &inode);
+        if (r == 0 || ended(r))
+            continue; /* no socket, or closed since */
+        if (r > 0 && !w->registered)
+            r = register_process(w);
+        if (r >= 0 && !(w->again && has_holder(w->o, inode, w->process, (int32_t)fd)))
+            r = add_holder(w->o, inode, w->process, (int32_t)fd);
+        if (r < 0)
+            break;
+    }
+    procfs_dir_close(&dir);
+    return r;
+}
+
+static unsigned format_thread_path(char *to, uint32_t tid)
+{
+    memcpy(to, "task/", 5);
+    unsigned len = 5 + procfs_format_number(to + 5, tid);
+    memcpy(to + len, "/fd", 4);
+    return len + 3;
+}
+
+/* kcmp(2): no two questions cost less. Unknown (no permission, no CONFIG_KCMP) counts as different:
+ * then the thread is read, and what is known already is left out. */
+static bool shares_files(int32_t a, int32_t b)
+{
+    return syscall(SYS_kcmp, a, b, KCMP_FILES, 0, 0) == 0;
+}
+
+/* The threads whose descriptors are not those of the first thread or of the one read before. */
+static int walk_threads(struct walk *w)
+{
+    struct procfs_dir tasks;
+    uint32_t tid;
+    bool any;
+    char path[5 + 10 + 3 + 1];
+    int32_t seen = w->pid;
+    w->again = true;
+    int r = procfs_dir_open(&tasks, w->dirfd, "task");
+    if (r < 0)
+        return r;
+    while ((r = procfs_dir_next(&tasks, &tid)) > 0) {
+        if ((int32_t)tid == w->pid || shares_files(w->pid, (int32_t)tid) ||
+            (seen != w->pid && shares_files(seen, (int32_t)tid)))
+            continue;
+        format_thread_path(path, tid);
+        r = walk_fds(w, path, &any);
+        if (r < 0 && !ended(r))
+            break;
+        seen = (int32_t)tid;
+    }
+    procfs_dir_close(&tasks);
+    return r;
+}
+
+static bool is_multithreaded(int dirfd)
+{
+    struct stat st;
+    return fstatat(dirfd, "task", &st, 0) == 0 && st.st_nlink > 3; /* ".", ".." and the threads */
+}
+
+static int walk_process(struct owners *o, int proc, int32_t pid, bool threads_only)
+{
+    char name[11];
+    bool any = false;
+    procfs_format_number(name, (uint32_t)pid);
+    _cleanup_fd_ int dirfd = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd < 0)
+        return -errno;
+
+    struct walk w = {.o = o, .pid = pid, .dirfd = dirfd};
+    int r = threads_only ? 0 : walk_fds(&w, "fd", &any);
+    /* No descriptor at all: the first thread may have ended before the others. */
+    if (r == 0 && !any && is_multithreaded(dirfd))
+        r = walk_threads(&w);
+    return r;
+}
+
+static int walk_all(struct owners *o, bool threads_only)
+{
+    struct procfs_dir proc;
+    uint32_t pid;
+    int r = procfs_dir_open(&proc, AT_FDCWD, "/proc");
+    if (r < 0)
+        return r;
+    while ((r = procfs_dir_next(&proc, &pid)) > 0) {
+        r = walk_process(o, proc.fd, (int32_t)pid, threads_only);
+        if (refused(r))
+            o->blind.refused += !threads_only;
+        else if (r < 0 && !ended(r))
+            break;
+    }
+    procfs_dir_close(&proc);
+    return r;
+}
+
+/* Whether /proc is mounted so that others' processes aren't listed (hidepid=2 or 4, "invisible" and
+ * "ptraceable", proc(5)). Who may see all the same is told by gid=; we don't guess, we look. */
+static bool proc_hides(void)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(MOUNTS_MAX);
+    if (fd_read_file(AT_FDCWD, "/proc/self/mounts", &text) < 0)
+        return false;
+    const char *line = buf_cstr(&text);
+    for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        const char *at = memmem(line, (size_t)(end - line), " /proc proc ", 12);
+        const char *hide = at ? memmem(at, (size_t)(end - at), "hidepid=", 8) : NULL;
+        if (hide && (hide[8] == '2' || hide[8] == '4' || hide[8] == 'i' || hide[8] == 'p'))
+            return true;
+    }
+    return false;
+}
+
+/* hidepid doesn't hide from those who may look: then process 1 is there. */
+static bool is_process_one_missing(void)
+{
+    return access("/proc/1", F_OK) < 0 && errno == ENOENT;
+}
+
+static bool in_pid_namespace(void)
+{
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != initial_pid_namespace;
+}
+
+int owners_new(const struct source_query *q, struct owners **ret, struct err *e)
+{
+    struct owners *o = calloc(1, sizeof *o);
+    if (!o)
+        return err_set(e, ENOMEM, "read owners", "", NULL);
+    o->query = q;
+    o->holders = VEC_INIT(struct holder);
+    o->found = VEC_INIT(struct net_owner);
+    process_cache_init(&o->processes, q);
+    *ret = o;
+    return 0;
+}
+
+int owners_read(const struct source_query *q, struct owners **ret, struct err *e)
+{
+    _cleanup_owners_ struct owners *o = NULL;
+    int r = owners_new(q, &o, e);
+    if (r < 0)
+        return r;
+    r = procfs_sockfs_device(&o->sockfs);
+    if (r == 0)
+        r = walk_all(o, false);
+    if (r < 0)
+        return err_set(e, -r, "read the descriptors of processes in", "/proc", NULL);
+    o->blind.hidepid = is_process_one_missing() && proc_hides();
+    o->blind.pid_namespace = in_pid_namespace();
+    *ret = o;
+    o = NULL;
+    return 0;
+}
+
+void owners_free(struct owners **o)
+{
+    if (!*o)
+        return;
+    process_cache_clear(&(*o)->processes);
+    hash_free(&(*o)->last);
+    vec_free(&(*o)->holders);
+    vec_free(&(*o)->found);
+    free(*o);
+    *o = NULL;
+}
+
+static bool is_blind(const struct owners *o)
+{
+    return o->blind.refused || o->blind.hidepid || o->blind.pid_namespace;
+}
+
+/* The holders of the ring that ends with `last`, from its first on. */
+static enum owners_answer gather(struct owners *o, uint32_t last, const struct net_owner **ret,
+                                 uint32_t *ret_n)
+{
+    uint32_t at = last;
+    o->found.len = 0;
+    do {
+        at = ((struct holder *)vec_at(&o->holders, at))->next;
+        const struct holder *h = vec_at(&o->holders, at);
+        const struct net_process *p = process_cache_at(&o->processes, h->process);
+        if (vec_add(&o->found, &(struct net_owner){p->pid, h->fd, p}) < 0)
+            return OWNERS_NO_MEMORY;
+    } while (at != last);
+    *ret = o->found.items;
+    *ret_n = (uint32_t)o->found.len;
+    return OWNERS_FOUND;
+}
+
+enum owners_answer owners_find(struct owners *o, uint64_t inode, const struct net_owner **ret,
+                               uint32_t *ret_n)
+{
+    const uint64_t *last = inode ? hash_get(&o->last, inode) : NULL;
+    if (!last && inode && o->sockfs && !o->threads_read) {
+        o->threads_read = true;
+        (void)walk_all(o, true); /* whatever it couldn't read, the first walk has counted */
+        last = hash_get(&o->last, inode);
+    }
+    if (last)
+        return gather(o, (uint32_t)*last, ret, ret_n);
+    *ret = NULL;
+    *ret_n = 0;
+    return inode && is_blind(o) ? OWNERS_HIDDEN : OWNERS_NONE;
+}
+
+const struct net_process *owners_complete(struct owners *o, const struct net_process *p)
+{
+    size_t index;
+    if (process_cache_add(&o->processes, p, &index) < 0)
+        return NULL;
+    return process_cache_at(&o->processes, index);
+}
+
+void owners_blind(const struct owners *o, struct owners_blind *ret)
+{
+    *ret = o->blind;
+}
