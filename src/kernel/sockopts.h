@@ -1,0 +1,28 @@
+/* The options of another process's socket, by a short-lived duplicate of its descriptor.
+ *
+ * pidfd_getfd(2) (Linux 5.6) duplicates a descriptor of a process that we might trace: one's own,
+ * or any with CAP_SYS_PTRACE. The duplicate keeps the socket open and its port taken, so it is
+ * asked and closed at once; it is never read from, written to or set. A descriptor that was reused
+ * since it was listed is noticed by its inode.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct net_socket;
+
+/* The process that was asked last: rows of one process often follow each other. */
+struct sockopts {
+    int pidfd;
+    int32_t pid;
+};
+
+void sockopts_init(struct sockopts *o);
+void sockopts_clear(struct sockopts *o);
+
+/* Fills the options of *s that aren't known yet, through the first of its owners that lets us.
+ * Where none may be asked, the options that such a socket has are forbidden; where it is gone, or
+ * no process holds it, they stay absent. *ret_refused tells the first of these. */
+void sockopts_read(struct sockopts *o, struct net_socket *s, bool *ret_refused);
+/* Marks the options that aren't known as forbidden, for a row whose owners may not be seen. */
+void sockopts_forbid(struct net_socket *s);
