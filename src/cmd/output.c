@@ -66,11 +66,15 @@ int output_choose(struct output *o, const struct command *c, const char *list,
 
 int output_close(struct output *o, int status)
 {
+    struct err e;
     int r = out_flush(&o->out);
-    pager_end(&o->pager);
+    if (pager_end(&o->pager) == -ENOENT) {
+        err_set(&e, ENOENT, "start the pager", "", "see $PAGER");
+        err_print(&e, stderr);
+        return EXIT_NO;
+    }
     if (r == 0 || r == -EPIPE)
         return status;
-    struct err e;
     err_set(&e, -r, "write to", "standard output", NULL);
     err_print(&e, stderr);
     return EXIT_NO;

@@ -1,4 +1,6 @@
 /* The table of the columns of sockets: order, keys, what each needs. */
+#include <string.h>
+
 #include "base/buf.h"
 #include "cmd/field_cells.h"
 #include "cmd/owner_cells.h"
@@ -101,6 +103,8 @@ static int compare_end(const struct render_column *c, const void *a, const void 
     const struct net_socket *x = socket_of(a), *y = socket_of(b);
     bool local = c->id == NET_END_LOCAL;
     int order = net_addr_compare(local ? &x->local : &x->peer, local ? &y->local : &y->peer);
+    if (!order && local)
+        order = memcmp(x->path, y->path, sizeof x->path);
     if (order)
         return order;
     uint64_t p = 0, q = 0;
