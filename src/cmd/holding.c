@@ -10,39 +10,40 @@
 #include "base/parse.h"
 #include "base/time.h"
 
-/* "PORT" or "PORT/PROTO": the socket's own port, not its peer's. */
-static bool is_port(const char *word, struct buf *ret)
+/* "4444", ":4444", "8000-8100", "443/tcp", "udp:53". */
+bool holding_target_port(const char *word, struct port_target *ret)
 {
+    struct port_target t = {0};
     char number[16];
-    uint16_t first, last;
+
+    if (strncmp(word, "tcp:", 4) == 0 || strncmp(word, "udp:", 4) == 0) {
+        snprintf(t.protocol, sizeof t.protocol, "%.3s", word);
+        word += 4;
+    }
+    word += *word == ':';
     size_t n = strcspn(word, "/");
-    if (n >= sizeof number)
+    if (n >= sizeof number || (word[n] && t.protocol[0]))
         return false;
-    memcpy(number, word, n);
-    number[n] = '\0';
-    const char *digits = number[0] == ':' ? number + 1 : number;
-    if (parse_port_range(digits, &first, &last) < 0)
+    snprintf(number, sizeof number, "%.*s", (int)n, word);
+    if (parse_port_range(number, &t.first, &t.last) < 0)
         return false;
-    if (word[n] == '/')
-        buf_printf(ret, "%s and ", word + n + 1);
-    buf_printf(ret, "sport >= :%u and sport <= :%u", first, last);
+    if (word[n] &&
+        (size_t)snprintf(t.protocol, sizeof t.protocol, "%s", word + n + 1) >= sizeof t.protocol)
+        return false;
+    *ret = t;
     return true;
 }
 
-/* "tcp:80", "udp:53": the endpoint's way to write it. */
-static bool is_scheme(const char *word, struct buf *ret)
+/* The socket's own port, not its peer's. */
+static bool is_port(const char *word, struct buf *ret)
 {
-    static const char *const schemes[] = {"tcp:", "udp:"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        if (strncmp(word, schemes[i], 4) != 0)
-            continue;
-        size_t before = ret->len;
-        buf_printf(ret, "%.3s and ", word);
-        if (is_port(word + 4, ret))
-            return true;
-        ret->len = before;
-    }
-    return false;
+    struct port_target t;
+    if (!holding_target_port(word, &t))
+        return false;
+    if (t.protocol[0])
+        buf_printf(ret, "%s and ", t.protocol);
+    buf_printf(ret, "sport >= :%u and sport <= :%u", t.first, t.last);
+    return true;
 }
 
 static bool is_address(const char *word, struct buf *ret)
@@ -63,7 +64,7 @@ void holding_target(struct buf *ret, const struct command_words *words)
 {
     const char *word = words->words[0];
     if (words->n == 1) {
-        if (is_port(word, ret) || is_scheme(word, ret) || is_address(word, ret))
+        if (is_port(word, ret) || is_address(word, ret))
             return;
         if (strncmp(word, "pid:", 4) == 0) {
             buf_printf(ret, "pid = %s", word + 4);

@@ -13,6 +13,13 @@ struct holding {
     struct holder_text text;
 };
 
+struct port_target {
+    uint16_t first, last;
+    char protocol[16]; /* "" any */
+};
+/* Whether a word means ports, and which. */
+bool holding_target_port(const char *word, struct port_target *ret);
+
 /* What a word means: a port ("4444", "udp:53", "443/tcp"), a process ("pid:812", "nginx"), an
  * address ("127.0.0.1", "[::1]:80"), or any filter. Appends the filter's text. */
 void holding_target(struct buf *ret, const struct command_words *words);

@@ -9,6 +9,7 @@
 #include "cmd/commands.h"
 #include "cmd/holding.h"
 #include "cmd/output.h"
+#include "kernel/forwards.h"
 
 struct who_arguments {
     struct output_arguments output;
@@ -201,27 +202,64 @@ static void show_words(struct holding *h, struct output *o, const char *target)
 }
 
 /* Nothing here: the same question in every namespace that may be entered. */
-static int look_elsewhere(const struct who_arguments *a, const char *filter, const char *target,
-                          struct output *o)
+static bool look_elsewhere(const struct who_arguments *a, const char *filter, const char *target,
+                           struct output *o)
 {
     struct holding h;
     struct sockets_arguments everywhere = a->sockets;
-    bool here_only = !a->sockets.facts && !a->sockets.netns && !a->sockets.all_namespaces;
+    struct buf *out = &o->out.buf;
 
     everywhere.all_namespaces = true;
-    int status = here_only ? holding_read(&h, &command_who, &everywhere, filter) : EXIT_NO;
+    int status = holding_read(&h, &command_who, &everywhere, filter);
     if (status == 0 && h.holders.all.len) {
-        struct buf *out = &o->out.buf;
         buf_str(out, "nobody in this network namespace has ");
         text_escape(out, target, strlen(target));
         buf_str(out, ", but in another:\n\n");
         for (size_t i = 0; i < h.holders.all.len; i++)
             holder_describe(out, &h.text, vec_at(&h.holders.all, i));
-    } else {
-        fprintf(stderr, "berth: nobody has '%s'\n", target);
     }
-    if (here_only)
-        holding_clear(&h);
+    bool found = h.holders.all.len > 0;
+    holding_clear(&h);
+    return found;
+}
+
+static bool takes(const struct kernel_forward *f, const struct port_target *t)
+{
+    bool protocol = !t->protocol[0] || !f->protocol[0] || strcmp(t->protocol, f->protocol) == 0;
+    return protocol && f->first <= t->last && t->first <= f->last;
+}
+
+/* Nobody need listen where the firewall hands connections on, as for a container's port. */
+static bool look_at_forwards(const char *target, struct output *o)
+{
+    _cleanup_vec_ struct vec rules = VEC_INIT(struct kernel_forward);
+    struct port_target port;
+    bool found = false;
+    if (!holding_target_port(target, &port) || forwards_read(&rules) < 0)
+        return false;
+    for (size_t i = 0; i < rules.len; i++) {
+        const struct kernel_forward *f = vec_at(&rules, i);
+        if (!takes(f, &port))
+            continue;
+        struct buf *out = &o->out.buf;
+        buf_str(out, "a forwarding rule may take it, to ");
+        text_escape(out, f->target, strlen(f->target));
+        buf_str(out, ":\n  ");
+        text_escape(out, f->rule, strlen(f->rule));
+        buf_char(out, '\n');
+        found = true;
+    }
+    return found;
+}
+
+static int tell_nobody(const struct who_arguments *a, const char *filter, const char *target,
+                       struct output *o)
+{
+    bool here = !a->sockets.facts && !a->sockets.netns && !a->sockets.all_namespaces;
+    bool elsewhere = here && look_elsewhere(a, filter, target, o);
+    bool forwarded = here && look_at_forwards(target, o);
+    if (!elsewhere && !forwarded)
+        fprintf(stderr, "berth: nobody has '%s'\n", target);
     return EXIT_NO;
 }
 
@@ -237,7 +275,7 @@ static int answer(const struct who_arguments *a, const struct command_words *wor
     if (o->options.format != RENDER_TABLE || a->output.columns)
         return show_rows(h, o, a->output.columns);
     if (h->holders.all.len == 0)
-        return look_elsewhere(a, buf_cstr(&filter), target, o);
+        return tell_nobody(a, buf_cstr(&filter), target, o);
     show_words(h, o, target);
     return EXIT_YES;
 }
