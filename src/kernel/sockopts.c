@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "kernel/sysctl.h"
 #include "net/socket.h"
 
 /* How an answer is kept: an int as number, bool or signed; the rest by hand. */
@@ -110,6 +111,20 @@ static void ask_all(struct net_socket *s, int fd)
     }
 }
 
+/* A socket without a TTL of its own answers the namespace's: that is no choice of its program, and
+ * whoever set the same number got nothing else by it. */
+static void drop_default_ttl(struct sockopts *o, struct net_socket *s)
+{
+    uint64_t value;
+    if (o->netns != s->netns || !o->netns) {
+        o->netns = s->netns;
+        o->ttl4 = sysctl_read_u64("net.ipv4.ip_default_ttl", &value) == 0 ? (int)value : -1;
+        o->ttl6 = sysctl_read_u64("net.ipv6.conf.all.hop_limit", &value) == 0 ? (int)value : -1;
+    }
+    if (net_socket_knows(s, NET_F_TTL) && s->ttl == (s->family == AF_INET ? o->ttl4 : o->ttl6))
+        s->ttl = -1;
+}
+
 void sockopts_init(struct sockopts *o)
 {
     *o = (struct sockopts){.pidfd = -1};
@@ -146,6 +161,7 @@ static int ask_owner(struct sockopts *o, struct net_socket *s, const struct net_
     if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != s->inode)
         return -ESTALE; /* another file by the same number */
     ask_all(s, fd);
+    drop_default_ttl(o, s);
     return 0;
 }
 

@@ -15,6 +15,8 @@ struct net_socket;
 struct sockopts {
     int pidfd;
     int32_t pid;
+    uint64_t netns; /* that the defaults are of */
+    int ttl4, ttl6; /* what a socket that has none of its own answers */
 };
 
 void sockopts_init(struct sockopts *o);

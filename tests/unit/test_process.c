@@ -155,7 +155,7 @@ static void test_reused_pid(void **state)
 
     struct source_query q = {0};
     struct process_cache c;
-    struct net_process later = {.pid = getpid(), .start_ns = 2};
+    struct net_process later = {.pid = getpid(), .start_ns = 20000001};
     size_t first, second, again;
     process_cache_init(&c, &q);
     assert_int_equal(process_cache_add(&c, &p, &first), 0);

@@ -1,0 +1,426 @@
+/* Chooses the way to the rows, and completes them: owners, devices' names, options.
+ *
+ * A way (bpf, diag, proc) streams rows of one network namespace, or of all; it may refuse before
+ * its first row, and then the next one is tried. What it told of a row stays; what is missing is
+ * joined on, row by row, so that no table is held. The rows of each way look the same from here on.
+ */
+#include "kernel/source.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "kernel/bpf.h"
+#include "kernel/netns.h"
+#include "kernel/owners.h"
+#include "kernel/sockopts.h"
+#include "net/facts.h"
+
+/* The two ways that are on their way. */
+#if __has_include("kernel/diag.h")
+#include "kernel/diag.h"
+#else
+#define diag_kinds(kinds) 0
+#define diag_read         cannot_read
+#endif
+#if __has_include("kernel/proc_net.h")
+#include "kernel/proc_net.h"
+#else
+#define proc_net_read cannot_read
+#endif
+int cannot_read(const struct source_query *q, source_sink *sink, void *ctx,
+                struct source_report *report, struct err *e);
+int cannot_read(const struct source_query *q, source_sink *sink, void *ctx,
+                struct source_report *report, struct err *e)
+{
+    (void)q, (void)sink, (void)ctx, (void)report;
+    return err_set(e, EOPNOTSUPP, "read sockets", "", "not built yet");
+}
+
+/* The kinds whose sockets bpf_read tells although no process holds them. */
+enum { BPF_UNHELD_KINDS = 0 };
+
+struct device {
+    char name[16 + 1];
+};
+
+/* One read: what each row passes through on its way to the sink. */
+struct joiner {
+    const struct source_query *query;
+    struct source_report *report;
+    source_sink *sink;
+    void *ctx;
+    struct owners *owners;   /* NULL: not asked for */
+    struct hash told_by_bpf; /* keys of the rows that the descriptors' pass told */
+    bool after_bpf;          /* the rows that come now fill that pass's gaps */
+    struct sockopts sockopts;
+    struct vec completed; /* struct net_owner: owners that came with the row, with their texts */
+    uint64_t netns;       /* that the thread is in */
+    struct hash device_index;       /* namespace and ifindex, mixed -> index + 1 in devices */
+    struct vec devices;             /* struct device */
+    uint64_t told, hidden, refused; /* rows; those whose owners, whose options may not be seen */
+};
+
+/* Why no process holds a socket that has no inode, if its way didn't say. */
+static enum net_detached classify(const struct net_socket *s)
+{
+    if (s->inode)
+        return NET_DETACHED_UNCLEAR; /* passed over a UNIX socket, held by io_uring, the kernel's */
+    switch (s->state) {
+    case NET_TIME_WAIT:
+        return NET_TIME_WAITING;
+    case NET_NEW_SYN_RECV:
+    case NET_SYN_RECV:
+        return NET_REQUEST;
+    case NET_ESTABLISHED:
+    case NET_CLOSE_WAIT:
+        return s->kind == NET_NETLINK ? NET_OF_KERNEL : NET_IN_QUEUE;
+    case NET_FIN_WAIT1:
+    case NET_FIN_WAIT2:
+    case NET_LAST_ACK:
+    case NET_CLOSING:
+        return NET_ORPHAN;
+    default:
+        return NET_OF_KERNEL;
+    }
+}
+
+/* Owners that came with the row (by BPF) lack what only /proc tells. */
+static int complete_owners(struct joiner *j, struct net_socket *s)
+{
+    j->completed.len = 0;
+    for (uint32_t i = 0; i < s->n_owners; i++) {
+        struct net_owner owner = s->owners[i];
+        if (owner.process)
+            owner.process = owners_complete(j->owners, owner.process);
+        if (vec_add(&j->completed, &owner) < 0)
+            return -ENOMEM;
+    }
+    s->owners = j->completed.items;
+    return 0;
+}
+
+static int join_owners(struct joiner *j, struct net_socket *s)
+{
+    if (s->n_owners || net_socket_knows(s, NET_F_OWNERS))
+        return s->n_owners ? complete_owners(j, s) : 0;
+    switch (owners_find(j->owners, s->inode, &s->owners, &s->n_owners)) {
+    case OWNERS_FOUND:
+        s->detached = NET_ATTACHED;
+        break;
+    case OWNERS_NONE:
+        if (s->detached == NET_ATTACHED)
+            s->detached = classify(s);
+        break;
+    case OWNERS_HIDDEN:
+        j->hidden++;
+        net_socket_forbid(s, NET_F_OWNERS);
+        return 0;
+    case OWNERS_NO_MEMORY:
+        return -ENOMEM;
+    }
+    net_socket_set(s, NET_F_OWNERS);
+    return 0;
+}
+
+static void join_options(struct joiner *j, struct net_socket *s)
+{
+    bool refused = net_socket_forbids(s, NET_F_OWNERS);
+    if (refused)
+        sockopts_forbid(s);
+    else
+        sockopts_read(&j->sockopts, s, &refused);
+    j->refused += refused;
+}
+
+/* The name of a device in this namespace or another; "if7" where it can't be found. */
+static void name_device(struct joiner *j, const struct net_socket *s, struct device *ret)
+{
+    struct netns_visit visit = {.home = -1};
+    char name[IF_NAMESIZE];
+    snprintf(ret->name, sizeof ret->name, "if%u", s->ifindex); /* as ss(8) writes it */
+    if (s->netns && s->netns != j->netns) {
+        _cleanup_fd_ int fd = netns_open_inode(s->netns, NULL);
+        if (fd < 0 || netns_enter(&visit, fd, NULL) < 0)
+            return;
+    }
+    if (if_indextoname(s->ifindex, name))
+        snprintf(ret->name, sizeof ret->name, "%s", name);
+    (void)netns_leave(&visit, NULL); /* checked at the end of the read */
+}
+
+static int join_device(struct joiner *j, struct net_socket *s)
+{
+    uint64_t netns = s->netns ? s->netns : j->netns;
+    uint64_t *index = hash_put(&j->device_index, netns << 32 ^ s->ifindex, NULL);
+    if (!index)
+        return -ENOMEM;
+    if (*index == 0) {
+        struct device *d = vec_push(&j->devices);
+        if (!d)
+            return -ENOMEM;
+        name_device(j, s, d);
+        *index = j->devices.len;
+    }
+    const struct device *d = vec_at(&j->devices, *index - 1);
+    memcpy(s->device, d->name, sizeof s->device);
+    net_socket_set(s, NET_F_DEVICE);
+    return 0;
+}
+
+/* The sink of the ways. They own the row and hand it over as const; here it gets its last parts,
+ * in a copy, since a row may be told from a table of theirs. */
+static int join(void *ctx, const struct net_socket *from)
+{
+    struct joiner *j = ctx;
+    struct net_socket row = *from;
+    int r = 0;
+    if (!row.netns && j->netns) {
+        row.netns = j->netns;
+        net_socket_set(&row, NET_F_NETNS);
+    }
+    if (row.ifindex && !net_socket_knows(&row, NET_F_DEVICE))
+        r = join_device(j, &row);
+    if (r == 0 && j->owners)
+        r = join_owners(j, &row);
+    if (r < 0)
+        return r;
+    if (j->query->detail & SOURCE_OPTIONS)
+        join_options(j, &row);
+    j->told++;
+    return j->sink(j->ctx, &row);
+}
+
+/* MPTCP gives a connection's subflow the inode of the connection, so that the kind is needed too.
+ */
+static uint64_t told_key(const struct net_socket *s)
+{
+    return s->inode | (uint64_t)s->kind << 56;
+}
+
+/* The sink of the pass over descriptors, which tells every socket that a process holds. */
+static int join_held(void *ctx, const struct net_socket *s)
+{
+    struct joiner *j = ctx;
+    if (j->after_bpf && s->inode && !hash_put(&j->told_by_bpf, told_key(s), NULL))
+        return -ENOMEM;
+    return join(j, s);
+}
+
+/* The sink of the way that fills that pass's gaps: what no process holds. */
+static int join_unheld(void *ctx, const struct net_socket *s)
+{
+    struct joiner *j = ctx;
+    return s->inode && hash_get(&j->told_by_bpf, told_key(s)) ? 0 : join(j, s);
+}
+
+static bool wants_owners(const struct source_query *q)
+{
+    return q->detail & (SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_PROCESS | SOURCE_OPTIONS);
+}
+
+/* The walk over /proc, once a read, for the ways that don't bring owners. */
+static int read_owners(struct joiner *j, const struct source_query *q, struct err *e)
+{
+    owners_free(&j->owners);
+    return wants_owners(q) ? owners_read(q, &j->owners, e) : 0;
+}
+
+typedef int read_here(const struct source_query *q, source_sink *sink, void *ctx,
+                      struct source_report *report, struct err *e);
+
+/* One namespace: that of the descriptor, or with -1 the thread's own. */
+static int read_one(struct joiner *j, const struct source_query *q, read_here *read, int netns_fd,
+                    struct err *e)
+{
+    struct netns_visit visit = {.home = -1};
+    uint64_t home = j->netns;
+    int r = netns_fd >= 0 ? netns_enter(&visit, netns_fd, e) : 0;
+    if (r < 0)
+        return r;
+    if (netns_self(&j->netns) < 0)
+        j->netns = home;
+    r = read(q, j->after_bpf ? join_unheld : join, j, j->report, e);
+    int back = netns_leave(&visit, e);
+    j->netns = home;
+    return back < 0 ? back : r;
+}
+
+/* All namespaces, one after the other; those that may not be entered are counted. */
+static int read_all(struct joiner *j, const struct source_query *q, read_here *read, struct err *e)
+{
+    _cleanup_vec_ struct vec all = VEC_INIT(struct net_namespace);
+    uint32_t unseen = 0;
+    size_t refused = 0;
+    int r = netns_list(&all, &unseen);
+    if (r < 0)
+        return err_set(e, -r, "list network namespaces in", "/proc", NULL);
+    for (size_t i = 0; i < all.len && r == 0; i++) {
+        const struct net_namespace *ns = vec_at(&all, i);
+        if (ns->inode == j->netns) {
+            r = read_one(j, q, read, -1, e);
+            continue;
+        }
+        struct err why = {0};
+        _cleanup_fd_ int fd = netns_open_inode(ns->inode, &why);
+        if (fd < 0) {
+            refused += why.code != ENOENT; /* gone since it was listed */
+            continue;
+        }
+        uint64_t before = j->told;
+        r = read_one(j, q, read, fd, &why);
+        if (r == -EPERM && j->told == before) {
+            refused++;
+            r = 0;
+        } else if (r < 0 && e) {
+            *e = why;
+        }
+    }
+    if (refused)
+        source_report_note(j->report, true,
+                           "%zu other network namespaces may not be entered; run as root", refused);
+    if (unseen)
+        source_report_note(j->report, true,
+                           "the network namespaces of %u processes may not be seen; run as root",
+                           unseen);
+    return r;
+}
+
+static int read_namespaces(struct joiner *j, const struct source_query *q, read_here *read,
+                           struct err *e)
+{
+    switch (q->scope) {
+    case SOURCE_ALL_NETNS:
+        return read_all(j, q, read, e);
+    case SOURCE_ONE_NETNS:
+        return read_one(j, q, read, q->netns_fd, e);
+    default:
+        return read_one(j, q, read, -1, e);
+    }
+}
+
+static int read_by_diag(struct joiner *j, const struct source_query *q, struct err *e)
+{
+    int r = read_owners(j, q, e);
+    return r < 0 ? r : read_namespaces(j, q, diag_read, e);
+}
+
+static int read_by_proc(struct joiner *j, const struct source_query *q, struct err *e)
+{
+    int r = read_owners(j, q, e);
+    return r < 0 ? r : read_namespaces(j, q, proc_net_read, e);
+}
+
+/* One pass over all descriptors tells what is held, with owners; the kernel's tables tell the rest
+ * of IP. Of the other kinds, diag tells those that no process holds; they come last. */
+static int read_by_bpf(struct joiner *j, const struct source_query *q, struct err *e)
+{
+    struct source_query rest = *q;
+    rest.kinds &= ~(uint32_t)BPF_UNHELD_KINDS;
+    rest.kinds = diag_kinds(rest.kinds);
+    owners_free(&j->owners);
+    int r = owners_new(q, &j->owners, e);
+    if (r < 0)
+        return r;
+    j->after_bpf = rest.kinds != 0;
+    r = bpf_read(q, BPF_ALL, join_held, j, j->report, e);
+    if (r == 0 && j->after_bpf)
+        r = read_namespaces(j, &rest, diag_read, e);
+    j->after_bpf = false;
+    return r;
+}
+
+/* The ways, best first. A way that refuses before its first row leaves the field to the next. */
+static const struct way {
+    enum source_via via;
+    int (*read)(struct joiner *j, const struct source_query *q, struct err *e);
+} ways[] = {
+    {SOURCE_BPF, read_by_bpf},
+    {SOURCE_DIAG, read_by_diag},
+    {SOURCE_PROC, read_by_proc},
+};
+
+static bool is_refusal(int r)
+{
+    return r == -EPERM || r == -EACCES || r == -EOPNOTSUPP || r == -ENOSYS ||
+           r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ENOENT;
+}
+
+/* BPF pays where every descriptor would have to be looked at, or every namespace entered. Without
+ * that, diag alone is less work: it loads nothing, and the kernel filters. */
+static bool is_worth(const struct way *w, const struct source_query *q)
+{
+    return w->via != SOURCE_BPF || wants_owners(q) || q->scope == SOURCE_ALL_NETNS;
+}
+
+static int read_any(struct joiner *j, const struct source_query *q, struct err *e)
+{
+    int r = -EOPNOTSUPP;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const struct way *w = &ways[i];
+        if (q->via == SOURCE_BEST ? !is_worth(w, q) : q->via != w->via)
+            continue;
+        j->report->via = w->via;
+        r = w->read(j, q, e);
+        if (!(r < 0 && is_refusal(r) && j->told == 0))
+            return r;
+    }
+    return r;
+}
+
+static void note_hidden(const struct joiner *j)
+{
+    struct owners_blind blind = {0};
+    if (j->owners)
+        owners_blind(j->owners, &blind);
+    if (j->hidden && blind.refused)
+        source_report_note(j->report, true,
+                           "owners of %llu sockets may not be seen; run as root or with "
+                           "CAP_SYS_PTRACE",
+                           (unsigned long long)j->hidden);
+    else if (j->hidden && blind.hidepid)
+        source_report_note(j->report, true,
+                           "owners of %llu sockets may not be seen: /proc hides other users' "
+                           "processes (hidepid); run as root",
+                           (unsigned long long)j->hidden);
+    else if (j->hidden)
+        source_report_note(j->report, true,
+                           "owners of %llu sockets may be outside this pid namespace",
+                           (unsigned long long)j->hidden);
+    if (j->refused)
+        source_report_note(j->report, true,
+                           "options of %llu sockets may not be seen; run as root or with "
+                           "CAP_SYS_PTRACE",
+                           (unsigned long long)j->refused);
+}
+
+int source_read(const struct source_query *q, source_sink *sink, void *ctx,
+                struct source_report *report, struct err *e)
+{
+    struct joiner j = {
+        .query = q,
+        .report = report,
+        .sink = sink,
+        .ctx = ctx,
+        .completed = VEC_INIT(struct net_owner),
+        .devices = VEC_INIT(struct device),
+    };
+    uint64_t now;
+    sockopts_init(&j.sockopts);
+    (void)netns_self(&j.netns); /* without /proc it stays 0: unknown */
+    int r = read_any(&j, q, e);
+    if (r >= 0 && netns_self(&now) == 0 && now != j.netns)
+        r = err_set(e, EXDEV, "come back from another network namespace", "", NULL);
+    note_hidden(&j);
+    sockopts_clear(&j.sockopts);
+    owners_free(&j.owners);
+    vec_free(&j.completed);
+    vec_free(&j.devices);
+    hash_free(&j.device_index);
+    hash_free(&j.told_by_bpf);
+    return r;
+}
