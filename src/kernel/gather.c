@@ -1,0 +1,144 @@
+#include "kernel/gather.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/time.h"
+#include "kernel/links.h"
+#include "kernel/netns.h"
+#include "kernel/source.h"
+#include "kernel/sysctl.h"
+#include "net/facts.h"
+
+/* The settings that decide over bind, listen and connect, and how full the host may get. */
+static const char *const sysctls[] = {
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_nonlocal_bind",
+    "net.ipv6.ip_nonlocal_bind",
+    "net.ipv6.bindv6only",
+    "net.ipv4.ip_autobind_reuse",
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.all.forwarding",
+    "net.ipv6.conf.all.disable_ipv6",
+    "net.ipv6.conf.lo.disable_ipv6",
+    "net.ipv4.conf.all.route_localnet",
+    "net.ipv4.conf.all.rp_filter",
+    "net.core.somaxconn",
+    "net.core.rmem_max",
+    "net.core.wmem_max",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.udp_mem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_abort_on_overflow",
+    "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_synack_retries",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_max_tw_buckets",
+    "net.ipv4.tcp_max_orphans",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_retries2",
+    "net.ipv4.tcp_fastopen",
+    "net.ipv4.tcp_timestamps",
+    "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_l3mdev_accept",
+    "net.ipv4.udp_l3mdev_accept",
+    "net.ipv4.ping_group_range",
+    "net.unix.max_dgram_qlen",
+    "fs.file-max",
+    "fs.file-nr",
+    "fs.nr_open",
+};
+
+static uint64_t read_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &head, data) < 0)
+        return 0;
+    return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+static void gather_host(struct facts *f)
+{
+    struct utsname names;
+    if (uname(&names) == 0) {
+        snprintf(f->hostname, sizeof f->hostname, "%s", names.nodename);
+        snprintf(f->kernel, sizeof f->kernel, "%s", names.release);
+    }
+    f->taken_ns = time_real_ns();
+    f->boot_ns = time_boot_ns();
+    f->uid = (uint32_t)geteuid();
+    f->capabilities = read_capabilities();
+}
+
+static int gather_sysctls(struct facts *f, struct source_report *report)
+{
+    for (size_t i = 0; i < sizeof sysctls / sizeof *sysctls; i++) {
+        struct net_sysctl *s = vec_push(&f->sysctls);
+        if (!s)
+            return -ENOMEM;
+        sysctl_get(sysctls[i], s);
+        if (s->forbidden)
+            source_report_note(report, true, "the setting %s may not be read", sysctls[i]);
+    }
+    return 0;
+}
+
+static int gather_namespaces(struct facts *f, struct source_report *report)
+{
+    uint32_t hidden = 0;
+    int r = netns_list(&f->namespaces, &hidden);
+    if (r == 0 && hidden)
+        source_report_note(report, true,
+                           "the network namespaces of %u processes may not be seen; run as root",
+                           hidden);
+    return r == -ENOENT ? 0 : r; /* no /proc here: unknown */
+}
+
+static int keep_socket(void *ctx, const struct net_socket *s)
+{
+    return facts_add_socket(ctx, s);
+}
+
+/* What belongs to the namespace that the thread is in, but for the sockets. */
+static int gather_here(struct facts *f, struct source_report *report, struct err *e)
+{
+    (void)netns_self(&f->netns);
+    int r = links_read(&f->interfaces, e);
+    if (r < 0)
+        return r;
+    r = gather_sysctls(f, report);
+    return r < 0 ? err_set(e, -r, "read the settings of", "/proc/sys", NULL) : 0;
+}
+
+int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,
+                 struct err *e)
+{
+    struct netns_visit visit = {.home = -1};
+    gather_host(f);
+    int r = gather_namespaces(f, report);
+    if (r < 0)
+        return err_set(e, -r, "list network namespaces in", "/proc", NULL);
+    if (q->scope == SOURCE_ONE_NETNS)
+        r = netns_enter(&visit, q->netns_fd, e);
+    if (r < 0)
+        return r;
+    r = gather_here(f, report, e);
+    int back = netns_leave(&visit, e);
+    if (r == 0)
+        r = back;
+    return r < 0 ? r : source_read(q, keep_socket, f, report, e);
+}
