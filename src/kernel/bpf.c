@@ -15,6 +15,7 @@ enum {
     READ_SIZE = 1 << 16,
     INET_KINDS = 1 << NET_TCP | 1 << NET_UDP | 1 << NET_UDPLITE | 1 << NET_MPTCP | 1 << NET_SCTP |
                  1 << NET_DCCP | 1 << NET_RAW | 1 << NET_PING,
+    UNHELD_KINDS = 1 << NET_TCP | 1 << NET_UDP,
 };
 
 /* The inode of the first pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
@@ -74,7 +75,7 @@ static enum bpf_reader program_for(const struct bpf_wish *w)
 {
     bool plain = !w->details && !(w->kinds & ~(uint32_t)INET_KINDS) && in_first_pid_namespace();
 
-    return plain ? BPF_PROGRAM_HOLDERS_INET : BPF_PROGRAM_HOLDERS_FULL;
+    return plain ? BPF_READER_HOLDERS_INET : BPF_READER_HOLDERS_FULL;
 }
 
 static int pump(int fd, struct bpf_merge *m, struct err *e)
@@ -117,5 +118,7 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, vo
     r = wish_of(q, &w, e);
     if (r == 0 && parts & BPF_HELD)
         r = run(program_for(&w), &w, &m, e);
+    if (r == 0 && parts & BPF_UNHELD && w.kinds & UNHELD_KINDS)
+        r = run(BPF_READER_UNHELD, &w, &m, e);
     return r ? r : bpf_merge_end(&m);
 }

@@ -201,6 +201,55 @@ static __always_inline void fill_datagram_queues(struct bpf_sock_chunk *out, str
     out->sendq = wmem_of(sk);
 }
 
+static __always_inline void fill_timer(struct bpf_timer_chunk *out, __u32 kind, __u32 retries,
+                                       unsigned long expires)
+{
+    out->kind = kind;
+    out->retries = retries;
+    out->left_jiffies = kind ? (__s32)((__u32)expires - (__u32)bpf_jiffies64()) : 0;
+}
+
+static __always_inline unsigned long retransmit_at(struct sock *sk)
+{
+    struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+
+    if (bpf_core_field_exists(struct inet_connection_sock___timeout, icsk_timeout))
+        return BPF_CORE_READ((struct inet_connection_sock___timeout *)sk, icsk_timeout);
+    return BPF_CORE_READ(icsk, icsk_retransmit_timer.expires);
+}
+
+/* As inet_diag tells a timer: ICSK_TIME_RETRANS 1, _PROBE0 3, _LOSS_PROBE 5, _REO_TIMEOUT 6. */
+static __always_inline void fill_tcp_timer(struct bpf_timer_chunk *out, struct sock *sk)
+{
+    struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+    __u8 pending = BPF_CORE_READ(icsk, icsk_pending);
+
+    if (pending == 1 || pending == 5 || pending == 6)
+        fill_timer(out, BPF_TIMER_RETRANS, BPF_CORE_READ(icsk, icsk_retransmits),
+                   retransmit_at(sk));
+    else if (pending == 3)
+        fill_timer(out, BPF_TIMER_PROBE, BPF_CORE_READ(icsk, icsk_probes_out), retransmit_at(sk));
+    else if (BPF_CORE_READ(sk, sk_timer.entry.pprev))
+        fill_timer(out, BPF_TIMER_KEEPALIVE, BPF_CORE_READ(icsk, icsk_probes_out),
+                   BPF_CORE_READ(sk, sk_timer.expires));
+    else
+        fill_timer(out, BPF_TIMER_NONE, 0, 0);
+}
+
+static __always_inline int put_clock(struct seq_file *seq)
+{
+    struct bpf_clock_chunk out = {.chunk = {sizeof out, BPF_TAG_CLOCK}};
+
+    out.jiffies = bpf_jiffies64();
+    out.monotonic_ns = bpf_ktime_get_ns();
+    return bpf_seq_write(seq, &out, sizeof out);
+}
+
+static __always_inline bool clock_wanted(void)
+{
+    return wish.details & (BPF_DETAIL_OPTIONS | BPF_DETAIL_TCP | BPF_DETAIL_TIMER);
+}
+
 #ifdef FULL
 
 static __always_inline __u64 inode_of_socket(struct socket *sock)
@@ -463,39 +512,12 @@ static __always_inline int put_memory(struct seq_file *seq, struct sock *sk)
     return bpf_seq_write(seq, &out, sizeof out);
 }
 
-static __always_inline int put_timer_chunk(struct seq_file *seq, __u32 kind, __u32 retries,
-                                           unsigned long expires)
+static __always_inline int put_tcp_timer(struct seq_file *seq, struct sock *sk)
 {
     struct bpf_timer_chunk out = {.chunk = {sizeof out, BPF_TAG_TIMER}};
 
-    out.kind = kind;
-    out.retries = retries;
-    if (kind != BPF_TIMER_NONE)
-        out.left_jiffies = (__s32)((__u32)expires - (__u32)bpf_jiffies64());
+    fill_tcp_timer(&out, sk);
     return bpf_seq_write(seq, &out, sizeof out);
-}
-
-/* As inet_diag tells a timer: ICSK_TIME_RETRANS 1, _PROBE0 3, _LOSS_PROBE 5, _REO_TIMEOUT 6. */
-static __always_inline int put_tcp_timer(struct seq_file *seq, struct sock *sk)
-{
-    struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
-    __u8 pending = BPF_CORE_READ(icsk, icsk_pending);
-    unsigned long expires;
-
-    if (bpf_core_field_exists(struct inet_connection_sock___timeout, icsk_timeout))
-        expires = BPF_CORE_READ((struct inet_connection_sock___timeout *)sk, icsk_timeout);
-    else
-        expires = BPF_CORE_READ(icsk, icsk_retransmit_timer.expires);
-
-    if (pending == 1 || pending == 5 || pending == 6)
-        return put_timer_chunk(seq, BPF_TIMER_RETRANS, BPF_CORE_READ(icsk, icsk_retransmits),
-                               expires);
-    if (pending == 3)
-        return put_timer_chunk(seq, BPF_TIMER_PROBE, BPF_CORE_READ(icsk, icsk_probes_out), expires);
-    if (BPF_CORE_READ(sk, sk_timer.entry.pprev))
-        return put_timer_chunk(seq, BPF_TIMER_KEEPALIVE, BPF_CORE_READ(icsk, icsk_probes_out),
-                               BPF_CORE_READ(sk, sk_timer.expires));
-    return put_timer_chunk(seq, BPF_TIMER_NONE, 0, 0);
 }
 
 static __always_inline int put_cgroup(struct seq_file *seq, struct sock *sk)
@@ -504,20 +526,6 @@ static __always_inline int put_cgroup(struct seq_file *seq, struct sock *sk)
 
     out.id = BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
     return bpf_seq_write(seq, &out, sizeof out);
-}
-
-static __always_inline int put_clock(struct seq_file *seq)
-{
-    struct bpf_clock_chunk out = {.chunk = {sizeof out, BPF_TAG_CLOCK}};
-
-    out.jiffies = bpf_jiffies64();
-    out.monotonic_ns = bpf_ktime_get_ns();
-    return bpf_seq_write(seq, &out, sizeof out);
-}
-
-static __always_inline bool clock_wanted(void)
-{
-    return wish.details & (BPF_DETAIL_OPTIONS | BPF_DETAIL_TCP | BPF_DETAIL_TIMER);
 }
 
 /* The chunks of a full socket (not of a mini one) that come after SOCK. */

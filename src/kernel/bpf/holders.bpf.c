@@ -31,7 +31,7 @@ char licence[] SEC("license") = "Dual BSD/GPL";
 
 /* The process that the last TASK chunk named. It changes only when all chunks of a socket were
  * taken: when seq_file's buffer is full the socket is asked for again, in a new buffer. */
-__s32 last_tgid;
+static __s32 last_tgid;
 
 #ifdef FULL
 /* The process's number as the reader's pid namespace has it. */

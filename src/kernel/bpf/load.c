@@ -23,20 +23,23 @@
 #endif
 #include "holders_full.lskel.h"
 #include "holders_inet.lskel.h"
+#include "unheld.lskel.h"
 #pragma GCC diagnostic pop
 
 /* Opens an iterator's stream. The link and the program live on in it. */
-static int open_stream(int prog_fd, union bpf_iter_link_info *info)
+static int open_stream(int prog_fd, int map_fd)
 {
+    union bpf_iter_link_info info = {0};
     union bpf_attr attr;
     _cleanup_fd_ int link = -1;
 
     memset(&attr, 0, sizeof attr);
     attr.link_create.prog_fd = (__u32)prog_fd;
     attr.link_create.attach_type = BPF_TRACE_ITER;
-    if (info) {
-        attr.link_create.iter_info = (__u64)(uintptr_t)info;
-        attr.link_create.iter_info_len = sizeof *info;
+    if (map_fd >= 0) {
+        info.map.map_fd = (__u32)map_fd;
+        attr.link_create.iter_info = (__u64)(uintptr_t)&info;
+        attr.link_create.iter_info_len = sizeof info;
     }
     link = skel_sys_bpf(BPF_LINK_CREATE, &attr, sizeof attr.link_create);
     if (link < 0)
@@ -47,8 +50,9 @@ static int open_stream(int prog_fd, union bpf_iter_link_info *info)
     return fd < 0 ? -errno : fd;
 }
 
-/* One function a skeleton: the same steps over a type of its own. */
-#define OPENER(name)                                             \
+/* One function a skeleton: the same steps over a type of its own. map is the one that the iterator
+ * walks, or -1. */
+#define OPENER(name, map)                                        \
     static int open_##name(const struct bpf_wish *wish)          \
     {                                                            \
         struct name *skel = name##__open();                      \
@@ -59,13 +63,14 @@ static int open_stream(int prog_fd, union bpf_iter_link_info *info)
         memcpy((void *)&skel->rodata->wish, wish, sizeof *wish); \
         r = name##__load(skel);                                  \
         if (r >= 0)                                              \
-            r = open_stream(skel->progs.name.prog_fd, NULL);     \
+            r = open_stream(skel->progs.name.prog_fd, map);      \
         name##__destroy(skel);                                   \
         return r;                                                \
     }
 
-OPENER(holders_inet)
-OPENER(holders_full)
+OPENER(holders_inet, -1)
+OPENER(holders_full, -1)
+OPENER(unheld, skel->maps.slices.map_fd)
 
 static int explain(int code, struct err *e)
 {
@@ -84,11 +89,14 @@ int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct e
     int r;
 
     switch (program) {
-    case BPF_PROGRAM_HOLDERS_INET:
+    case BPF_READER_HOLDERS_INET:
         r = open_holders_inet(wish);
         break;
-    case BPF_PROGRAM_HOLDERS_FULL:
+    case BPF_READER_HOLDERS_FULL:
         r = open_holders_full(wish);
+        break;
+    case BPF_READER_UNHELD:
+        r = open_unheld(wish);
         break;
     default:
         r = -ENOSYS;

@@ -7,9 +7,9 @@
 struct err;
 
 enum bpf_reader {
-    BPF_PROGRAM_HOLDERS_INET, /* IP sockets, no details, readers in the first pid namespace */
-    BPF_PROGRAM_HOLDERS_FULL,
-    BPF_PROGRAM_UNHELD,
+    BPF_READER_HOLDERS_INET, /* IP sockets, no details, readers in the first pid namespace */
+    BPF_READER_HOLDERS_FULL,
+    BPF_READER_UNHELD,
 };
 
 /* Loads a program with its wish fixed and opens what it writes: a descriptor to read(2) from, whole

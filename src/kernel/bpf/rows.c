@@ -78,7 +78,8 @@ static void set_base(struct net_socket *s, const struct bpf_sock_chunk *c)
     set_ends(s, c);
     SET(s, RECV_Q, recv_q, c->recvq);
     SET(s, SEND_Q, send_q, c->sendq);
-    SET(s, COOKIE, cookie, c->cookie);
+    if (c->cookie) /* none until somebody asks for one; the walk over tables can't make it */
+        SET(s, COOKIE, cookie, c->cookie);
     SET(s, NETNS, netns, c->netns);
     if (!(c->flags & BPF_SOCK_MINI)) {
         SET(s, UID, uid, c->uid);

@@ -78,6 +78,10 @@ struct hlist_nulls_node {
     struct hlist_nulls_node *next;
 };
 
+struct hlist_nulls_head {
+    struct hlist_nulls_node *first;
+};
+
 struct in6_addr {
     union {
         __be32 u6_addr32[4];
@@ -125,11 +129,11 @@ struct inet_hashinfo {
 };
 
 struct inet_ehash_bucket {
-    struct hlist_nulls_node *chain;
+    struct hlist_nulls_head chain;
 };
 
 struct inet_listen_hashbucket {
-    struct hlist_nulls_node *nulls_head;
+    struct hlist_nulls_head nulls_head;
 };
 
 struct inet_timewait_death_row {
@@ -168,6 +172,10 @@ struct netns_ipv4 {
 /* 5.18 to 6.0 */
 struct netns_ipv4___ptr {
     struct inet_timewait_death_row *tcp_death_row;
+};
+
+struct net___ptr {
+    struct netns_ipv4___ptr ipv4;
 };
 
 struct net {
@@ -379,6 +387,11 @@ struct inet_connection_sock {
 /* until icsk_retransmit_timer.expires took its place in 6.19 */
 struct inet_connection_sock___timeout {
     unsigned long icsk_timeout;
+};
+
+/* until 6.0 */
+struct inet_connection_sock___node {
+    struct hlist_node icsk_listen_portaddr_node;
 };
 
 struct minmax_sample {

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The TCP and UDP sockets that no process has open, of all namespaces in one walk: TIME_WAIT,
+ * handshakes under way, orphans, what waits in an accept queue, and the kernel's own.
+ *
+ * Namespaces share their hash tables unless one asked for a table of its own, so a walk over the
+ * tables of the reader's namespace sees every other's sockets too, where the kernel's own iterators
+ * and sock_diag would be asked once for each.  The walk takes no locks: every read is a probe that
+ * may fail but not harm, each chain is bounded, and a socket that moves meanwhile may be missed or
+ * told twice, as with a walk that is interrupted between buckets.
+ *
+ * Each element of a small array stands for a slice of the tables, which makes seq_file ask for one
+ * slice after the other.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "record.h"
+
+#define SK(sk, field)   BPF_CORE_READ(sk, field)
+#define SK_BIT(sk, bit) BPF_CORE_READ_BITFIELD_PROBED(sk, bit)
+#include "fill.h"
+
+char licence[] SEC("license") = "Dual BSD/GPL";
+
+enum {
+    SLICES = 4096,
+    HEADS = 64,        /* buckets that are read at a time */
+    STRIDE_MAX = 64,   /* of a bucket */
+    STEPS_MAX = 65536, /* of a block's chains: sockets and ends */
+    RECORDS_MAX = 300, /* of a slice: what seq_file's buffer holds for certain */
+    SOCK_DEAD = 0,
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, SLICES);
+    __type(key, __u32);
+    __type(value, __u32);
+} slices SEC(".maps");
+
+enum { LISTENING, ESTABLISHED, UDP, TABLES };
+
+struct table {
+    __u64 base;
+    __u32 buckets;
+    __u16 stride;  /* of a bucket */
+    __u16 head_at; /* where in it a chain begins */
+};
+
+/* Found at the first slice. Volatile, or else clang takes them apart and tells BTF the old size. */
+static volatile struct table tables[TABLES];
+static bool tables_known;
+
+/* The namespace looked at last: nearly always that of the next socket too. */
+static __u64 last_net;
+static __u32 last_netns;
+
+static __u8 bucket_bytes[HEADS * STRIDE_MAX];
+static __u64 heads[HEADS];
+static __u8 common_bytes[256];
+
+/* What describe() made. */
+static struct bpf_sock_chunk record;
+static struct bpf_timer_chunk timer;
+
+/* Where a walk over a slice of one table stands. In a map and not on the stack: the verifier
+ * doesn't follow values through maps, and would otherwise try every count of records and buckets.
+ */
+static volatile struct {
+    __u64 base, node, sk;
+    __u32 at, end;       /* buckets */
+    __u32 head, n_heads; /* in heads */
+    __u32 stride, head_at;
+    __u32 kind, records;
+} scan;
+
+/* What bpf_loop hands to its callbacks. */
+struct output {
+    struct seq_file *seq;
+};
+
+/* A field of the copy. The barrier keeps clang from making offset and load one instruction, which
+ * relocation would then take for a load of the field's own type. */
+#define COMMON(type, field)                                           \
+    ({                                                                \
+        __u64 at_ = bpf_core_field_offset(struct sock_common, field); \
+        asm volatile("" : "+r"(at_));                                 \
+        *(type *)(common_bytes + at_);                                \
+    })
+
+static __always_inline __u32 netns_of(__u64 net)
+{
+    if (net != last_net) {
+        last_netns = BPF_CORE_READ((struct net *)net, ns.inum);
+        last_net = net;
+    }
+    return last_netns;
+}
+
+/* Whether a process can have it open; BPF_SOCK_KERNEL in *flags if the kernel made it. */
+static __always_inline bool has_file(struct sock *sk, __u16 *flags)
+{
+    struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+
+    if (!socket)
+        return false;
+    if (!BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
+        return true;
+    *flags |= BPF_SOCK_KERNEL;
+    return BPF_CORE_READ(socket, file) != 0;
+}
+
+static __always_inline void fill_full(struct bpf_sock_chunk *out, struct sock *sk)
+{
+    out->type = BPF_CORE_READ(sk, sk_type);
+    out->protocol = BPF_CORE_READ(sk, sk_protocol);
+    out->uid = BPF_CORE_READ(sk, sk_uid.val);
+    if (BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DEAD & 1)
+        out->flags |= BPF_SOCK_DEAD;
+    if (out->kind == BPF_KIND_TCP)
+        fill_tcp_queues(out, sk, (struct tcp_sock *)sk);
+    else
+        fill_datagram_queues(out, sk, out->kind);
+}
+
+static __always_inline void fill_mini_timer(struct bpf_timer_chunk *out, struct sock *sk,
+                                            __u8 state)
+{
+    struct inet_timewait_sock *tw = (struct inet_timewait_sock *)sk;
+    struct request_sock *req = (struct request_sock *)sk;
+
+    if (state == STATE_NEW_SYN_RECV)
+        fill_timer(out, BPF_TIMER_SYNACK, BPF_CORE_READ(req, num_retrans),
+                   BPF_CORE_READ(req, rsk_timer.expires));
+    else
+        fill_timer(out, BPF_TIMER_TIMEWAIT, 0, BPF_CORE_READ(tw, tw_timer.expires));
+}
+
+static __always_inline bool is_mini(__u32 kind, __u8 state)
+{
+    return kind == BPF_KIND_TCP && (state == STATE_TIME_WAIT || state == STATE_NEW_SYN_RECV);
+}
+
+static __always_inline void fill_mini(struct bpf_sock_chunk *out, struct sock *sk, __u8 state)
+{
+    struct inet_timewait_sock *tw = (struct inet_timewait_sock *)sk;
+
+    out->flags |= BPF_SOCK_MINI;
+    out->type = SOCK_STREAM_;
+    out->protocol = 6;
+    if (state == STATE_TIME_WAIT) {
+        out->state = BPF_CORE_READ(tw, tw_substate);
+        if (BPF_CORE_READ_BITFIELD_PROBED(tw, tw_transparent))
+            out->flags |= BPF_SOCK_TRANSPARENT;
+    }
+}
+
+/* Makes record, and timer if that is wished, of the socket at scan.sk whose common part was copied.
+ * The size of the record, or 0 if the socket isn't wanted. A global function, so that the verifier
+ * looks at it once and not at each way to it. */
+__noinline __u32 describe(void)
+{
+    struct bpf_sock_chunk *out = &record;
+    struct sock *sk = (struct sock *)scan.sk;
+    __u8 state = COMMON(__u8, skc_state);
+    __u32 kind = scan.kind;
+
+    __builtin_memset(out, 0, sizeof *out);
+    out->chunk.tag = BPF_TAG_SOCK;
+    out->family = COMMON(__u16, skc_family);
+    if (!is_inet(out->family) || !family_wanted(out->family))
+        return 0;
+    out->lport = COMMON(__u16, skc_num);
+    out->rport = __builtin_bswap16(COMMON(__be16, skc_dport));
+    if ((wish.lport || wish.rport) && !ports_wanted(out->lport, out->rport))
+        return 0;
+    out->netns = netns_of(COMMON(__u64, skc_net));
+    if (wish.netns && out->netns != wish.netns)
+        return 0;
+    out->kind = kind;
+    out->state = state;
+    out->flags = BPF_SOCK_FILELESS;
+    if (is_mini(kind, state))
+        fill_mini(out, sk, state);
+    if (!state_wanted(out->state))
+        return 0;
+    if (!is_mini(kind, state)) {
+        if (has_file(sk, &out->flags))
+            return 0;
+        fill_full(out, sk);
+    }
+    out->ifindex = COMMON(__s32, skc_bound_dev_if);
+    out->cookie = COMMON(__u64, skc_cookie);
+    fill_flags(out, sk);
+    fill_inet(out, sk);
+    if (wish.details & BPF_DETAIL_TIMER && kind == BPF_KIND_TCP) {
+        timer.chunk.size = sizeof timer;
+        timer.chunk.tag = BPF_TAG_TIMER;
+        if (is_mini(kind, state))
+            fill_mini_timer(&timer, sk, state);
+        else
+            fill_tcp_timer(&timer, sk);
+    }
+    out->chunk.size = out->flags & BPF_SOCK_HAS_ADDR6 ? BPF_SOCK_SIZE_ADDR6 : BPF_SOCK_SIZE_ADDR4;
+    return out->chunk.size;
+}
+
+static __always_inline void consider(struct seq_file *seq)
+{
+    __u32 size = describe();
+
+    if (!size)
+        return;
+    if (size == BPF_SOCK_SIZE_ADDR6)
+        bpf_seq_write(seq, &record, BPF_SOCK_SIZE_ADDR6);
+    else
+        bpf_seq_write(seq, &record, BPF_SOCK_SIZE_ADDR4);
+    if (wish.details & BPF_DETAIL_TIMER && scan.kind == BPF_KIND_TCP)
+        bpf_seq_write(seq, &timer, sizeof timer);
+    scan.records++;
+}
+
+/* Chains end with a null pointer or with an odd one (list_nulls.h). */
+static __always_inline bool is_end(__u64 node)
+{
+    return !node || node & 1;
+}
+
+static long step(__u32 index, struct output *s)
+{
+    __u32 node_at = bpf_core_field_offset(struct sock_common, skc_nulls_node);
+    __u64 node = scan.node;
+    __u32 size = bpf_core_type_size(struct sock_common);
+
+    if (is_end(node)) {
+        if (scan.head >= scan.n_heads || scan.head >= HEADS)
+            return 1;
+        scan.node = heads[scan.head & (HEADS - 1)];
+        scan.head++;
+        return 0;
+    }
+    scan.sk = node - node_at;
+    scan.node = 0;
+    if (scan.records >= RECORDS_MAX)
+        return 1;
+    if (size > sizeof common_bytes || bpf_probe_read_kernel(common_bytes, size, (void *)scan.sk))
+        return 0;
+    scan.node = COMMON(__u64, skc_nulls_node);
+    consider(s->seq);
+    return 0;
+}
+
+/* Gathers the chains that begin in n buckets of bucket_bytes. Global, so that it is verified once.
+ */
+__noinline __u32 gather(__u32 n, __u32 stride, __u32 head_at)
+{
+    scan.head = 0;
+    scan.n_heads = 0;
+    scan.node = 0;
+    if (stride > STRIDE_MAX || head_at > STRIDE_MAX - sizeof(__u64))
+        return 0;
+    for (__u32 i = 0; i < HEADS; i++) {
+        __u64 head;
+
+        if (i >= n)
+            break;
+        head = *(__u64 *)(bucket_bytes + i * stride + head_at);
+        if (!is_end(head))
+            heads[scan.n_heads++ & (HEADS - 1)] = head;
+    }
+    return scan.n_heads;
+}
+
+/* Reads a block of buckets and walks their chains. */
+static long block(__u32 index, struct output *s)
+{
+    __u32 at = scan.at, end = scan.end, stride = scan.stride;
+    __u32 n = end - at;
+
+    if (at >= end || stride > STRIDE_MAX)
+        return 1;
+    if (n > HEADS)
+        n = HEADS;
+    if (bpf_probe_read_kernel(bucket_bytes, n * stride, (void *)(scan.base + (__u64)at * stride)))
+        return 1;
+    scan.at = at + n;
+    if (gather(n, stride, scan.head_at))
+        bpf_loop(STEPS_MAX, step, s, 0);
+    return 0;
+}
+
+#define SET_SHAPE(table, bucket, field)                         \
+    do {                                                        \
+        (table).stride = bpf_core_type_size(bucket);            \
+        (table).head_at = bpf_core_field_offset(bucket, field); \
+    } while (0)
+
+static __always_inline void find_tables(void)
+{
+    struct task_struct *reader = bpf_get_current_task_btf();
+    struct net *net = reader->nsproxy->net_ns;
+    struct inet_hashinfo *info;
+
+    if (bpf_core_field_exists(struct netns_ipv4___ptr, tcp_death_row)) {
+        struct inet_timewait_death_row *row;
+        row = BPF_CORE_READ((struct net___ptr *)net, ipv4.tcp_death_row);
+        info = BPF_CORE_READ(row, hashinfo);
+    } else {
+        info = BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
+    }
+    tables[ESTABLISHED].base = (__u64)BPF_CORE_READ(info, ehash);
+    tables[ESTABLISHED].buckets = BPF_CORE_READ(info, ehash_mask) + 1;
+    SET_SHAPE(tables[ESTABLISHED], struct inet_ehash_bucket, chain);
+    /* until 6.0 these chains went through another node */
+    if (!bpf_core_field_exists(struct inet_connection_sock___node, icsk_listen_portaddr_node)) {
+        tables[LISTENING].base = (__u64)BPF_CORE_READ(info, lhash2);
+        tables[LISTENING].buckets = BPF_CORE_READ(info, lhash2_mask) + 1;
+        SET_SHAPE(tables[LISTENING], struct inet_listen_hashbucket, nulls_head);
+    }
+    if (bpf_core_field_exists(struct netns_ipv4, udp_table)) {
+        struct udp_table *table = BPF_CORE_READ(net, ipv4.udp_table);
+        tables[UDP].base = (__u64)BPF_CORE_READ(table, hash);
+        tables[UDP].buckets = BPF_CORE_READ(table, mask) + 1;
+        SET_SHAPE(tables[UDP], struct udp_hslot, head);
+    }
+    tables_known = true;
+}
+
+static __always_inline bool choose_slice(__u32 which, __u32 slice)
+{
+    volatile struct table *t = &tables[which];
+    __u32 kind = which == UDP ? BPF_KIND_UDP : BPF_KIND_TCP;
+
+    if (!t->base || !(wish.kinds >> kind & 1))
+        return false;
+    scan.base = t->base;
+    scan.at = (__u64)t->buckets * slice / SLICES;
+    scan.end = (__u64)t->buckets * (slice + 1) / SLICES;
+    scan.kind = kind;
+    scan.stride = t->stride;
+    scan.head_at = t->head_at;
+    return scan.at < scan.end;
+}
+
+SEC("iter/bpf_map_elem")
+int unheld(struct bpf_iter__bpf_map_elem *ctx)
+{
+    struct output s = {ctx->meta->seq};
+    __u32 *key = ctx->key;
+    __u32 slice;
+
+    if (!key)
+        return 0;
+    slice = *key;
+    if (!tables_known)
+        find_tables();
+    if (slice == 0 && clock_wanted())
+        put_clock(s.seq);
+    scan.records = 0;
+    for (int i = 0; i < TABLES; i++)
+        if (choose_slice(i, slice))
+            bpf_loop(1 << 16, block, &s, 0);
+    return 0;
+}
