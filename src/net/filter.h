@@ -24,15 +24,21 @@ struct net_filter_names {
     int (*user)(void *ctx, const char *name, uint32_t *ret_uid);
     int (*device)(void *ctx, const char *name, uint32_t *ret_ifindex);
     int (*cgroup)(void *ctx, const char *path, uint64_t *ret_id);
+    /* A network namespace by name, or "pid:N"; its inode. */
+    int (*netns)(void *ctx, const char *name, uint64_t *ret_inode);
+    uint64_t now_ns;                /* since boot: what `age` counts to; 0: ages are unknown */
+    uint16_t auto_first, auto_last; /* ip_local_port_range, for autobound; 0, 0: the default */
 };
 
 struct net_filter_fault {
     size_t at, len;    /* where in the text, for the caret */
-    char message[160]; /* lower case, no full stop */
+    char message[160]; /* lower case, no full stop; has words of the user: escape it to print */
 };
 
-/* Parses the words joined by blanks. names may be NULL or have NULL members: such names are then
- * faults. 0 and *ret (owned: net_filter_free), or -EINVAL with *ret_fault filled, or -ENOMEM. */
+/* Parses the words joined by blanks; newlines are blanks, # at the start of a word begins a comment
+ * to the end of its line. The grammar is told in berth-filter(7). names may be NULL or have NULL
+ * members: such names are then faults. 0 and *ret (owned: net_filter_free), or -EINVAL with
+ * *ret_fault filled, or -ENOMEM. */
 int net_filter_parse(const char *text, const struct net_filter_names *names,
                      struct net_filter **ret, struct net_filter_fault *ret_fault);
 void net_filter_free(struct net_filter *f); /* NULL is fine */
@@ -40,13 +46,19 @@ void net_filter_free(struct net_filter *f); /* NULL is fine */
 void net_filter_explain_fault(struct buf *out, const char *text, const struct net_filter_fault *f);
 
 enum net_match { NET_MATCH_NO, NET_MATCH_YES, NET_MATCH_UNKNOWN /* needs what may not be seen */ };
+/* Never allocates, but inside the C library's regexec for `~`. Owners that are neither known nor
+ * forbidden count as unknown, so that a source may ask before it has looked for owners: NO is final
+ * then. */
 enum net_match net_filter_match(const struct net_filter *f, const struct net_socket *s);
 
 /* What a source must read to answer: kinds, states and families that can match at all, and a mask
  * of fields and owners' facts that the expression asks about. */
 struct net_filter_needs {
-    uint32_t kinds, states, families; /* masks as in struct source_query */
-    bool kinds_named;                 /* the expression itself chose kinds: no default then */
+    /* Masks as in struct source_query: sockets outside of them can't match. 0: nothing can. */
+    uint32_t kinds, states, families;
+    bool kinds_named;     /* the expression itself chose kinds: no default then */
+    uint32_t kinds_meant; /* what to read where nobody chose kinds beside the expression: of `unix
+                             or :53` UNIX sockets and the default ones, though TIPC has ports too */
     struct net_fieldset fields;
     bool owners, cmdline, process;
 };
@@ -60,14 +72,17 @@ enum net_filter_op {
     NET_FILTER_TRUE,
     NET_FILTER_KIND,  /* masks.kinds and masks.families (0: any) */
     NET_FILTER_STATE, /* masks.states */
-    NET_FILTER_HOST,  /* end, prefix, port range (0–65535: any) */
-    NET_FILTER_PATH,  /* end, text with * and ?: UNIX names */
-    NET_FILTER_AUTOBOUND,
-    NET_FILTER_DEVICE, /* number: ifindex */
-    NET_FILTER_MARK,   /* number, mask */
-    NET_FILTER_CGROUP, /* number: id */
-    NET_FILTER_FIELD,  /* field, relation, number or text */
-    NET_FILTER_OWNER,  /* owner_key, relation, number or text */
+    NET_FILTER_HOST,  /* end, prefix, port range (0–65535: any); only of kinds with ports */
+    NET_FILTER_PATH,  /* text, a pattern in any case with * ? [..] and \\: a UNIX socket's own name
+                       */
+    NET_FILTER_AUTOBOUND, /* by the port's range. The kernel's own answer (INET_DIAG_BC_AUTO) is
+                             another, so that neither it nor its negation may be handed down */
+    NET_FILTER_DEVICE,    /* number: ifindex */
+    NET_FILTER_MARK,      /* number, mask */
+    NET_FILTER_CGROUP,    /* number: id */
+    NET_FILTER_ID,        /* end, number: vsock CID, netlink port id, packet ifindex */
+    NET_FILTER_FIELD,     /* field, relation, number or text (signed numbers as their bits) */
+    NET_FILTER_OWNER,     /* owner_key, relation, number or text */
 };
 
 enum net_filter_relation { NET_EQ, NET_NE, NET_LT, NET_LE, NET_GT, NET_GE, NET_LIKE /* ~ */ };
