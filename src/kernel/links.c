@@ -1,9 +1,7 @@
 #include "kernel/links.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -15,94 +13,62 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "kernel/links_decode.h"
+#include "kernel/netlink.h"
 #include "net/iface.h"
 
-/* A dump that changed under its reader (NLM_F_DUMP_INTR) is read again, so often at the most. */
-enum { ATTEMPTS = 8, RECEIVE_SIZE = 32768 };
-
-struct dump {
-    struct vec *links;
-    uint16_t interrupted;
+struct request {
+    struct nlmsghdr head;
+    struct ifinfomsg link; /* longer than struct ifaddrmsg, which RTM_GETADDR takes */
 };
 
-static int on_message(const struct nlmsghdr *message, void *ctx)
+static int on_message(void *ctx, const struct nlmsghdr *message)
 {
-    struct dump *d = ctx;
-    d->interrupted |= message->nlmsg_flags & NLM_F_DUMP_INTR;
-    int r = links_decode(d->links, message);
-    if (r < 0) {
-        errno = -r;
-        return MNL_CB_ERROR;
-    }
-    return MNL_CB_OK;
+    return links_decode(ctx, message);
 }
 
-static int receive(struct mnl_socket *nl, unsigned seq, struct dump *d)
+static void forget_links(void *ctx)
 {
-    _Alignas(struct nlmsghdr) char bytes[RECEIVE_SIZE];
-    for (;;) {
-        ssize_t n = mnl_socket_recvfrom(nl, bytes, sizeof bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        int r = mnl_cb_run(bytes, (size_t)n, seq, mnl_socket_get_portid(nl), on_message, d);
-        if (r <= MNL_CB_STOP)
-            return r < 0 ? -errno : 0;
-    }
+    struct vec *links = ctx;
+    for (size_t i = 0; i < links->len; i++)
+        net_iface_clear(vec_at(links, i));
+    links->len = 0;
 }
 
-static int dump(struct mnl_socket *nl, uint16_t type, unsigned seq, struct dump *d)
+static void forget_addrs(void *ctx)
 {
-    struct {
-        struct nlmsghdr head;
-        struct ifinfomsg link; /* longer than struct rtgenmsg, which RTM_GETADDR takes too */
-    } request = {
-        .head = {.nlmsg_len = sizeof request,
-                 .nlmsg_type = type,
-                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-                 .nlmsg_seq = seq},
+    const struct vec *links = ctx;
+    for (size_t i = 0; i < links->len; i++)
+        net_iface_clear(vec_at(links, i));
+}
+
+/* An answer that kept changing is taken as it is: each interface in it was true at its moment. */
+static int dump(struct netlink *n, uint16_t type, void (*restart)(void *ctx), struct vec *links,
+                struct err *e)
+{
+    struct request request = {
+        .head = {.nlmsg_len = sizeof request, .nlmsg_type = type},
         .link = {.ifi_family = AF_UNSPEC},
     };
-    if (mnl_socket_sendto(nl, &request, sizeof request) < 0)
-        return -errno;
-    return receive(nl, seq, d);
-}
-
-static int read_once(struct mnl_socket *nl, unsigned attempt, struct vec *links)
-{
-    struct dump d = {.links = links};
-    int r = dump(nl, RTM_GETLINK, 2 * attempt + 1, &d);
-    if (r == 0)
-        r = dump(nl, RTM_GETADDR, 2 * attempt + 2, &d);
-    return r < 0 ? r : d.interrupted ? -EAGAIN : 0;
-}
-
-static int read_all(struct mnl_socket *nl, struct vec *ret)
-{
-    if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
-        return -errno;
-    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-        struct vec links = VEC_INIT(struct net_iface);
-        int r = read_once(nl, attempt, &links);
-        if (r == 0) {
-            *ret = links;
-            return 0;
-        }
-        links_free(&links);
-        if (r != -EAGAIN)
-            return r;
-    }
-    return -EAGAIN;
+    struct netlink_reader reader = {.message = on_message, .restart = restart, .ctx = links};
+    int r = netlink_dump(n, &request.head, &reader, e);
+    return r == -EINTR ? 0 : r;
 }
 
 int links_read(struct vec *ret, struct err *e)
 {
-    struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    int r = nl ? read_all(nl, ret) : -errno;
-    if (nl)
-        mnl_socket_close(nl);
-    return r < 0 ? err_set(e, -r, "read the network interfaces", "", NULL) : 0;
+    _cleanup_netlink_ struct netlink n = NETLINK_CLOSED;
+    struct vec links = VEC_INIT(struct net_iface);
+    int r = netlink_open(&n, NETLINK_ROUTE, e);
+    if (r == 0)
+        r = dump(&n, RTM_GETLINK, forget_links, &links, e);
+    if (r == 0)
+        r = dump(&n, RTM_GETADDR, forget_addrs, &links, e);
+    if (r < 0) {
+        links_free(&links);
+        return r;
+    }
+    *ret = links;
+    return 0;
 }
 
 void links_free(struct vec *links)
