@@ -15,7 +15,6 @@ enum {
     READ_SIZE = 1 << 16,
     INET_KINDS = 1 << NET_TCP | 1 << NET_UDP | 1 << NET_UDPLITE | 1 << NET_MPTCP | 1 << NET_SCTP |
                  1 << NET_DCCP | 1 << NET_RAW | 1 << NET_PING,
-    UNHELD_KINDS = 1 << NET_TCP | 1 << NET_UDP,
 };
 
 /* The inode of the first pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
@@ -98,27 +97,40 @@ static int pump(int fd, struct bpf_merge *m, struct err *e)
     }
 }
 
-static int run(enum bpf_reader program, const struct bpf_wish *w, struct bpf_merge *m,
-               struct err *e)
+/* Opens the stream of a part, or leaves *ret_fd at -1 if it isn't wanted. */
+static int open_part(bool wanted, enum bpf_reader reader, const struct bpf_wish *w, int *ret_fd,
+                     struct err *e)
 {
-    _cleanup_fd_ int fd = bpf_load_open(program, w, e);
-
-    return fd < 0 ? fd : pump(fd, m, e);
+    if (!wanted)
+        return 0;
+    int fd = bpf_load_open(reader, w, e);
+    if (fd < 0)
+        return fd;
+    *ret_fd = fd;
+    return 0;
 }
 
 int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, void *ctx,
              struct source_report *report, struct err *e)
 {
     __attribute__((cleanup(bpf_merge_clear))) struct bpf_merge m;
+    _cleanup_fd_ int held = -1;
+    _cleanup_fd_ int unheld = -1;
     struct bpf_wish w;
     int r;
 
     (void)report;
     bpf_merge_init(&m, sink, ctx, true);
     r = wish_of(q, &w, e);
-    if (r == 0 && parts & BPF_HELD)
-        r = run(program_for(&w), &w, &m, e);
-    if (r == 0 && parts & BPF_UNHELD && w.kinds & UNHELD_KINDS)
-        r = run(BPF_READER_UNHELD, &w, &m, e);
+    /* both before the first row, so that a refusal leaves the caller free to go another way */
+    if (r == 0)
+        r = open_part(parts & BPF_HELD, program_for(&w), &w, &held, e);
+    if (r == 0)
+        r = open_part(parts & BPF_UNHELD && w.kinds & BPF_UNHELD_KINDS, BPF_READER_UNHELD, &w,
+                      &unheld, e);
+    if (r == 0 && held >= 0)
+        r = pump(held, &m, e);
+    if (r == 0 && unheld >= 0)
+        r = pump(unheld, &m, e);
     return r ? r : bpf_merge_end(&m);
 }

@@ -18,6 +18,9 @@ enum bpf_part {
     BPF_ALL = BPF_HELD | BPF_UNHELD,
 };
 
+/* The kinds that BPF_UNHELD tells. Of the others, sock_diag knows those that no process holds. */
+enum { BPF_UNHELD_KINDS = 1 << NET_TCP | 1 << NET_UDP };
+
 /* Whether this berth was built with it. */
 bool bpf_built_in(void);
 

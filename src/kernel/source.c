@@ -41,9 +41,6 @@ int cannot_read(const struct source_query *q, source_sink *sink, void *ctx,
     return err_set(e, EOPNOTSUPP, "read sockets", "", "not built yet");
 }
 
-/* The kinds whose sockets bpf_read tells although no process holds them. */
-enum { BPF_UNHELD_KINDS = 0 };
-
 struct device {
     char name[16 + 1];
 };

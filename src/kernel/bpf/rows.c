@@ -279,6 +279,7 @@ static void reset(struct net_socket *s)
     s->local_port = s->peer_port = 0;
     s->local_id = s->peer_id = 0;
     s->ifindex = 0;
+    s->uid = s->inode = s->cookie = 0;
     s->device[0] = s->congestion[0] = s->timer[0] = s->ca_state[0] = s->path[0] = '\0';
     s->path_len = 0;
     s->owners = NULL;

@@ -27,7 +27,7 @@ char licence[] SEC("license") = "Dual BSD/GPL";
 
 enum {
     SLICES = 4096,
-    HEADS = 64,        /* buckets that are read at a time */
+    HEADS = 16,        /* buckets that are read at a time */
     STRIDE_MAX = 64,   /* of a bucket */
     STEPS_MAX = 65536, /* of a block's chains: sockets and ends */
     RECORDS_MAX = 300, /* of a slice: what seq_file's buffer holds for certain */
