@@ -11,17 +11,9 @@
 
 enum { IPV4 = 1 << AF_INET, IPV6 = 1 << AF_INET6 };
 
-struct spec {
-    const struct filter_token *word;
-    enum net_filter_end end;
-    bool has_what;
-    struct filter_what what;
-    const char *rest; /* behind the family's colon */
-};
-
-static struct spec split_family(const struct filter_token *word, enum net_filter_end end)
+static struct filter_spec split_family(const struct filter_token *word, enum net_filter_end end)
 {
-    struct spec spec = {.word = word, .end = end, .rest = word->text};
+    struct filter_spec spec = {.word = word, .end = end, .rest = word->text};
     size_t n = strcspn(word->text, ":");
     if (word->text[n] == ':' && filter_find_what(word->text, n, &spec.what)) {
         spec.has_what = true;
@@ -30,7 +22,7 @@ static struct spec split_family(const struct filter_token *word, enum net_filter
     return spec;
 }
 
-static const filter_tree *what_node(struct filter_parser *p, const struct filter_what *what)
+const filter_tree *filter_what_node(struct filter_parser *p, const struct filter_what *what)
 {
     filter_tree *n = filter_node(p, NET_FILTER_KIND);
     if (n) {
@@ -40,7 +32,7 @@ static const filter_tree *what_node(struct filter_parser *p, const struct filter
     return n;
 }
 
-static filter_tree *host_node(struct filter_parser *p, enum net_filter_end end, uint32_t first,
+filter_tree *filter_host_node(struct filter_parser *p, enum net_filter_end end, uint32_t first,
                               uint32_t last)
 {
     filter_tree *n = filter_node(p, NET_FILTER_HOST);
@@ -52,15 +44,14 @@ static filter_tree *host_node(struct filter_parser *p, enum net_filter_end end, 
     return n;
 }
 
-/* The condition, if any, and the kind that it belongs to. */
-static const filter_tree *within(struct filter_parser *p, const struct filter_what *what,
+const filter_tree *filter_within(struct filter_parser *p, const struct filter_what *what,
                                  const filter_tree *condition)
 {
-    const filter_tree *kind = what_node(p, what);
+    const filter_tree *kind = filter_what_node(p, what);
     return condition ? filter_pair(p, NET_FILTER_AND, kind, condition) : kind;
 }
 
-static bool is_any(const char *text)
+bool filter_is_any(const char *text)
 {
     return !*text || strcmp(text, "*") == 0;
 }
@@ -70,14 +61,13 @@ static bool is_digits(const char *text)
     return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* "", "*", "22", "0x16", "ssh", "8000-8100"; text lies in word's. False: a fault is set. */
-static bool read_port(struct filter_parser *p, const struct spec *spec, const char *text,
+bool filter_read_port(struct filter_parser *p, const struct filter_spec *spec, const char *text,
                       uint32_t *ret_first, uint32_t *ret_last)
 {
     uint16_t first, last;
     uint64_t number;
     const struct filter_token *word = spec->word;
-    if (is_any(text)) {
+    if (filter_is_any(text)) {
         *ret_first = 0;
         *ret_last = FILTER_PORT_ANY;
         return true;
@@ -178,13 +168,13 @@ struct addrs {
     size_t n;
 };
 
-static bool family_fits(const struct spec *spec, const struct net_addr *a)
+static bool family_fits(const struct filter_spec *spec, const struct net_addr *a)
 {
     return !spec->what.families || spec->what.families >> a->family & 1;
 }
 
-static bool resolve(struct filter_parser *p, const struct spec *spec, const char *name, size_t n,
-                    struct addrs *ret)
+static bool resolve(struct filter_parser *p, const struct filter_spec *spec, const char *name,
+                    size_t n, struct addrs *ret)
 {
     struct net_addr found[FILTER_MAX_ADDRS];
     int count = -ENOENT;
@@ -204,7 +194,7 @@ static bool resolve(struct filter_parser *p, const struct spec *spec, const char
 }
 
 /* n bytes of spec->rest. No address at all (n is 0, "*") leaves the list empty. */
-static bool read_addrs(struct filter_parser *p, const struct spec *spec, size_t n,
+static bool read_addrs(struct filter_parser *p, const struct filter_spec *spec, size_t n,
                        struct addrs *ret)
 {
     static const char *const wild[] = {"", "*", "any", "all", "default"};
@@ -245,19 +235,19 @@ static struct net_prefix whole_family(const struct filter_what *what)
 }
 
 /* "tcp:80" is a port, as everywhere else where an endpoint is written. */
-static bool is_port_of_protocol(const struct spec *spec)
+static bool is_port_of_protocol(const struct filter_spec *spec)
 {
     return spec->has_what && !spec->what.family && *spec->rest &&
            spec->rest[strspn(spec->rest, "0123456789-")] == '\0';
 }
 
 /* The alternatives as one condition; NULL: any end will do, or a fault. */
-static const filter_tree *host_nodes(struct filter_parser *p, const struct spec *spec,
+static const filter_tree *host_nodes(struct filter_parser *p, const struct filter_spec *spec,
                                      const struct addrs *addrs, uint32_t first, uint32_t last)
 {
     const filter_tree *hosts[FILTER_MAX_ADDRS];
     for (size_t i = 0; i < addrs->n; i++) {
-        filter_tree *host = host_node(p, spec->end, first, last);
+        filter_tree *host = filter_host_node(p, spec->end, first, last);
         if (!host)
             return NULL;
         host->prefix = addrs->list[i];
@@ -266,10 +256,10 @@ static const filter_tree *host_nodes(struct filter_parser *p, const struct spec 
     if (addrs->n)
         return filter_balance(p, NET_FILTER_OR, hosts, addrs->n);
     bool any_port = first == 0 && last == FILTER_PORT_ANY;
-    return any_port ? NULL : host_node(p, spec->end, first, last);
+    return any_port ? NULL : filter_host_node(p, spec->end, first, last);
 }
 
-static const filter_tree *inet_host(struct filter_parser *p, const struct spec *spec)
+static const filter_tree *inet_host(struct filter_parser *p, const struct filter_spec *spec)
 {
     struct addrs addrs = {.n = 0};
     uint32_t first = 0, last = FILTER_PORT_ANY;
@@ -277,7 +267,8 @@ static const filter_tree *inet_host(struct filter_parser *p, const struct spec *
     const char *colon = port_only ? NULL : find_port(p, spec->rest);
     const char *port = port_only ? spec->rest : colon ? colon + 1 : NULL;
     size_t n = port_only ? 0 : colon ? (size_t)(colon - spec->rest) : strlen(spec->rest);
-    if (!read_addrs(p, spec, n, &addrs) || (port && !read_port(p, spec, port, &first, &last)))
+    if (!read_addrs(p, spec, n, &addrs) ||
+        (port && !filter_read_port(p, spec, port, &first, &last)))
         return NULL;
     if (spec->what.family && addrs.n == 0)
         addrs.list[addrs.n++] = whole_family(&spec->what);
@@ -285,155 +276,25 @@ static const filter_tree *inet_host(struct filter_parser *p, const struct spec *
     if (p->error)
         return NULL;
     if (spec->has_what && !spec->what.family)
-        return within(p, &spec->what, condition);
+        return filter_within(p, &spec->what, condition);
     return condition ? condition : filter_node(p, NET_FILTER_TRUE);
-}
-
-static const filter_tree *path(struct filter_parser *p, const struct spec *spec)
-{
-    static const struct filter_what unix_kinds = {.kinds = NET_KINDS_UNIX};
-    const struct filter_what *what = spec->has_what ? &spec->what : &unix_kinds;
-    if (is_any(spec->rest))
-        return within(p, what, NULL);
-    if (spec->end == NET_PEER)
-        return filter_fault(p, spec->word,
-                            "a UNIX peer has no name here, only its inode: peer_inode = N");
-    filter_tree *n = filter_node(p, NET_FILTER_PATH);
-    if (!n)
-        return NULL;
-    n->end = NET_LOCAL;
-    n->text = spec->rest;
-    return within(p, what, n);
-}
-
-static const filter_tree *id_node(struct filter_parser *p, enum net_filter_end end, uint64_t number)
-{
-    filter_tree *n = filter_node(p, NET_FILTER_ID);
-    if (n) {
-        n->end = end;
-        n->number = number;
-    }
-    return n;
-}
-
-static const filter_tree *protocol_node(struct filter_parser *p, uint64_t number)
-{
-    filter_tree *n = filter_node(p, NET_FILTER_FIELD);
-    if (n) {
-        n->field = NET_F_PROTOCOL;
-        n->relation = NET_EQ;
-        n->number = number;
-    }
-    return n;
-}
-
-struct protocol_name {
-    const char *name;
-    uint32_t number;
-};
-
-/* include/uapi/linux/netlink.h, by the names that ss knows from nl_protos, and the kernel's own. */
-static const struct protocol_name netlink_protocols[] = {
-    {"rtnl", 0},     {"route", 0},      {"unused", 1},      {"usersock", 2},   {"fw", 3},
-    {"firewall", 3}, {"tcpdiag", 4},    {"sock_diag", 4},   {"nflog", 5},      {"xfrm", 6},
-    {"selinux", 7},  {"iscsi", 8},      {"audit", 9},       {"fiblookup", 10}, {"connector", 11},
-    {"nft", 12},     {"netfilter", 12}, {"ip6fw", 13},      {"dec-rt", 14},    {"uevent", 15},
-    {"genl", 16},    {"generic", 16},   {"scsi-trans", 18}, {"ecryptfs", 19},  {"rdma", 20},
-    {"crypto", 21},
-};
-
-/* include/uapi/linux/if_ether.h */
-static const struct protocol_name ether_protocols[] = {
-    {"all", 0x0003},      {"ip", 0x0800},      {"ipv4", 0x0800},    {"arp", 0x0806},
-    {"rarp", 0x8035},     {"802.1q", 0x8100},  {"ipx", 0x8137},     {"ipv6", 0x86dd},
-    {"ppp_disc", 0x8863}, {"ppp_ses", 0x8864}, {"802.1ad", 0x88a8}, {"lldp", 0x88cc},
-    {"eapol", 0x888e},    {"ptp", 0x88f7},     {"loop", 0x0060},
-};
-
-static bool find_protocol(const struct protocol_name *list, size_t n, const char *name,
-                          uint64_t *ret)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (filter_same_word(name, list[i].name)) {
-            *ret = list[i].number;
-            return true;
-        }
-    }
-    return parse_u64(name, 0, UINT16_MAX, ret) == 0;
-}
-
-/* "PROTOCOL:PORT" of netlink and packet sockets; either may be "*" or missing. */
-static const filter_tree *by_protocol(struct filter_parser *p, const struct spec *spec)
-{
-    bool netlink = spec->what.kinds == 1 << NET_NETLINK;
-    size_t n = strcspn(spec->rest, ":");
-    const char *name = filter_text(p, spec->rest, n), *id = spec->rest + n + (spec->rest[n] == ':');
-    const filter_tree *tree = what_node(p, &spec->what);
-    uint64_t number;
-    uint32_t ifindex;
-    if (!name)
-        return NULL;
-    if (!is_any(name)) {
-        bool found =
-            netlink
-                ? find_protocol(netlink_protocols,
-                                sizeof netlink_protocols / sizeof *netlink_protocols, name, &number)
-                : find_protocol(ether_protocols, sizeof ether_protocols / sizeof *ether_protocols,
-                                name, &number);
-        if (!found)
-            return filter_fault_part(p, spec->word, spec->rest, n, "no such %s protocol: '%s'",
-                                     netlink ? "netlink" : "Ethernet", filter_quote(name).text);
-        tree = filter_pair(p, NET_FILTER_AND, tree, protocol_node(p, number));
-    }
-    if (is_any(id))
-        return tree;
-    if (netlink && strcmp(id, "kernel") == 0)
-        number = 0;
-    else if (!netlink && p->names->device && p->names->device(p->names->ctx, id, &ifindex) == 0)
-        number = ifindex;
-    else if (parse_u64(id, 0, UINT32_MAX, &number) < 0)
-        return filter_fault_part(p, spec->word, id, strlen(id),
-                                 netlink ? "'%s' is no netlink port id" : "no device '%s'",
-                                 filter_quote(id).text);
-    return filter_pair(p, NET_FILTER_AND, tree, id_node(p, spec->end, number));
-}
-
-static const filter_tree *vsock(struct filter_parser *p, const struct spec *spec)
-{
-    size_t n = strcspn(spec->rest, ":");
-    const char *cid = filter_text(p, spec->rest, n);
-    const char *port = spec->rest + n + (spec->rest[n] == ':');
-    const filter_tree *tree = what_node(p, &spec->what);
-    uint32_t first, last;
-    uint64_t number;
-    if (!cid || !read_port(p, spec, port, &first, &last))
-        return NULL;
-    if (!is_any(cid)) {
-        if (parse_u64(cid, 0, UINT32_MAX, &number) < 0)
-            return filter_fault_part(p, spec->word, spec->rest, n, "'%s' is no vsock CID",
-                                     filter_quote(cid).text);
-        tree = filter_pair(p, NET_FILTER_AND, tree, id_node(p, spec->end, number));
-    }
-    if (is_any(port))
-        return tree;
-    return filter_pair(p, NET_FILTER_AND, tree, host_node(p, spec->end, first, last));
 }
 
 const filter_tree *filter_host(struct filter_parser *p, enum net_filter_end end,
                                const struct filter_token *word)
 {
-    struct spec spec = split_family(word, end);
+    struct filter_spec spec = split_family(word, end);
     if (!spec.has_what)
-        return *spec.rest == '/' || *spec.rest == '@' ? path(p, &spec) : inet_host(p, &spec);
+        return *spec.rest == '/' || *spec.rest == '@' ? filter_path(p, &spec) : inet_host(p, &spec);
     if (!(spec.what.kinds & ~NET_KINDS_UNIX))
-        return path(p, &spec);
+        return filter_path(p, &spec);
     if (spec.what.kinds == 1 << NET_NETLINK || spec.what.kinds == 1 << NET_PACKET)
-        return by_protocol(p, &spec);
+        return filter_by_protocol(p, &spec);
     if (spec.what.kinds == 1 << NET_VSOCK)
-        return vsock(p, &spec);
+        return filter_vsock(p, &spec);
     if (spec.what.kinds & ~FILTER_KINDS_IP)
-        return is_any(spec.rest)
-                   ? within(p, &spec.what, NULL)
+        return filter_is_any(spec.rest)
+                   ? filter_within(p, &spec.what, NULL)
                    : filter_fault_part(p, word, spec.rest, strlen(spec.rest),
                                        "addresses of this kind can't be compared here");
     return inet_host(p, &spec);
@@ -447,16 +308,16 @@ static const filter_tree *port_relation(struct filter_parser *p, enum net_filter
     const filter_tree *below = NULL, *above = NULL;
     switch (relation) {
     case NET_EQ:
-        return host_node(p, end, first, last);
+        return filter_host_node(p, end, first, last);
     case NET_LE:
-        return host_node(p, end, 0, last);
+        return filter_host_node(p, end, 0, last);
     case NET_GE:
-        return host_node(p, end, first, FILTER_PORT_ANY);
+        return filter_host_node(p, end, first, FILTER_PORT_ANY);
     default: /* <, >, != */
         if (relation != NET_GT && first > 0)
-            below = host_node(p, end, 0, first - 1);
+            below = filter_host_node(p, end, 0, first - 1);
         if (relation != NET_LT && last < FILTER_PORT_ANY)
-            above = host_node(p, end, last + 1, FILTER_PORT_ANY);
+            above = filter_host_node(p, end, last + 1, FILTER_PORT_ANY);
         if (below && above)
             return filter_pair(p, NET_FILTER_OR, below, above);
         return below ? below : above ? above : filter_not(p, filter_node(p, NET_FILTER_TRUE));
@@ -474,7 +335,7 @@ static const filter_tree *neither_port(struct filter_parser *p, uint32_t first, 
 const filter_tree *filter_port(struct filter_parser *p, enum net_filter_end end,
                                enum net_filter_relation relation, const struct filter_token *word)
 {
-    struct spec spec = split_family(word, end);
+    struct filter_spec spec = split_family(word, end);
     uint32_t first, last;
     const char *port = spec.rest;
     if (spec.has_what && spec.what.kinds & ~FILTER_KINDS_PORT)
@@ -486,7 +347,7 @@ const filter_tree *filter_port(struct filter_parser *p, enum net_filter_end end,
     else if (strchr(port, ':'))
         return filter_fault(p, word,
                             "only a port is asked for here; an address goes with src or dst");
-    if (!read_port(p, &spec, port, &first, &last))
+    if (!filter_read_port(p, &spec, port, &first, &last))
         return NULL;
     if (first != last && relation != NET_EQ && relation != NET_NE)
         return filter_fault_part(p, word, port, strlen(port), "a range can be = or != only");
@@ -496,8 +357,8 @@ const filter_tree *filter_port(struct filter_parser *p, enum net_filter_end end,
     if (first == 0 && last == FILTER_PORT_ANY && relation == NET_EQ && !spec.has_what)
         tree = filter_node(p, NET_FILTER_TRUE);
     if (!spec.what.family)
-        return spec.has_what && tree ? within(p, &spec.what, tree) : tree;
-    filter_tree *family = host_node(p, end, 0, FILTER_PORT_ANY);
+        return spec.has_what && tree ? filter_within(p, &spec.what, tree) : tree;
+    filter_tree *family = filter_host_node(p, end, 0, FILTER_PORT_ANY);
     if (family)
         family->prefix = whole_family(&spec.what);
     return filter_pair(p, NET_FILTER_AND, family, tree);
@@ -506,7 +367,7 @@ const filter_tree *filter_port(struct filter_parser *p, enum net_filter_end end,
 const filter_tree *filter_port_of_protocol(struct filter_parser *p, const struct filter_token *word,
                                            bool *ret_is)
 {
-    struct spec spec = {.word = word, .end = NET_EITHER, .has_what = true};
+    struct filter_spec spec = {.word = word, .end = NET_EITHER, .has_what = true};
     const char *slash = strrchr(word->text, '/');
     uint32_t first, last;
     *ret_is = slash && slash > word->text &&
@@ -522,9 +383,9 @@ const filter_tree *filter_port_of_protocol(struct filter_parser *p, const struct
         return NULL;
     copy.text = port;
     spec.word = &copy;
-    if (!read_port(p, &spec, port, &first, &last))
+    if (!filter_read_port(p, &spec, port, &first, &last))
         return NULL;
-    return within(p, &spec.what, host_node(p, NET_EITHER, first, last));
+    return filter_within(p, &spec.what, filter_host_node(p, NET_EITHER, first, last));
 }
 
 bool filter_looks_like_host(const char *text)

@@ -101,7 +101,35 @@ const filter_tree *filter_term(struct filter_parser *p);
 /* True for a word that begins a STATE-FILTER of ss: state, exclude. */
 bool filter_begins_states(const struct filter_token *word);
 
+/* What a word says of kinds and families. */
+struct filter_what {
+    uint32_t kinds, families;
+    bool family; /* a word for an address family, not for a protocol */
+};
+
 /* filter_host.c */
+/* One address as it stands in the filter. */
+struct filter_spec {
+    const struct filter_token *word;
+    enum net_filter_end end;
+    bool has_what;
+    struct filter_what what;
+    const char *rest; /* behind the family's colon */
+};
+bool filter_is_any(const char *text); /* "", "*" */
+/* "", "*", "22", "0x16", "ssh", "8000-8100"; text lies in the word's. False: a fault is set. */
+bool filter_read_port(struct filter_parser *p, const struct filter_spec *spec, const char *text,
+                      uint32_t *ret_first, uint32_t *ret_last);
+const filter_tree *filter_what_node(struct filter_parser *p, const struct filter_what *what);
+filter_tree *filter_host_node(struct filter_parser *p, enum net_filter_end end, uint32_t first,
+                              uint32_t last);
+/* The condition, or NULL for none, and the kinds that it belongs to. */
+const filter_tree *filter_within(struct filter_parser *p, const struct filter_what *what,
+                                 const filter_tree *condition);
+/* filter_family.c: addresses that aren't IP's, behind the family's colon. */
+const filter_tree *filter_path(struct filter_parser *p, const struct filter_spec *spec);
+const filter_tree *filter_by_protocol(struct filter_parser *p, const struct filter_spec *spec);
+const filter_tree *filter_vsock(struct filter_parser *p, const struct filter_spec *spec);
 /* HOST after src, dst or alone. */
 const filter_tree *filter_host(struct filter_parser *p, enum net_filter_end end,
                                const struct filter_token *word);
@@ -115,10 +143,6 @@ const filter_tree *filter_port_of_protocol(struct filter_parser *p, const struct
 bool filter_looks_like_host(const char *text);
 
 /* filter_words.c: what words mean. */
-struct filter_what {
-    uint32_t kinds, families;
-    bool family; /* a word for an address family, not for a protocol */
-};
 /* "tcp4", "unix", "inet6" …, n bytes. */
 bool filter_find_what(const char *word, size_t n, struct filter_what *ret);
 /* A state or a group of states, in ss's, the kernel's or any mixed spelling. The groups that are

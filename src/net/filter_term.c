@@ -252,19 +252,36 @@ static const filter_tree *read_what(struct filter_parser *p, const struct filter
     return maybe_not(p, negated, kind_node(p, &what));
 }
 
+/* Adds to the one of n alternatives that has the same families, or makes one more. */
+static size_t add_what(struct filter_what *list, size_t n, const struct filter_what *what)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (what->family || list[i].families == what->families) {
+            list[i].kinds |= what->kinds;
+            list[i].families |= what->families;
+            return n;
+        }
+    }
+    list[n] = *what;
+    return n + 1;
+}
+
 /* Protocols side by side are a choice: "tcp udp"; so are families. */
 static const filter_tree *read_whats(struct filter_parser *p, struct filter_what what)
 {
-    const filter_tree *tree = NULL;
+    struct filter_what list[3]; /* of both families, IPv4, IPv6 */
+    const filter_tree *nodes[3];
     struct filter_what next = what;
+    size_t n = 0;
     do {
-        const filter_tree *one = kind_node(p, &next);
-        tree = tree ? filter_pair(p, NET_FILTER_OR, tree, one) : one;
+        n = add_what(list, n, &next);
         filter_advance(p);
     } while (!p->error && p->now.kind == TOKEN_WORD && !p->now.quoted &&
              filter_find_what(p->now.text, strlen(p->now.text), &next) &&
              next.family == what.family);
-    return p->error ? NULL : tree;
+    for (size_t i = 0; i < n; i++)
+        nodes[i] = kind_node(p, &list[i]);
+    return filter_balance(p, NET_FILTER_OR, nodes, n);
 }
 
 static int state_word(const struct filter_token *token)

@@ -460,6 +460,7 @@ static const struct {
     {"unix-dgram", "A"},
     {"netlink", "N"},
     {"inet", "LETU"},
+    {"inet inet6", "LSEMTUV"},
     {"inet6", "SMV"},
     {"tcp inet6", "SM"},
     {"tcp udp", "LSEMTUV"},
@@ -850,6 +851,7 @@ static void test_bounds(void **state)
         {"!", 60000, "tcp", NULL},
         {"tcp or ", 4000, "tcp", NULL},
         {"listening ", 6000, "", NULL},
+        {"tcp udp6 ", 6000, "", NULL},
         {"(", 63, "tcp)))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))", NULL},
     };
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
