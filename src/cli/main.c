@@ -168,8 +168,10 @@ static int fault_command(const struct program *p, int argc, char **argv)
 {
     _cleanup_buf_ struct buf fault = BUF_INIT(FAULT_MAX);
     bool family = is_family(p, argv[0]);
-    const char *meant = guess_command(p, argc, argv);
+    const char *meant = NULL;
 
+    if (!family || argc > 1)
+        meant = guess_command(p, argc, argv);
     if (family && argc < 2)
         buf_printf(&fault, "'%s' needs one more word to be a command", argv[0]);
     else if (family)
