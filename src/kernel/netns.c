@@ -168,6 +168,30 @@ int netns_open_pid(int32_t pid, struct err *e)
     return fd;
 }
 
+/* By its name, its process, or as the caller's own. The process may have gone and its number be
+ * another's: only the right inode will do. */
+static int open_known(const struct net_namespace *ns, int *ret)
+{
+    char path[sizeof named_dir + sizeof ns->name + 1];
+    uint64_t opened = 0;
+    _cleanup_fd_ int fd = -1;
+    if (ns->name[0])
+        snprintf(path, sizeof path, "%s/%s", named_dir, ns->name);
+    else if (ns->pid)
+        snprintf(path, sizeof path, "/proc/%d/ns/net", ns->pid);
+    else
+        snprintf(path, sizeof path, "/proc/thread-self/ns/net");
+    int r = open_netns(AT_FDCWD, path, &fd);
+    if (r == 0)
+        r = netns_inode(fd, &opened);
+    if (r < 0)
+        return r;
+    if (opened != ns->inode)
+        return -ENOENT;
+    *ret = fd_take(&fd);
+    return 0;
+}
+
 int netns_open_inode(uint64_t inode, struct err *e)
 {
     _cleanup_vec_ struct vec all = VEC_INIT(struct net_namespace);
@@ -179,19 +203,8 @@ int netns_open_inode(uint64_t inode, struct err *e)
         return err_set(e, -r, "list network namespaces in", "/proc", NULL);
     for (size_t i = 0; i < all.len && fd < 0; i++) {
         const struct net_namespace *ns = vec_at(&all, i);
-        char path[sizeof named_dir + sizeof ns->name + 1];
-        uint64_t opened;
-        if (ns->inode != inode)
-            continue;
-        if (ns->name[0])
-            snprintf(path, sizeof path, "%s/%s", named_dir, ns->name);
-        else if (ns->pid)
-            snprintf(path, sizeof path, "/proc/%d/ns/net", ns->pid);
-        else
-            snprintf(path, sizeof path, "/proc/thread-self/ns/net");
-        r = open_netns(AT_FDCWD, path, &fd);
-        if (r == 0 && (netns_inode(fd, &opened) < 0 || opened != inode))
-            fd_close(&fd); /* the process has gone, its number is another's */
+        if (ns->inode == inode)
+            r = open_known(ns, &fd);
     }
     if (fd >= 0)
         return fd;
@@ -199,6 +212,12 @@ int netns_open_inode(uint64_t inode, struct err *e)
         return err_set(e, EACCES, "find the network namespace", subject,
                        "%u processes may not be looked at; run as root", hidden);
     return err_set(e, r < 0 ? -r : ENOENT, "find the network namespace", subject, NULL);
+}
+
+int netns_open_listed(const struct net_namespace *ns, struct err *e)
+{
+    int fd = -1;
+    return open_known(ns, &fd) == 0 ? fd : netns_open_inode(ns->inode, e);
 }
 
 int netns_open(const char *text, struct err *e)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct err;
+struct net_namespace;
 struct vec;
 
 /* The inode of the caller's own, and of an open one. 0 or a negative errno. */
@@ -24,6 +25,8 @@ int netns_list(struct vec *ret, uint32_t *ret_hidden);
 int netns_open(const char *text, struct err *e);
 int netns_open_pid(int32_t pid, struct err *e);
 int netns_open_inode(uint64_t inode, struct err *e);
+/* One that netns_list gave, by what it is known by, or by searching anew. */
+int netns_open_listed(const struct net_namespace *ns, struct err *e);
 
 /* Goes into another, keeping the way back; does nothing if it is the caller's own. */
 struct netns_visit {

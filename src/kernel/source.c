@@ -24,8 +24,7 @@
 #if __has_include("kernel/diag.h")
 #include "kernel/diag.h"
 #else
-#define diag_kinds(kinds) 0
-#define diag_read         cannot_read
+#define diag_read cannot_read
 #endif
 #if __has_include("kernel/proc_net.h")
 #include "kernel/proc_net.h"
@@ -263,7 +262,7 @@ static int read_all(struct joiner *j, const struct source_query *q, read_here *r
             continue;
         }
         struct err why = {0};
-        _cleanup_fd_ int fd = netns_open_inode(ns->inode, &why);
+        _cleanup_fd_ int fd = netns_open_listed(ns, &why);
         if (fd < 0) {
             refused += why.code != ENOENT; /* gone since it was listed */
             continue;
@@ -317,16 +316,21 @@ static int read_by_proc(struct joiner *j, const struct source_query *q, struct e
 static int read_by_bpf(struct joiner *j, const struct source_query *q, struct err *e)
 {
     struct source_query rest = *q;
+    struct source_report *report = j->report, gaps;
     rest.kinds &= ~(uint32_t)BPF_UNHELD_KINDS;
-    rest.kinds = diag_kinds(rest.kinds);
     owners_free(&j->owners);
     int r = owners_new(q, &j->owners, e);
     if (r < 0)
         return r;
     j->after_bpf = rest.kinds != 0;
     r = bpf_read(q, BPF_ALL, join_held, j, j->report, e);
-    if (r == 0 && j->after_bpf)
+    if (r == 0 && j->after_bpf) {
+        source_report_init(&gaps); /* what diag can't tell of, BPF has told */
+        j->report = &gaps;
         r = read_namespaces(j, &rest, diag_read, e);
+        j->report = report;
+        source_report_clear(&gaps);
+    }
     j->after_bpf = false;
     return r;
 }
