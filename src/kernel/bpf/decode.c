@@ -37,7 +37,7 @@ static int chunk_at(const uint8_t *at, size_t left, struct bpf_chunk *ret)
     if (left < sizeof head)
         return -EBADMSG;
     memcpy(&head, at, sizeof head);
-    if (head.size < sizeof head || head.size > left)
+    if (head.size < sizeof head || head.size > left || head.tag == BPF_TAG_RESERVED)
         return -EBADMSG;
     *ret = head;
     return 0;

@@ -13,6 +13,9 @@
 #include "kernel/bpf/record.h"
 #include "net/socket.h"
 
+/* Never in a stream: merge.c marks its own notes among kept items with it. */
+enum { BPF_TAG_RESERVED = 0xffff };
+
 struct bpf_item {
     uint32_t have; /* mask of 1 << enum bpf_tag: which of these are filled */
     struct bpf_sock_chunk sock;

@@ -150,14 +150,13 @@ struct process_mark {
     const struct net_process *process;
 };
 
-enum { MARK_TAG = 0xffff };
-
 static int wait_for_listeners(struct bpf_merge *m, const struct bpf_item *item)
 {
     uint8_t *at;
 
     if (m->told != m->process || !m->last) {
-        struct process_mark mark = {.chunk = {sizeof mark, MARK_TAG}, .process = m->process};
+        struct process_mark mark = {.chunk = {sizeof mark, BPF_TAG_RESERVED},
+                                    .process = m->process};
         at = block_take(&m->last, sizeof mark);
         if (!at)
             return -ENOMEM;
@@ -264,12 +263,15 @@ static int take_shared(struct bpf_merge *m, const struct bpf_item *item, bool ma
 static int take_item(void *ctx, const struct bpf_item *item)
 {
     struct bpf_merge *m = ctx;
+    bool held = !(item->sock.flags & BPF_SOCK_FILELESS);
     bool now = true;
 
+    if (held && !m->process)
+        return -EBADMSG;
     bpf_item_to_socket(item, m->hz, &m->row);
     if (m->listeners_first)
         now = net_socket_is_listener(&m->row);
-    if (item->sock.holders > 1 && item->sock.cookie)
+    if (held && item->sock.holders > 1 && item->sock.cookie)
         return take_shared(m, item, now);
     return now ? tell_single(m, item) : wait_for_listeners(m, item);
 }
@@ -317,7 +319,7 @@ static int replay_block(struct bpf_merge *m, const struct block *b)
         size_t end = at;
 
         memcpy(&head, b->bytes + at, sizeof head);
-        if (head.tag == MARK_TAG) {
+        if (head.tag == BPF_TAG_RESERVED) {
             memcpy(&mark, b->bytes + at, sizeof mark);
             m->process = (struct net_process *)mark.process;
             at += head.size;
@@ -325,7 +327,7 @@ static int replay_block(struct bpf_merge *m, const struct block *b)
         }
         while (end < b->len) {
             memcpy(&head, b->bytes + end, sizeof head);
-            if (head.tag == MARK_TAG)
+            if (head.tag == BPF_TAG_RESERVED)
                 break;
             end += head.size;
         }
