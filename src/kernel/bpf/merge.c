@@ -81,7 +81,7 @@ void bpf_merge_clear(struct bpf_merge *m)
     int saved = errno;
 
     processes_free(&m->process_by_pid);
-    hash_free(&m->shared_by_cookie);
+    hash_free(&m->shared_by_key);
     vec_free(&m->shared);
     vec_free(&m->shared_owners);
     blocks_free(m->first);
@@ -172,9 +172,16 @@ static int wait_for_listeners(struct bpf_merge *m, const struct bpf_item *item)
     return 0;
 }
 
+/* An accepted MPTCP socket has the cookie of its listener, and its subflow has its inode: only both
+ * together name one socket. */
+static uint64_t shared_key(const struct bpf_sock_chunk *c)
+{
+    return c->cookie << 32 ^ c->inode;
+}
+
 static struct shared *shared_find(struct bpf_merge *m, const struct bpf_item *item)
 {
-    uint64_t *slot = hash_put(&m->shared_by_cookie, item->sock.cookie, NULL);
+    uint64_t *slot = hash_put(&m->shared_by_key, shared_key(&item->sock), NULL);
 
     if (!slot)
         return NULL;

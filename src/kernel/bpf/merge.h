@@ -21,7 +21,7 @@ struct bpf_merge {
     uint32_t hz;
     struct net_process *process;    /* of the TASK chunk that came last; in processes */
     struct hash process_by_pid;     /* pid -> struct net_process *, owned */
-    struct hash shared_by_cookie;   /* cookie -> index in shared, + 1 */
+    struct hash shared_by_key;      /* cookie and inode -> index in shared, + 1 */
     struct vec shared;              /* struct shared */
     struct vec shared_owners;       /* struct shared_owner, linked lists */
     struct block *shared_bytes;     /* items of shared sockets */
