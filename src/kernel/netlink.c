@@ -120,6 +120,16 @@ static int read_done(struct netlink_walk *w, const struct nlmsghdr *m)
     return error < 0 ? error : NETLINK_DONE;
 }
 
+static int hand_over(struct netlink_walk *w, const struct nlmsghdr *m,
+                     const struct netlink_reader *reader)
+{
+    if (w->interrupted && !w->whatever)
+        return 0;
+    int r = reader->message(reader->ctx, m);
+    w->stopped = r != 0;
+    return r;
+}
+
 static int walk_message(struct netlink_walk *w, const struct nlmsghdr *m,
                         const struct netlink_reader *reader)
 {
@@ -137,7 +147,7 @@ static int walk_message(struct netlink_walk *w, const struct nlmsghdr *m,
     case NLMSG_OVERRUN:
         return -ENOBUFS;
     default:
-        return w->interrupted && !w->whatever ? 0 : reader->message(reader->ctx, m);
+        return hand_over(w, m, reader);
     }
 }
 
@@ -222,12 +232,14 @@ static int exchange(struct netlink *n, struct nlmsghdr *request,
         struct netlink_walk w = {.sequence = n->sequence, .whatever = last};
         r = receive_answer(n, &w, reader);
         n->pending = !w.ended;
+        if (w.stopped)
+            return r;
         if (r == NETLINK_DONE && !w.interrupted)
             return 0;
         if (r == NETLINK_DONE && last)
             return explain(e, n->bus, EINTR, "what was read kept changing");
         if (r != NETLINK_DONE && r != -ENOBUFS)
-            return r < 0 ? explain(e, n->bus, -r, w.text) : r;
+            return explain(e, n->bus, -r, w.text);
         if (last)
             return explain(e, n->bus, ENOBUFS, "");
         if (reader->restart)

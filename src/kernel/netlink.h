@@ -87,6 +87,7 @@ struct netlink_walk {
     uint32_t sequence; /* others are passed over; 0: any */
     bool interrupted;  /* set at NLM_F_DUMP_INTR; then messages are held back … */
     bool whatever;     /* … unless this is set */
+    bool stopped;      /* set when the result is the handler's own answer */
     bool ended;        /* set when the kernel had said its last word, an error or not */
     char text[96];     /* the kernel's own words on its error, or "" */
 };

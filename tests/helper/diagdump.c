@@ -1,0 +1,173 @@
+/* Prints what src/kernel reads of this network namespace, for the tests of tests/kernel and for
+ * measuring: one line a socket, "KIND STATE LOCAL PEER DETACHED key=value …".
+ *
+ *   diagdump [-k KINDS] [-s STATES] [-4|-6] [-d DETAIL] [-F FILTER] [-f FILE] [-p] [-c]
+ *
+ * KINDS as in net_kinds_parse, STATES names with commas, DETAIL a number (enum source_detail), FILE
+ * a raw dump, -p by /proc/net, -c the plain columns of a list alone, as fast as can be.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/out.h"
+#include "base/text.h"
+#include "kernel/diag.h"
+
+struct dump {
+    struct source_query query;
+    const char *file, *filter;
+    bool by_proc, plain;
+    struct out out;
+};
+
+static void print_field(struct buf *b, const struct net_socket *s, enum net_field f)
+{
+    struct cell c = net_field_get(s, f);
+    if (c.presence == ABSENT)
+        return;
+    buf_printf(b, " %s=", net_field_infos[f].key);
+    if (c.presence == FORBIDDEN)
+        buf_char(b, '?');
+    else if (net_field_infos[f].kind == CELL_BOOL)
+        buf_u64(b, c.boolean);
+    else if (net_field_infos[f].kind == CELL_INT)
+        buf_i64(b, c.integer);
+    else if (net_field_infos[f].kind == CELL_UINT)
+        buf_u64(b, c.uint);
+    else
+        text_escape(b, c.text.bytes, c.text.n);
+}
+
+static void print_all(struct buf *b, const struct net_socket *s)
+{
+    static const char *const detached[] = {
+        [NET_ATTACHED] = "attached",
+        [NET_TIME_WAITING] = "time-wait",
+        [NET_REQUEST] = "request",
+        [NET_IN_QUEUE] = "in-queue",
+        [NET_ORPHAN] = "orphan",
+        [NET_OF_KERNEL] = "kernel",
+        [NET_DETACHED_UNCLEAR] = "unclear",
+    };
+    buf_printf(b, " %s family=%u", detached[s->detached], s->family);
+    for (int f = 0; f < NET_F_LOCAL; f++)
+        print_field(b, s, (enum net_field)f);
+}
+
+static void print_ends(struct buf *b, const struct net_socket *s)
+{
+    buf_char(b, ' ');
+    if (s->path_len && !s->local.family)
+        text_escape(b, s->path, s->path_len);
+    else
+        net_socket_format_local(b, s);
+    buf_char(b, ' ');
+    net_socket_format_peer(b, s);
+}
+
+static int print(void *ctx, const struct net_socket *s)
+{
+    struct dump *d = ctx;
+    struct buf *b = &d->out.buf;
+    buf_str(b, net_kind_name(s->kind));
+    buf_char(b, ' ');
+    buf_str(b, net_state_name(s->state));
+    if (d->plain) {
+        buf_char(b, ' ');
+        buf_u64(b, s->recv_q);
+        buf_char(b, ' ');
+        buf_u64(b, s->send_q);
+    }
+    print_ends(b, s);
+    if (!d->plain)
+        print_all(b, s);
+    buf_char(b, '\n');
+    return out_flush_if_full(&d->out);
+}
+
+static int parse_states(char *names, uint32_t *ret)
+{
+    *ret = 0;
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+        enum net_state state;
+        if (net_state_parse(name, &state) < 0)
+            return -EINVAL;
+        *ret |= 1u << state;
+    }
+    return 0;
+}
+
+static int parse_kinds(char *names, uint32_t *ret)
+{
+    *ret = 0;
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+        uint32_t mask;
+        if (net_kinds_parse(name, &mask) < 0)
+            return -EINVAL;
+        *ret |= mask;
+    }
+    return 0;
+}
+
+static int parse_options(struct dump *d, int argc, char **argv)
+{
+    for (int c; (c = getopt(argc, argv, "k:s:46d:F:f:pc")) != -1;) {
+        int r = 0;
+        if (c == 'k')
+            r = parse_kinds(optarg, &d->query.kinds);
+        else if (c == 's')
+            r = parse_states(optarg, &d->query.states);
+        else if (c == '4')
+            d->query.families = 1 << AF_INET;
+        else if (c == '6')
+            d->query.families = 1 << AF_INET6;
+        else if (c == 'd')
+            d->query.detail = (uint32_t)strtoul(optarg, NULL, 0);
+        else if (c == 'F')
+            d->filter = optarg;
+        else if (c == 'f')
+            d->file = optarg;
+        else if (c == 'p')
+            d->by_proc = true;
+        else if (c == 'c')
+            d->plain = true;
+        else
+            r = -EINVAL;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int dump(struct dump *d, struct source_report *report, struct err *e)
+{
+    return diag_read(&d->query, print, d, report, e);
+}
+
+int main(int argc, char **argv)
+{
+    struct dump d = {.query = {.kinds = NET_KINDS_DEFAULT,
+                               .states = NET_STATES_ALL,
+                               .families = 1 << AF_INET | 1 << AF_INET6}};
+    struct source_report report;
+    struct err e = {0};
+    if (parse_options(&d, argc, argv) < 0)
+        return 2;
+    out_init(&d.out, STDOUT_FILENO);
+    source_report_init(&report);
+    int r = dump(&d, &report, &e);
+    for (size_t i = 0; i < report.notes.len; i++)
+        fprintf(stderr, "note: %s\n", ((struct source_note *)vec_at(&report.notes, i))->text);
+    if (e.code)
+        err_print(&e, stderr);
+    if (out_flush(&d.out) < 0)
+        r = -EIO;
+    source_report_clear(&report);
+    out_clear(&d.out);
+    return r != 0;
+}
