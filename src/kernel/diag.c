@@ -104,8 +104,9 @@ static int ask(struct reading *r, struct diag_request *request)
     int result = netlink_dump(&r->netlink, &request->head, &reader, r->e);
     if (r->stopped || result != -EINTR)
         return result;
-    source_report_note(r->report, false,
-                       "the sockets kept changing while they were read: some may be missing");
+    if (r->report)
+        source_report_note(r->report, false,
+                           "the sockets kept changing while they were read: some may be missing");
     return 0;
 }
 
@@ -256,4 +257,35 @@ int diag_read(const struct source_query *q, source_sink *sink, void *ctx,
     result = read_all(&r);
     reading_clear(&r);
     return result;
+}
+
+static int stop_at_first(void *ctx, const struct net_socket *s)
+{
+    (void)ctx, (void)s;
+    return 1;
+}
+
+/* A request for no state at all tells whether somebody answers, and walks through few tables. */
+static bool answers(struct reading *r, const struct diag_family *f)
+{
+    return !is_missing(r, ask_family(r, f, 0));
+}
+
+uint32_t diag_kinds(uint32_t kinds)
+{
+    const struct source_query q = {
+        .kinds = NET_KINDS_ALL, .states = NET_STATES_ALL, .families = 1 << AF_INET};
+    struct reading r = {.q = &q, .sink = stop_at_first};
+    uint32_t found = 0;
+    kinds &= registered_kinds();
+    if (!kinds || netlink_open(&r.netlink, NETLINK_SOCK_DIAG, NULL) < 0)
+        return 0;
+    r.given = VEC_INIT(uint64_t);
+    for (size_t i = 0; i < diag_n_families; i++) {
+        r.stopped = false;
+        if (diag_families[i].kinds & kinds && answers(&r, &diag_families[i]))
+            found |= diag_families[i].kinds;
+    }
+    reading_clear(&r);
+    return found & kinds;
 }

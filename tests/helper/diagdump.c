@@ -23,6 +23,7 @@ struct dump {
     const char *file, *filter;
     bool by_proc, plain;
     struct out out;
+    struct buf end;
 };
 
 static void print_field(struct buf *b, const struct net_socket *s, enum net_field f)
@@ -59,15 +60,13 @@ static void print_all(struct buf *b, const struct net_socket *s)
         print_field(b, s, (enum net_field)f);
 }
 
-static void print_ends(struct buf *b, const struct net_socket *s)
+static void print_end(struct dump *d, const struct net_socket *s, enum net_end end)
 {
+    struct buf *b = &d->out.buf;
     buf_char(b, ' ');
-    if (s->path_len && !s->local.family)
-        text_escape(b, s->path, s->path_len);
-    else
-        net_socket_format_local(b, s);
-    buf_char(b, ' ');
-    net_socket_format_peer(b, s);
+    buf_clear(&d->end);
+    net_socket_format_end(&d->end, s, end);
+    text_escape(b, d->end.data, d->end.len);
 }
 
 static int print(void *ctx, const struct net_socket *s)
@@ -83,7 +82,8 @@ static int print(void *ctx, const struct net_socket *s)
         buf_char(b, ' ');
         buf_u64(b, s->send_q);
     }
-    print_ends(b, s);
+    print_end(d, s, NET_END_LOCAL);
+    print_end(d, s, NET_END_PEER);
     if (!d->plain)
         print_all(b, s);
     buf_char(b, '\n');
@@ -158,6 +158,7 @@ int main(int argc, char **argv)
     struct err e = {0};
     if (parse_options(&d, argc, argv) < 0)
         return 2;
+    d.end = BUF_INIT(4096);
     out_init(&d.out, STDOUT_FILENO);
     source_report_init(&report);
     int r = dump(&d, &report, &e);
@@ -169,5 +170,6 @@ int main(int argc, char **argv)
         r = -EIO;
     source_report_clear(&report);
     out_clear(&d.out);
+    buf_free(&d.end);
     return r != 0;
 }
