@@ -1,9 +1,12 @@
 /* The table of commands: a new one is one row here, one file in src/cmd, one man page and one file
  * of tests. Nothing else names them all.
  */
-#include "cli/command.h"
+#include "cmd/commands.h"
 
 static const struct command *const commands[] = {
+    &command_list,
+    &command_who,
+    &command_free,
     NULL,
 };
 

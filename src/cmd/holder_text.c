@@ -103,8 +103,9 @@ static void describe_listener(struct buf *out, const struct holder_text *t,
     buf_str(out, net_kind_name(s->kind));
     buf_char(out, ' ');
     put_end(out, s, NET_END_LOCAL);
-    buf_str(out, ", reached by ");
+    buf_str(out, " (");
     text_escape(out, reach.data, reach.len);
+    buf_char(out, ')');
     if (s->state == NET_LISTEN) {
         uint32_t clients = net_holders_clients(s, t->sockets, t->n);
         buf_printf(out, "; %u connection%s", clients, clients == 1 ? "" : "s");

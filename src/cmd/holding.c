@@ -108,9 +108,10 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
     int status = sockets_init(&h->sockets, c, a);
     if (status)
         return status;
-    h->sockets.query.kinds = NET_KINDS_ALL;
+    if (net_kinds_parse("inet", &h->sockets.query.kinds) == 0)
+        h->sockets.query.kinds |= NET_KINDS_UNIX;
     h->sockets.query.detail = SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_PROCESS | SOURCE_TIMERS;
-    status = sockets_filter(&h->sockets, filter, true);
+    status = sockets_filter(&h->sockets, filter, false);
     if (status)
         return status;
     int r = sockets_read(&h->sockets, keep, h, &e);

@@ -102,7 +102,7 @@ static const struct {
     [NET_IN_QUEUE] = {"in-queue", "(in an accept queue)"},
     [NET_ORPHAN] = {"orphan", "(orphan)"},
     [NET_OF_KERNEL] = {"kernel", "(kernel)"},
-    [NET_DETACHED_UNCLEAR] = {"unclear", "(no process)"},
+    [NET_DETACHED_UNCLEAR] = {"unclear", "(not found)"},
 };
 
 const char *socket_detached_name(enum net_detached d)

@@ -9,7 +9,6 @@
 #include "kernel/diag.h"
 #include "kernel/netns.h"
 #include "names/filter_names.h"
-#include "names/users.h"
 #include "store/facts_file.h"
 
 const char *const sockets_via_choices[] = {
@@ -69,6 +68,7 @@ int sockets_init(struct sockets *s, const struct command *c, const struct socket
         .scope = a->all_namespaces ? SOURCE_ALL_NETNS : SOURCE_THIS_NETNS,
         .netns_fd = -1,
         .user_name = user_name,
+        .user_ctx = &s->users,
     };
     source_report_init(&s->report);
     socket_view_init(&s->view, !saved);
@@ -88,6 +88,7 @@ void sockets_clear(struct sockets *s)
     net_filter_free(s->filter);
     if (s->arguments && s->arguments->facts)
         facts_clear(&s->facts);
+    users_clear(&s->users);
     fd_close(&s->netns_fd);
 }
 
@@ -189,8 +190,6 @@ int sockets_read(struct sockets *s, sockets_sink *sink, void *ctx, struct err *e
     if (s->arguments->tcpdiag)
         return diag_read_file(s->arguments->tcpdiag, &s->query, pass, &p, &s->report, e);
 
-    _cleanup_users_ struct users users = {0};
-    s->query.user_ctx = &users;
     return source_read(&s->query, pass, &p, &s->report, e);
 }
 

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cmd/socket_view.h"
 #include "kernel/source.h"
+#include "names/users.h"
 #include "net/facts.h"
 #include "net/filter.h"
 
@@ -47,7 +48,7 @@ extern const char *const sockets_via_choices[];
          .completes = "file",                                                                   \
          .help = "read a saved host instead of this one"},
 
-/* A question about sockets, made ready. */
+/* A question about sockets, made ready. It stays where it is: the query points into it. */
 struct sockets {
     const struct sockets_arguments *arguments;
     struct source_query query;
@@ -58,6 +59,7 @@ struct sockets {
     bool whole;   /* the sink gets all sockets, those that match are marked */
     bool unknown; /* the filter met a socket of which it couldn't tell */
     int netns_fd;
+    struct users users; /* the names of uids met so far */
 };
 
 #define _cleanup_sockets_ __attribute__((cleanup(sockets_clear)))

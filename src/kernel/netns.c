@@ -220,6 +220,10 @@ int netns_open_listed(const struct net_namespace *ns, struct err *e)
     return open_known(ns, &fd) == 0 ? fd : netns_open_inode(ns->inode, e);
 }
 
+/* Namespaces' inodes are numbered from here (PROC_DYNAMIC_FIRST in fs/proc/generic.c; the fixed
+ * ones stand just before it, include/linux/proc_ns.h); no pid is so large. */
+static const uint64_t first_inode = 0xeffffff0;
+
 int netns_open(const char *text, struct err *e)
 {
     uint64_t number;
@@ -236,7 +240,8 @@ int netns_open(const char *text, struct err *e)
     if (r == 0)
         return fd;
     if (!is_path && parse_u64(text, 1, UINT64_MAX, &number) == 0)
-        return netns_open_inode(number, e);
+        return number < first_inode ? netns_open_pid((int32_t)number, e)
+                                    : netns_open_inode(number, e);
     return err_set(e, -r, "open the network namespace", text, "%s",
                    r == -ENOENT   ? "it may be a name of /run/netns, pid:N, an inode, or a path"
                    : r == -EINVAL ? "that is no network namespace"

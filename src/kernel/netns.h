@@ -20,8 +20,8 @@ int netns_inode(int fd, uint64_t *ret_inode);
  * negative errno. */
 int netns_list(struct vec *ret, uint32_t *ret_hidden);
 
-/* Opens one: by its name in /run/netns, a path with a slash, "pid:N", or its inode number. An open
- * descriptor, or a negative errno with *e filled. */
+/* Opens one: by its name in /run/netns, a path with a slash, its inode number, or a process in it
+ * ("812", "pid:812"). An open descriptor, or a negative errno with *e filled. */
 int netns_open(const char *text, struct err *e);
 int netns_open_pid(int32_t pid, struct err *e);
 int netns_open_inode(uint64_t inode, struct err *e);

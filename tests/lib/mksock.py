@@ -79,8 +79,8 @@ class Sock:
 
     def differences(self, row, skip=()):
         """What a row says otherwise than we know; [] if nothing. SKIP: keys left out."""
-        known = {"proto": self.proto, "inode": self.inode, "cookie": self.cookie}
-        known.update(netns=self.netns, uid=self.uid)
+        known = {"proto": self.proto, "inode": self.inode or None, "cookie": self.cookie}
+        known.update(netns=self.netns, uid=self.uid if self.inode else None)
         known.update(
             (key, value)
             for key, value in (("state", self.listed_state), ("local", self.local))
