@@ -7,6 +7,7 @@ static const struct command *const commands[] = {
     &command_list,
     &command_who,
     &command_free,
+    &command_interfaces,
     NULL,
 };
 

@@ -353,6 +353,17 @@ static int run(const void *arguments, const struct command_words *words)
     return output_close(&o, status);
 }
 
+/* For the shells' completion. */
+static int values(const char *what, struct vec *ret)
+{
+    size_t n;
+    const struct render_column *all = iface_columns(&n);
+    int r = strcmp(what, "columns") == 0 ? 0 : -ENOENT;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = vec_add(ret, &all[i].key);
+    return r;
+}
+
 const struct command command_interfaces = {
     .name = "interfaces",
     .summary = "show network interfaces, their addresses, and who uses each",
@@ -367,5 +378,6 @@ const struct command command_interfaces = {
     .arguments_size = sizeof(struct interfaces_arguments),
     .max_words = -1,
     .completes = "device",
+    .values = values,
     .run = run,
 };
