@@ -540,6 +540,29 @@ static int run(const void *arguments, const struct command_words *words)
     return status;
 }
 
+static int kind_values(struct vec *ret)
+{
+    static const char *const sets[] = {"unix", "inet", "all"};
+    for (int i = 0; i < NET_KINDS; i++) {
+        const char *name = net_kind_name((enum net_kind)i);
+        if (vec_add(ret, &name) < 0)
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (vec_add(ret, &sets[i]) < 0)
+            return -ENOMEM;
+    return 0;
+}
+
+static int values(const char *what, struct vec *ret)
+{
+    size_t n;
+    const struct render_column *all = socket_columns(&n);
+    if (strcmp(what, "columns") == 0)
+        return output_column_values(all, n, ret);
+    return strcmp(what, "kinds") == 0 ? kind_values(ret) : -ENOENT;
+}
+
 const struct command command_list = {
     .name = "list",
     .summary = "list sockets, their owners and who can reach them",
@@ -552,5 +575,6 @@ const struct command command_list = {
     .options = list_options,
     .arguments_size = sizeof(struct list_arguments),
     .max_words = -1,
+    .values = values,
     .run = run,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/vec.h"
 
 const char *const output_colour_choices[] = {
     [RENDER_COLOUR_AUTO] = "auto",
@@ -62,6 +63,14 @@ int output_choose(struct output *o, const struct command *c, const char *list,
         return 0;
     return command_usage_error(c, "there is no column '%.*s' ('-o help' lists them)", (int)bad_len,
                                bad);
+}
+
+int output_column_values(const struct render_column *all, size_t n_all, struct vec *ret)
+{
+    for (size_t i = 0; i < n_all; i++)
+        if (vec_add(ret, &all[i].key) < 0)
+            return -ENOMEM;
+    return 0;
 }
 
 int output_close(struct output *o, int status)

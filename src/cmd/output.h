@@ -73,6 +73,9 @@ int output_choose(struct output *o, const struct command *c, const char *list,
                   const struct render_column *all, size_t n_all, const char *defaults,
                   const struct render_column **ret, size_t *ret_n);
 
+/* The keys of columns, as a command's `values` gives them. 0 or -ENOMEM. */
+int output_column_values(const struct render_column *all, size_t n_all, struct vec *ret);
+
 /* Flushes, waits for the pager; status is what the command would return. A reader that went away is
  * no failure; any other failed write is told, and gives EXIT_NO. */
 int output_close(struct output *o, int status);

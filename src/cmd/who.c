@@ -294,6 +294,12 @@ static int run(const void *arguments, const struct command_words *words)
     return status;
 }
 
+static int values(const char *what, struct vec *ret)
+{
+    return strcmp(what, "columns") == 0 ? output_column_values(who_columns, WHO_COLUMNS, ret)
+                                        : -ENOENT;
+}
+
 const struct command command_who = {
     .name = "who",
     .summary = "say who has a port, an address or a name",
@@ -308,5 +314,6 @@ const struct command command_who = {
     .arguments_size = sizeof(struct who_arguments),
     .min_words = 1,
     .max_words = -1,
+    .values = values,
     .run = run,
 };
