@@ -46,8 +46,10 @@ def test_every_state(berth, mksock):
         mk.state(state)
     rows = rows_of(berth)
     for sock in mk.refresh():
+        # The kernel counts a FIN that was received as a byte to read; FIONREAD doesn't.
+        skip = ["recv_q"] if sock.state in ("CLOSE_WAIT", "LAST_ACK", "CLOSING") else []
         if sock.state:
-            assert sock.differences(sock.find(rows)) == []
+            assert sock.differences(sock.find(rows), skip) == []
 
 
 def test_sockets_without_a_process_are_shown_as_that(berth, mksock):

@@ -90,7 +90,7 @@ def test_every_column_is_in_the_schema_and_each_of_the_schema_is_one(berth):
 def test_all_columns(berth, mksock):
     mksock(*SCENE)
     rows = berth("list", "--all", "-o", "all", "--json").json()
-    check(rows, {"type": "array", "items": definition("socket")})
+    check(rows, {"type": "array", "items": {"$ref": "#/$defs/socket"}, "$defs": SCHEMA["$defs"]})
     assert all(list(row) == list(SOCKET) for row in rows)
     for group in ("options", "timers", "memory", "tcp_info"):
         documented = list(SOCKET[group]["properties"])
@@ -197,4 +197,4 @@ def test_hostile_names(berth, mksock, name):
 
     table = berth("list").stdout
     assert len(table.splitlines()) == 2
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]", table)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", table)

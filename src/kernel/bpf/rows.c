@@ -81,10 +81,10 @@ static void set_base(struct net_socket *s, const struct bpf_sock_chunk *c)
     if (c->cookie) /* none until somebody asks for one; the walk over tables can't make it */
         SET(s, COOKIE, cookie, c->cookie);
     SET(s, NETNS, netns, c->netns);
-    if (!(c->flags & BPF_SOCK_MINI)) {
+    /* Without a struct socket there is neither inode nor a creator that sock_diag would name. */
+    if (!(c->flags & (BPF_SOCK_MINI | BPF_SOCK_FILELESS))) {
         SET(s, UID, uid, c->uid);
-        if (!(c->flags & BPF_SOCK_FILELESS))
-            SET(s, INODE, inode, c->inode);
+        SET(s, INODE, inode, c->inode);
     }
     SET(s, REUSEADDR, reuseaddr, c->flags & BPF_SOCK_REUSEADDR);
     SET(s, REUSEPORT, reuseport, c->flags & BPF_SOCK_REUSEPORT);
