@@ -249,7 +249,6 @@ static int tell_shared(struct bpf_merge *m, struct shared *s)
     return r;
 }
 
-/* The row of the item is in m->row. */
 static int take_shared(struct bpf_merge *m, const struct bpf_item *item, bool may_tell)
 {
     struct shared *s = shared_find(m, item);
@@ -267,6 +266,16 @@ static int take_shared(struct bpf_merge *m, const struct bpf_item *item, bool ma
     return may_tell && s->met >= s->holders ? tell_shared(m, s) : 0;
 }
 
+/* net_socket_is_listener() before there is a row. */
+static bool is_listener(const struct bpf_item *item)
+{
+    struct net_socket s;
+
+    s.kind = item->sock.kind < NET_KINDS ? (enum net_kind)item->sock.kind : NET_OTHER;
+    s.state = (enum net_state)item->sock.state;
+    return net_socket_is_listener(&s);
+}
+
 static int take_item(void *ctx, const struct bpf_item *item)
 {
     struct bpf_merge *m = ctx;
@@ -275,9 +284,10 @@ static int take_item(void *ctx, const struct bpf_item *item)
 
     if (held && !m->process)
         return -EBADMSG;
-    bpf_item_to_socket(item, m->hz, &m->row);
     if (m->listeners_first)
-        now = net_socket_is_listener(&m->row);
+        now = is_listener(item);
+    if (now)
+        bpf_item_to_socket(item, m->hz, &m->row);
     if (held && item->sock.holders > 1 && item->sock.cookie)
         return take_shared(m, item, now);
     return now ? tell_single(m, item) : wait_for_listeners(m, item);

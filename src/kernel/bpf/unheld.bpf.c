@@ -168,8 +168,14 @@ __noinline __u32 describe(void)
     __u8 state = COMMON(__u8, skc_state);
     __u32 kind = scan.kind;
 
+    __u16 flags = BPF_SOCK_FILELESS;
+
+    /* nearly every socket leaves here */
+    if (!is_mini(kind, state) && (!state_wanted(state) || has_file(sk, &flags)))
+        return 0;
     __builtin_memset(out, 0, sizeof *out);
     out->chunk.tag = BPF_TAG_SOCK;
+    out->flags = flags;
     out->family = COMMON(__u16, skc_family);
     if (!is_inet(out->family) || !family_wanted(out->family))
         return 0;
@@ -182,16 +188,12 @@ __noinline __u32 describe(void)
         return 0;
     out->kind = kind;
     out->state = state;
-    out->flags = BPF_SOCK_FILELESS;
     if (is_mini(kind, state))
         fill_mini(out, sk, state);
     if (!state_wanted(out->state))
         return 0;
-    if (!is_mini(kind, state)) {
-        if (has_file(sk, &out->flags))
-            return 0;
+    if (!is_mini(kind, state))
         fill_full(out, sk);
-    }
     out->ifindex = COMMON(__s32, skc_bound_dev_if);
     out->cookie = COMMON(__u64, skc_cookie);
     fill_flags(out, sk);
@@ -233,7 +235,9 @@ static long step(__u32 index, struct output *s)
 {
     __u32 node_at = bpf_core_field_offset(struct sock_common, skc_nulls_node);
     __u64 node = scan.node;
-    __u32 size = bpf_core_type_size(struct sock_common);
+    /* all that is used lies before the end of the node, in two cache lines; the rest is in a third
+     */
+    __u32 size = node_at + bpf_core_field_size(struct sock_common, skc_nulls_node);
 
     if (is_end(node)) {
         if (scan.head >= scan.n_heads || scan.head >= HEADS)
@@ -329,12 +333,24 @@ static __always_inline void find_tables(void)
     tables_known = true;
 }
 
+/* Whether a table can hold a socket in a state that is wished. */
+static __always_inline bool table_wanted(__u32 which)
+{
+    __u32 listen = 1u << STATE_LISTEN;
+
+    if (which == UDP)
+        return wish.kinds >> BPF_KIND_UDP & 1;
+    if (!(wish.kinds >> BPF_KIND_TCP & 1))
+        return false;
+    return wish.states & (which == LISTENING ? listen : ~listen);
+}
+
 static __always_inline bool choose_slice(__u32 which, __u32 slice)
 {
     volatile struct table *t = &tables[which];
     __u32 kind = which == UDP ? BPF_KIND_UDP : BPF_KIND_TCP;
 
-    if (!t->base || !(wish.kinds >> kind & 1))
+    if (!t->base || !table_wanted(which))
         return false;
     scan.base = t->base;
     scan.at = (__u64)t->buckets * slice / SLICES;
