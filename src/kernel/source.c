@@ -15,30 +15,23 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "kernel/bpf.h"
+#include "kernel/diag.h"
 #include "kernel/netns.h"
 #include "kernel/owners.h"
 #include "kernel/sockopts.h"
 #include "net/facts.h"
 
-/* The two ways that are on their way. */
-#if __has_include("kernel/diag.h")
-#include "kernel/diag.h"
-#else
-#define diag_read cannot_read
-#endif
+/* Not every build has the last way yet. */
 #if __has_include("kernel/proc_net.h")
 #include "kernel/proc_net.h"
 #else
-#define proc_net_read cannot_read
-#endif
-int cannot_read(const struct source_query *q, source_sink *sink, void *ctx,
-                struct source_report *report, struct err *e);
-int cannot_read(const struct source_query *q, source_sink *sink, void *ctx,
-                struct source_report *report, struct err *e)
+static int proc_net_read(const struct source_query *q, source_sink *sink, void *ctx,
+                         struct source_report *report, struct err *e)
 {
     (void)q, (void)sink, (void)ctx, (void)report;
     return err_set(e, EOPNOTSUPP, "read sockets", "", "not built yet");
 }
+#endif
 
 struct device {
     char name[16 + 1];
