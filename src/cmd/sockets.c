@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "kernel/diag.h"
 #include "kernel/netns.h"
+#include "kernel/sysctl.h"
 #include "names/filter_names.h"
 #include "store/facts_file.h"
 
@@ -111,11 +112,37 @@ static void widen(struct source_query *q, const struct net_filter_needs *needs)
             q->detail |= socket_field_detail((enum net_field)f);
 }
 
+static int find_netns(void *ctx, const char *name, uint64_t *ret_inode)
+{
+    (void)ctx;
+    struct err e;
+    _cleanup_fd_ int fd = netns_open(name, &e);
+    return fd < 0 ? fd : netns_inode(fd, ret_inode);
+}
+
+/* The range that `autobound` goes by: of the saved host, or of this one. */
+static void take_auto_range(const struct sockets *s, struct net_filter_names *names)
+{
+    static const char setting[] = "net.ipv4.ip_local_port_range";
+    uint32_t first, last;
+    const char *saved = s->arguments->facts ? facts_sysctl(&s->facts, setting) : NULL;
+    bool known = saved ? sscanf(saved, "%u %u", &first, &last) == 2
+                       : s->view.live && sysctl_read_pair(setting, &first, &last) == 0;
+    if (!known || first > UINT16_MAX || last > UINT16_MAX)
+        return;
+    names->auto_first = (uint16_t)first;
+    names->auto_last = (uint16_t)last;
+}
+
 int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen)
 {
     struct net_filter_fault fault;
     struct net_filter_needs needs;
-    int r = net_filter_parse(text, filter_names(), &s->filter, &fault);
+    struct net_filter_names names = *filter_names();
+    names.netns = find_netns;
+    names.now_ns = s->view.boot_ns;
+    take_auto_range(s, &names);
+    int r = net_filter_parse(text, &names, &s->filter, &fault);
     if (r == -EINVAL) {
         _cleanup_buf_ struct buf lines = BUF_INIT(1 << 16);
         net_filter_explain_fault(&lines, text, &fault);
@@ -129,7 +156,7 @@ int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen)
     }
     net_filter_needs(s->filter, &needs);
     if (!kinds_chosen && needs.kinds_named)
-        s->query.kinds = needs.kinds;
+        s->query.kinds = needs.kinds_meant;
     widen(&s->query, &needs);
     if (s->whole)
         return 0;

@@ -1,0 +1,88 @@
+"""Filters on the command line; tests/unit/test_filter.c has the language itself."""
+
+import os
+
+import pytest
+
+SCENE = [
+    "tcp listen 127.0.0.1:8080 as=web",
+    "tcp connect @web as=client",
+    "tcp accept @web as=accepted",
+    "udp bind 127.0.0.1:8053 as=dns",
+    "unix-stream listen @berth-filter-test as=local",
+]
+
+
+def names(mk, rows):
+    cookies = {row["cookie"] for row in rows}
+    return {name for name in ["web", "client", "accepted", "dns", "local"]
+            if mk[name].cookie in cookies}
+
+
+def listed(berth, mk, *words):
+    return names(mk, berth("list", "--json", *words).json())
+
+
+@pytest.mark.parametrize("words, expected", [
+    ([], {"web", "client", "accepted", "dns"}),
+    (["sport = :8080"], {"web", "accepted"}),
+    (["sport", "=", ":8080"], {"web", "accepted"}),
+    (["sport", "8080", "and", "( state listening )"], {"web"}),
+    (["state", "listening"], {"web"}),
+    (["udp"], {"dns"}),
+    (["unix:@berth-filter-*"], {"local"}),
+    (["unix:@berth-filter-*", "or", ":8053"], {"local", "dns"}),
+    (["tcp", "autobound"], {"client"}),
+    (["mksock"], {"web", "client", "accepted", "dns"}),
+    (["age < 1h"], {"web", "client", "accepted", "dns"}),
+    (["age > 1000d"], set()),
+    (["not", "tcp"], {"dns"}),
+    (["not", "tcp", "--all"], {"dns", "local"}),
+])
+def test_finds(berth, mksock, words, expected):
+    assert listed(berth, mksock(*SCENE), *words) == expected
+
+
+def test_pid_user_and_namespace(berth, mksock, netns):
+    mk = mksock(*SCENE)
+    everything = {"web", "client", "accepted", "dns"}
+    assert listed(berth, mk, f"pid {mk.pid}") == everything
+    assert listed(berth, mk, f"pid != {mk.pid}") == set()
+    assert listed(berth, mk, f"netns = {netns.inode}") == everything
+    assert listed(berth, mk, f"netns = pid:{mk.pid}") == everything
+    assert listed(berth, mk, f"netns != pid:{mk.pid}") == set()
+    assert listed(berth, mk, "@root") == everything
+    assert listed(berth, mk, f"cookie = {mk['web'].cookie}") == {"web"}
+
+
+def test_file(berth, mksock, tmp_path):
+    mk = mksock(*SCENE)
+    path = tmp_path / "filter"
+    path.write_text("# those of the web\nsport = :8080\nor\ndport = :8080   # and its clients\n")
+    assert listed(berth, mk, "-F", str(path)) == {"web", "client", "accepted"}
+
+
+def test_fault_has_a_caret(berth):
+    result = berth("list", "sport", "= :80 and state listning", status=2)
+    lines = result.stderr.splitlines()
+    assert "did you mean listening?" in lines[0]
+    at = lines[2].index("^")
+    assert lines[1][at:at + 8] == "listning"
+    assert lines[2][at:] == "^~~~~~~~"
+    assert result.stdout == ""
+
+
+def test_fault_is_safe_to_show(berth):
+    result = berth("list", b"dev \x1b[2J\xff".decode(errors="surrogateescape"), status=2)
+    assert "\x1b" not in result.stderr
+    assert "\\x1b[2J\\xff" in result.stderr
+
+
+def test_range_of_automatic_ports_is_this_hosts(berth, mksock, netns):
+    mk = mksock("tcp listen 127.0.0.1:9000 as=web")
+    wide, narrow = "8000 9999", "10000 19999"
+    assert os.path.exists("/proc/sys/net/ipv4/ip_local_port_range")
+    for value, count in [(wide, 1), (narrow, 0)]:
+        netns.sysctl("net.ipv4.ip_local_port_range", value)
+        rows = berth("list", "--json", "tcp autobound").json()
+        assert len([row for row in rows if row["cookie"] == mk["web"].cookie]) == count
