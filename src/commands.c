@@ -8,6 +8,7 @@ static const struct command *const commands[] = {
     &command_who,
     &command_free,
     &command_interfaces,
+    &command_services,
     NULL,
 };
 

@@ -358,10 +358,7 @@ static int values(const char *what, struct vec *ret)
 {
     size_t n;
     const struct render_column *all = iface_columns(&n);
-    int r = strcmp(what, "columns") == 0 ? 0 : -ENOENT;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = vec_add(ret, &all[i].key);
-    return r;
+    return strcmp(what, "columns") == 0 ? output_column_values(all, n, ret) : -ENOENT;
 }
 
 const struct command command_interfaces = {

@@ -1,0 +1,507 @@
+/* berth services: names of ports and ports of names, whether binding them needs privilege, and who
+ * listens there now. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/parse.h"
+#include "base/vec.h"
+#include "cmd/commands.h"
+#include "cmd/output.h"
+#include "cmd/sockets.h"
+#include "kernel/sysctl.h"
+#include "names/services.h"
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+enum { FILTER_MAX = 1 << 12 };
+
+struct services_arguments {
+    struct output_arguments output;
+    bool tcp, udp;
+    bool no_owners;
+};
+
+static const struct command_option services_options[] = {
+    {.name = "tcp",
+     .letter = 't',
+     .field = offsetof(struct services_arguments, tcp),
+     .help = "services of TCP"},
+    {.name = "udp",
+     .letter = 'u',
+     .field = offsetof(struct services_arguments, udp),
+     .help = "services of UDP"},
+    {.name = "no-owners",
+     .field = offsetof(struct services_arguments, no_owners),
+     .help = "don't look who has the ports"},
+    OUTPUT_OPTIONS(struct services_arguments){0},
+};
+
+/* A process that listens at a port. */
+struct holder {
+    uint16_t port;
+    enum net_kind kind;
+    int32_t pid; /* 0: no process, or one that may not be seen */
+    bool hidden;
+    char comm[16 + 1];
+};
+
+struct scene {
+    struct vec services; /* struct service */
+    struct vec rows;     /* struct row */
+    struct vec holders;  /* struct holder, ordered by port and kind */
+    bool looked;         /* holders were read */
+    bool privilege_known;
+    uint64_t unprivileged_start;
+};
+
+struct row {
+    const struct scene *scene;
+    const struct service *service; /* NULL: the port has no name */
+    uint16_t port;
+    const struct holder *holders; /* of this port and protocol */
+    size_t n_holders;
+    bool observable; /* berth can tell who listens with this protocol */
+};
+
+/* Columns */
+
+static const struct row *row_of(const void *row)
+{
+    return row;
+}
+
+static void get_port(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    ret->presence = KNOWN;
+    ret->uint = row_of(row)->port;
+}
+
+static void get_name(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    if (row_of(row)->service)
+        cell_set_text(ret, row_of(row)->service->name);
+}
+
+static void get_protocol(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    if (row_of(row)->service)
+        cell_set_text(ret, row_of(row)->service->protocol);
+}
+
+static void get_aliases(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    const struct service *s = row_of(row)->service;
+    if (s && s->aliases && s->aliases[0])
+        ret->presence = KNOWN;
+}
+
+static void text_aliases(const struct render_column *c, const void *row, struct buf *out)
+{
+    (void)c;
+    for (char **alias = row_of(row)->service->aliases; *alias; alias++)
+        buf_printf(out, "%s%s", alias == row_of(row)->service->aliases ? "" : " ", *alias);
+}
+
+static bool is_privileged(const struct row *row)
+{
+    return row->port < row->scene->unprivileged_start;
+}
+
+static void get_privileged(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    if (!row_of(row)->scene->privilege_known)
+        return;
+    ret->presence = KNOWN;
+    ret->boolean = is_privileged(row);
+}
+
+static void text_privileged(const struct render_column *c, const void *row, struct buf *out)
+{
+    (void)c;
+    buf_str(out, is_privileged(row) ? "privileged" : "free to all");
+}
+
+static void get_listening(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    if (!row_of(row)->observable)
+        return;
+    ret->presence = KNOWN;
+    ret->boolean = row_of(row)->n_holders > 0;
+}
+
+static bool is_hidden(const struct row *row)
+{
+    for (size_t i = 0; i < row->n_holders; i++)
+        if (row->holders[i].hidden)
+            return true;
+    return false;
+}
+
+static void get_owners(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    const struct row *r = row;
+    if (!r->observable)
+        return;
+    ret->presence = is_hidden(r) ? FORBIDDEN : KNOWN;
+    ret->list.items = r->holders;
+    ret->list.n = r->n_holders;
+    ret->list.stride = sizeof *r->holders;
+}
+
+static void text_owners(const struct render_column *c, const void *row, struct buf *out)
+{
+    (void)c;
+    const struct row *r = row;
+    for (size_t i = 0; i < r->n_holders; i++) {
+        const struct holder *h = &r->holders[i];
+        if (i)
+            buf_str(out, ", ");
+        if (h->pid)
+            buf_printf(out, "%s[%d]", h->comm, h->pid);
+        else
+            buf_str(out, "no process");
+        if (!r->service)
+            buf_printf(out, " (%s)", net_kind_name(h->kind));
+    }
+    if (!r->n_holders)
+        buf_str(out, "nobody");
+}
+
+static void get_owner_pid(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    const struct holder *h = row;
+    if (!h->pid)
+        return;
+    ret->presence = KNOWN;
+    ret->uint = (uint64_t)h->pid;
+}
+
+static void get_owner_comm(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    cell_set_text(ret, ((const struct holder *)row)->comm);
+}
+
+static const struct render_column owner_columns_here[] = {
+    {.key = "pid", .kind = CELL_UINT, .get = get_owner_pid},
+    {.key = "comm", .kind = CELL_TEXT, .get = get_owner_comm},
+};
+
+static const struct render_column columns[] = {
+    {.key = "port",
+     .kind = CELL_UINT,
+     .align = RENDER_RIGHT,
+     .width = 5,
+     .get = get_port,
+     .help = "the port"},
+    {.key = "protocol",
+     .kind = CELL_TEXT,
+     .get = get_protocol,
+     .help = "tcp, udp … as the services database has it"},
+    {.key = "name", .kind = CELL_TEXT, .width = 16, .get = get_name, .help = "the service's name"},
+    {.key = "aliases",
+     .kind = CELL_TEXT,
+     .width = 16,
+     .get = get_aliases,
+     .text = text_aliases,
+     .help = "its other names, separated by blanks"},
+    {.key = "privileged",
+     .kind = CELL_BOOL,
+     .width = 11,
+     .get = get_privileged,
+     .text = text_privileged,
+     .help = "whether it takes CAP_NET_BIND_SERVICE to bind it here"},
+    {.key = "listening",
+     .kind = CELL_BOOL,
+     .get = get_listening,
+     .help = "whether somebody listens there now (tcp and udp)"},
+    {.key = "owners",
+     .kind = CELL_LIST,
+     .get = get_owners,
+     .text = text_owners,
+     .columns = owner_columns_here,
+     .n_columns = COUNT(owner_columns_here),
+     .help = "the processes that listen there"},
+};
+
+/* Which services */
+
+static int kind_of(const char *protocol)
+{
+    return strcmp(protocol, "tcp") == 0 ? NET_TCP : strcmp(protocol, "udp") == 0 ? NET_UDP : -1;
+}
+
+static bool is_wanted(const struct services_arguments *a, const struct service *s)
+{
+    if (!a->tcp && !a->udp)
+        return true;
+    int kind = kind_of(s->protocol);
+    return (a->tcp && kind == NET_TCP) || (a->udp && kind == NET_UDP);
+}
+
+static int add_row(struct scene *s, const struct service *service, uint16_t port)
+{
+    struct row row = {.scene = s, .service = service, .port = port};
+    return vec_add(&s->rows, &row);
+}
+
+/* A word is a port, a range, or a name. What has no name still is a row: it may have an owner. */
+static int look_up(struct scene *s, const char *word, bool *ret_unnamed, uint16_t *ret_port)
+{
+    uint16_t first, last;
+    size_t before = s->services.len;
+    int r = parse_port_range(word, &first, &last);
+    if (r == -ERANGE)
+        return -ERANGE;
+    bool number = r == 0;
+    if (!number)
+        r = services_by_name(word, &s->services);
+    else if (first == last)
+        r = services_by_port(first, &s->services);
+    else
+        r = services_in_range(first, last, &s->services);
+    *ret_unnamed = number && first == last && s->services.len == before;
+    *ret_port = first;
+    return r < 0 ? r : s->services.len == before ? -ENOENT : 0;
+}
+
+static void tell(const char *word, int code)
+{
+    struct err e;
+    if (code == -ENOENT)
+        fprintf(stderr, "berth: the services database has nothing for '%s'\n", word);
+    else {
+        err_set(&e, -code, "look up", word, code == -ERANGE ? "ports are 0 to 65535" : NULL);
+        err_print(&e, stderr);
+    }
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    if (x->port != y->port)
+        return x->port < y->port ? -1 : 1;
+    return x->service && y->service ? strcmp(x->service->protocol, y->service->protocol) : 0;
+}
+
+/* Services first, since their places move while they are read; then the rows that point to
+ * them, in the order of the words; one answer is put in order of ports. Returns an exit status. */
+static int gather(struct scene *s, const struct services_arguments *a,
+                  const struct command_words *words)
+{
+    struct vec unnamed = VEC_INIT(uint16_t);
+    int status = EXIT_YES, r = 0;
+    if (words->n == 0 && services_in_range(0, UINT16_MAX, &s->services) < 0)
+        return EXIT_NO;
+    for (int i = 0; i < words->n; i++) {
+        bool bare;
+        uint16_t port;
+        r = look_up(s, words->words[i], &bare, &port);
+        if (r < 0) {
+            tell(words->words[i], r);
+            status = r == -ERANGE ? EXIT_USAGE : EXIT_NO;
+        }
+        if (r == -ENOENT && bare && vec_add(&unnamed, &port) < 0)
+            break;
+    }
+    for (size_t i = 0; i < s->services.len; i++) {
+        const struct service *service = vec_at(&s->services, i);
+        if (is_wanted(a, service) && add_row(s, service, service->port) < 0)
+            break;
+    }
+    for (size_t i = 0; i < unnamed.len; i++)
+        if (add_row(s, NULL, *(uint16_t *)vec_at(&unnamed, i)) < 0)
+            break;
+    vec_free(&unnamed);
+    if (words->n < 2 && s->rows.len)
+        qsort(s->rows.items, s->rows.len, s->rows.item_size, compare_rows);
+    return status;
+}
+
+/* Who has them */
+
+static int compare_holders(const void *a, const void *b)
+{
+    const struct holder *x = a, *y = b;
+    if (x->port != y->port)
+        return x->port < y->port ? -1 : 1;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+static int take_socket(void *ctx, const struct socket_row *row)
+{
+    struct scene *scene = ctx;
+    const struct net_socket *s = row->socket;
+    if (!net_socket_is_listener(s) || !s->local_port)
+        return 0;
+    struct holder h = {.port = (uint16_t)s->local_port, .kind = s->kind};
+    h.hidden = net_socket_forbids(s, NET_F_OWNERS);
+    if (!s->n_owners)
+        return vec_add(&scene->holders, &h);
+    for (uint32_t i = 0; i < s->n_owners; i++) {
+        h.pid = s->owners[i].pid;
+        if (s->owners[i].process)
+            memcpy(h.comm, s->owners[i].process->comm, sizeof h.comm - 1);
+        int r = vec_add(&scene->holders, &h);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* One process may listen on several addresses: it is named once. */
+static void merge_holders(struct vec *holders)
+{
+    size_t kept = 0;
+    struct holder *all = holders->items;
+    if (holders->len)
+        qsort(all, holders->len, sizeof *all, compare_holders);
+    for (size_t i = 0; i < holders->len; i++) {
+        if (kept && compare_holders(&all[kept - 1], &all[i]) == 0)
+            all[kept - 1].hidden |= all[i].hidden;
+        else
+            all[kept++] = all[i];
+    }
+    holders->len = kept;
+}
+
+static void give_holders(struct scene *s, struct row *row)
+{
+    const struct holder *all = s->holders.items;
+    int kind = row->service ? kind_of(row->service->protocol) : -1;
+    row->observable = s->looked && (!row->service || kind >= 0);
+    if (!row->observable)
+        return;
+    for (size_t i = 0; i < s->holders.len; i++) {
+        if (all[i].port != row->port || (row->service && all[i].kind != (enum net_kind)kind))
+            continue;
+        if (!row->n_holders)
+            row->holders = &all[i];
+        row->n_holders++;
+    }
+}
+
+/* One port is a question that the kernel can narrow down to; many aren't, and get no filter. */
+static void write_filter(struct buf *out, const struct vec *rows)
+{
+    const struct row *all = rows->items;
+    for (size_t i = 1; i < rows->len; i++)
+        if (all[i].port != all[0].port)
+            return;
+    if (rows->len)
+        buf_printf(out, "sport = :%u", all[0].port);
+}
+
+static int read_holders(struct scene *scene)
+{
+    static const struct sockets_arguments here = {0};
+    _cleanup_sockets_ struct sockets s = {0};
+    _cleanup_buf_ struct buf filter = BUF_INIT(FILTER_MAX);
+    struct err e = {0};
+    int status = sockets_init(&s, &command_services, &here);
+    if (status == 0) {
+        s.query.detail = SOURCE_OWNERS;
+        s.query.states = 1u << NET_LISTEN | 1u << NET_CLOSE;
+        write_filter(&filter, &scene->rows);
+        status = filter.len ? sockets_filter(&s, buf_cstr(&filter), true) : 0;
+    }
+    if (status)
+        return status;
+    if (sockets_read(&s, take_socket, scene, &e) < 0) {
+        err_print(&e, stderr);
+        return EXIT_NO;
+    }
+    sockets_tell_notes(&s);
+    scene->looked = true;
+    merge_holders(&scene->holders);
+    for (size_t i = 0; i < scene->rows.len; i++)
+        give_holders(scene, vec_at(&scene->rows, i));
+    return 0;
+}
+
+/* Showing */
+
+static int show(const struct scene *s, const struct services_arguments *a, struct output *o)
+{
+    const struct render_column *chosen[COUNT(columns)];
+    const char *usual = a->no_owners ? "port,protocol,name,aliases,privileged"
+                                     : "port,protocol,name,aliases,privileged,owners";
+    bool table = o->options.format == RENDER_TABLE;
+    size_t n;
+    int r = 0, status = output_choose(o, &command_services, a->output.columns, columns,
+                                      COUNT(columns), table ? usual : "all", chosen, &n);
+    if (status || n == 0)
+        return status;
+    _cleanup_render_ struct render *render = render_new(&o->options, chosen, n, &o->out);
+    if (!render)
+        return EXIT_NO;
+    for (size_t i = 0; r == 0 && i < s->rows.len; i++)
+        r = render_row(render, vec_at(&s->rows, i));
+    render_end(render);
+    return 0;
+}
+
+static int answer(struct scene *s, const struct services_arguments *a,
+                  const struct command_words *words, struct output *o)
+{
+    int found = gather(s, a, words);
+    if (found == EXIT_USAGE)
+        return found;
+    s->privilege_known =
+        sysctl_read_u64("net.ipv4.ip_unprivileged_port_start", &s->unprivileged_start) == 0;
+    int status = a->no_owners ? 0 : read_holders(s);
+    int shown = show(s, a, o);
+    return shown ? shown : found ? found : status;
+}
+
+static int run(const void *arguments, const struct command_words *words)
+{
+    const struct services_arguments *a = arguments;
+    _cleanup_output_ struct output o;
+    struct scene s = {.services = VEC_INIT(struct service),
+                      .rows = VEC_INIT(struct row),
+                      .holders = VEC_INIT(struct holder)};
+    int status = output_open(&o, &command_services, &a->output);
+    if (status == 0)
+        status = answer(&s, a, words, &o);
+    vec_free(&s.holders);
+    vec_free(&s.rows);
+    services_free(&s.services);
+    return output_close(&o, status);
+}
+
+/* For the shells' completion. */
+static int values(const char *what, struct vec *ret)
+{
+    return strcmp(what, "columns") == 0 ? output_column_values(columns, COUNT(columns), ret)
+                                        : -ENOENT;
+}
+
+const struct command command_services = {
+    .name = "services",
+    .summary = "show names of ports, and who has the ports",
+    .usage = "[PORT|FIRST-LAST|NAME…]",
+    .description =
+        "Shows what the services database (services(5), or whatever else nsswitch.conf(5) names) "
+        "knows of ports, of ranges, of names, or all of it: name, protocol and aliases; whether "
+        "binding the port takes a privilege on this host; and which processes listen there now.",
+    .options = services_options,
+    .arguments_size = sizeof(struct services_arguments),
+    .max_words = -1,
+    .completes = "service",
+    .values = values,
+    .run = run,
+};

@@ -1,0 +1,110 @@
+"""berth services against getent services, and known listeners."""
+
+import subprocess
+
+
+from lib import process
+
+
+def getent(*words):
+    """[(name, port, protocol, aliases)] as getent shows them."""
+    done = subprocess.run(["getent", "services", *words], capture_output=True, text=True, check=True)
+    found = []
+    for line in done.stdout.splitlines():
+        name, end, *aliases = line.split()
+        port, protocol = end.split("/")
+        found.append((name, int(port), protocol, aliases))
+    return found
+
+
+def told(row):
+    return (row["name"], row["port"], row["protocol"], (row["aliases"] or "").split())
+
+
+def rows_of(berth, *args, **how):
+    return berth("services", "--json", *args, **how).json()
+
+
+def test_all_are_those_of_getent(berth, netns):
+    ours = [told(row) for row in rows_of(berth, "--no-owners")]
+    assert sorted(ours) == sorted(set_of(getent()))
+    assert [row[1] for row in ours] == sorted(row[1] for row in ours)
+
+
+def set_of(found):
+    return list({(n, p, proto, tuple(a)): (n, p, proto, a) for n, p, proto, a in found}.values())
+
+
+def test_a_name_in_every_protocol(berth, netns):
+    ours = [told(row) for row in rows_of(berth, "domain")]
+    assert sorted(ours) == sorted(getent("domain/tcp") + getent("domain/udp"))
+
+
+def test_an_alias_finds_its_service(berth, netns):
+    name, port, protocol, aliases = next(entry for entry in getent() if entry[3])
+    assert (name, port, protocol, aliases) in [told(row) for row in rows_of(berth, aliases[0])]
+
+
+def test_a_port_and_a_range(berth, netns):
+    assert [told(row) for row in rows_of(berth, "631")] == getent("631/tcp")
+    ours = [told(row) for row in rows_of(berth, "8000-8100")]
+    assert sorted(ours) == sorted(e for e in getent() if 8000 <= e[1] <= 8100)
+
+
+def test_words_keep_their_order(berth, netns):
+    assert [row["port"] for row in rows_of(berth, "-t", "ipp", "ssh", "domain")] == [631, 22, 53]
+
+
+def test_protocols_to_choose(berth, netns):
+    assert {row["protocol"] for row in rows_of(berth, "--udp")} == {"udp"}
+    assert {row["protocol"] for row in rows_of(berth, "-t", "-u")} == {"tcp", "udp"}
+
+
+def test_privileged_as_this_namespace_has_it(berth, netns):
+    assert [row["privileged"] for row in rows_of(berth, "-t", "ssh", "8080")] == [True, False]
+    netns.sysctl("net.ipv4.ip_unprivileged_port_start", 22)
+    assert [row["privileged"] for row in rows_of(berth, "-t", "ssh")] == [False]
+    assert "free to all" in berth("services", "ssh").stdout
+
+
+def test_who_has_a_port(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:53 as=t4", "tcp listen [::1]:53 as=t6",
+                "udp bind 127.0.0.1:53 as=u", "tcp connect @t4 as=c", "tcp accept @t4 as=a")
+    mk.run("fork comm=other keep=@t4,@t6,@u as=child")
+    rows = {row["protocol"]: row for row in rows_of(berth, "53")}
+    for protocol, sock in (("tcp", mk["t4"]), ("udp", mk["u"])):
+        assert rows[protocol]["listening"] is True
+        assert len(rows[protocol]["owners"]) == 2
+        assert mk.pid in [owner["pid"] for owner in rows[protocol]["owners"]]
+        assert "other" in [owner["comm"] for owner in rows[protocol]["owners"]]
+        assert sock
+    assert f"[{mk.pid}]" in berth("services", "domain").stdout
+
+
+def test_a_client_is_nobody_who_listens(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444 as=s", "tcp connect @s from=127.0.0.1:631 as=c")
+    assert rows_of(berth, "ipp")[0]["listening"] is False
+    assert "nobody" in berth("services", "ipp").stdout
+
+
+def test_a_port_without_a_name(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:64999 as=s")
+    result = berth("services", "--json", "64999", status=1)
+    assert "the services database has nothing for '64999'" in result.stderr
+    row, = result.json()
+    assert row["name"] is None and row["listening"] is True
+    assert row["owners"][0]["pid"] == mk.pid
+
+
+def test_owners_that_may_not_be_seen(berth, mksock):
+    mksock("tcp listen 127.0.0.1:631 as=s")
+    row, = rows_of(berth, "631", user=process.NOBODY)
+    assert row["listening"] is True
+    assert row["owners"] is None and row["not_permitted"] == ["owners"]
+
+
+def test_mistakes(berth, netns):
+    assert "has nothing for 'no-such-service'" in berth("services", "no-such-service",
+                                                        status=1).stderr
+    assert "ports are 0 to 65535" in berth("services", "70000", status=2).stderr
+    assert "ports are 0 to 65535" in berth("services", "90-80", status=2).stderr
