@@ -331,7 +331,7 @@ def test_processes_that_come_and_go(rows, mksock, via):
     thread = threading.Thread(target=churn)
     thread.start()
     try:
-        for _ in range(15):
+        for _ in range(5):
             read = rows(via, "detail=15", "kinds=all")
             assert pairs(read.of(mk["srv"])) == truth(mk["srv"])
     finally:

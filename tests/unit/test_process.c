@@ -47,7 +47,7 @@ static void test_stat_bad(void **state)
         "",
         "7",
         "7 (",
-        "7 )x(" REST,
+        ("7 )x(" REST),
         "7 (nginx",
         "7 (nginx)",
         "7 (nginx) ",
