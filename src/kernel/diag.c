@@ -14,6 +14,7 @@
 #include "kernel/diag_ask.h"
 #include "kernel/diag_decode.h"
 #include "kernel/netlink.h"
+#include "kernel/proc_net.h"
 
 /* One read: what stays the same over its requests, and the state of the present one. */
 struct reading {
@@ -167,34 +168,6 @@ static int ask_family(struct reading *r, const struct diag_family *f, uint32_t s
     return ask(r, &request);
 }
 
-/* Asking for a kind can make the kernel load its module, and with that the protocol. A kind whose
- * protocol isn't there has no sockets, so it isn't asked for. */
-static bool is_registered(const struct buf *protocols, const char *name)
-{
-    size_t n = strlen(name);
-    const char *at = protocols->data, *end = at + protocols->len;
-    while (at && at < end) {
-        if ((size_t)(end - at) > n && memcmp(at, name, n) == 0 && at[n] == ' ')
-            return true;
-        at = memchr(at, '\n', (size_t)(end - at));
-        at += at != NULL;
-    }
-    return false;
-}
-
-static uint32_t registered_kinds(void)
-{
-    _cleanup_buf_ struct buf protocols = BUF_INIT(64 << 10);
-    int result = fd_read_file(-1, "/proc/thread-self/net/protocols", &protocols);
-    uint32_t kinds = 0;
-    for (size_t i = 0; i < diag_n_families; i++) {
-        const struct diag_family *f = &diag_families[i];
-        if (result < 0 || !f->protocols || is_registered(&protocols, f->protocols))
-            kinds |= f->kinds;
-    }
-    return kinds;
-}
-
 static int read_half(struct reading *r, bool listeners, uint32_t *missing)
 {
     r->listeners = listeners;
@@ -216,6 +189,14 @@ static int read_half(struct reading *r, bool listeners, uint32_t *missing)
     return 0;
 }
 
+/* What nobody answered for, from /proc. */
+static int read_missing(struct reading *r, bool listeners, uint32_t *missing)
+{
+    uint32_t kinds = *missing & r->q->kinds;
+    *missing = 0;
+    return kinds ? proc_net_read_half(r->q, kinds, listeners, r->sink, r->ctx, missing, r->e) : 0;
+}
+
 static void note_missing(struct source_report *report, uint32_t kinds)
 {
     for (int k = 0; k < NET_KINDS; k++)
@@ -231,16 +212,21 @@ static void reading_clear(struct reading *r)
     netlink_close(&r->netlink);
 }
 
+/* Asking for a kind can make the kernel load its module, and with that the protocol. A kind whose
+ * protocol isn't there has no sockets, so it isn't asked for, and not missed. */
 static int read_all(struct reading *r)
 {
-    uint32_t missing = ~registered_kinds();
-    uint32_t absent = missing;
+    uint32_t absent = ~proc_net_registered();
+    uint32_t silent = absent, untold = 0;
     for (int half = 0; half < 2; half++) {
-        int result = read_half(r, half == 0, &missing);
+        int result = read_half(r, half == 0, &silent);
+        untold = (silent & ~absent) | (r->q->kinds & 1u << NET_PING);
+        if (result == 0)
+            result = read_missing(r, half == 0, &untold);
         if (result)
             return result;
     }
-    note_missing(r->report, r->q->kinds & missing & ~absent);
+    note_missing(r->report, untold & ~(1u << NET_OTHER));
     return 0;
 }
 
@@ -277,7 +263,7 @@ uint32_t diag_kinds(uint32_t kinds)
         .kinds = NET_KINDS_ALL, .states = NET_STATES_ALL, .families = 1 << AF_INET};
     struct reading r = {.q = &q, .sink = stop_at_first};
     uint32_t found = 0;
-    kinds &= registered_kinds();
+    kinds &= proc_net_registered();
     if (!kinds || netlink_open(&r.netlink, NETLINK_SOCK_DIAG, NULL) < 0)
         return 0;
     r.given = VEC_INIT(uint64_t);

@@ -140,28 +140,27 @@ static void build_tipc(struct diag_request *ret, const struct diag_family *f,
     req->tidiag_states = ~0u; /* TIPC numbers its states in a way of its own */
 }
 
-#define STREAM(kind, proto, listed)                                                            \
-    {                                                                                          \
-        1 << (kind), 1 << NET_LISTEN, AF_INET, (proto), (listed), diag_inet_decode, build_inet \
+#define STREAM(kind, proto)                                                          \
+    {                                                                                \
+        1 << (kind), 1 << NET_LISTEN, AF_INET, (proto), diag_inet_decode, build_inet \
     }
-#define DGRAM(kind, proto, listed)                                                            \
-    {                                                                                         \
-        1 << (kind), 1 << NET_CLOSE, AF_INET, (proto), (listed), diag_inet_decode, build_inet \
+#define DGRAM(kind, proto)                                                          \
+    {                                                                               \
+        1 << (kind), 1 << NET_CLOSE, AF_INET, (proto), diag_inet_decode, build_inet \
     }
 const struct diag_family diag_families[] = {
-    STREAM(NET_TCP, IPPROTO_TCP, NULL),
-    DGRAM(NET_UDP, IPPROTO_UDP, NULL),
-    DGRAM(NET_UDPLITE, IPPROTO_UDPLITE, "UDP-Lite"),
-    STREAM(NET_MPTCP, IPPROTO_MPTCP, "MPTCP"),
-    STREAM(NET_SCTP, IPPROTO_SCTP, "SCTP"),
-    STREAM(NET_DCCP, IPPROTO_DCCP, "DCCP"),
-    DGRAM(NET_RAW, IPPROTO_RAW, NULL),
-    {NET_KINDS_UNIX, 1 << NET_LISTEN | 1 << NET_CLOSE, AF_UNIX, 0, NULL, diag_unix_decode,
-     build_unix},
-    {1 << NET_NETLINK, 0, AF_NETLINK, 0, NULL, diag_netlink_decode, build_netlink},
-    {1 << NET_PACKET, 0, AF_PACKET, 0, "PACKET", diag_packet_decode, build_packet},
-    {1 << NET_VSOCK, 1 << NET_LISTEN, AF_VSOCK, 0, "AF_VSOCK", diag_vsock_decode, build_vsock},
-    {1 << NET_XDP, 0, AF_XDP, 0, "XDP", diag_xdp_decode, build_xdp},
-    {1 << NET_TIPC, 1 << NET_LISTEN, AF_TIPC, 0, "TIPC", diag_tipc_decode, build_tipc},
+    STREAM(NET_TCP, IPPROTO_TCP),
+    DGRAM(NET_UDP, IPPROTO_UDP),
+    DGRAM(NET_UDPLITE, IPPROTO_UDPLITE),
+    STREAM(NET_MPTCP, IPPROTO_MPTCP),
+    STREAM(NET_SCTP, IPPROTO_SCTP),
+    STREAM(NET_DCCP, IPPROTO_DCCP),
+    DGRAM(NET_RAW, IPPROTO_RAW),
+    {NET_KINDS_UNIX, 1 << NET_LISTEN | 1 << NET_CLOSE, AF_UNIX, 0, diag_unix_decode, build_unix},
+    {1 << NET_NETLINK, 0, AF_NETLINK, 0, diag_netlink_decode, build_netlink},
+    {1 << NET_PACKET, 0, AF_PACKET, 0, diag_packet_decode, build_packet},
+    {1 << NET_VSOCK, 1 << NET_LISTEN, AF_VSOCK, 0, diag_vsock_decode, build_vsock},
+    {1 << NET_XDP, 0, AF_XDP, 0, diag_xdp_decode, build_xdp},
+    {1 << NET_TIPC, 1 << NET_LISTEN, AF_TIPC, 0, diag_tipc_decode, build_tipc},
 };
 const size_t diag_n_families = sizeof diag_families / sizeof *diag_families;

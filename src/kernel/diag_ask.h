@@ -26,7 +26,6 @@ struct diag_family {
     uint32_t listener_states; /* mask of 1 << enum net_state; 0: nobody listens there */
     uint16_t family;          /* AF_INET: each of the query's families is asked */
     uint16_t protocol;        /* IPPROTO_…, of inet */
-    const char *protocols;    /* its name in /proc/net/protocols; NULL: always there */
     diag_decode *decode;
     /* Builds the request for sockets in `states`, which the kernel may take as a mere hint. */
     void (*build)(struct diag_request *ret, const struct diag_family *f,

@@ -58,7 +58,6 @@ static void read_ends(struct diag_decoder *d, struct net_socket *row,
     row->peer_port = ntohs(id->idiag_dport);
     if (row->kind == NET_RAW) { /* the kernel keeps the protocol in the port's place */
         row->protocol = row->local_port;
-        row->local_port = 0;
         diag_know(row, NET_F_PROTOCOL);
     }
     diag_know(row, NET_F_LOCAL);

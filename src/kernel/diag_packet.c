@@ -33,7 +33,7 @@ int diag_packet_decode(struct diag_decoder *d, const struct nlmsghdr *m, struct 
     diag_row_begin(d, NET_PACKET, row);
     row->family = AF_PACKET;
     row->state = NET_CLOSE; /* they have none */
-    row->protocol = msg.pdiag_num;
+    row->protocol = row->local_port = msg.pdiag_num;
     diag_know(row, NET_F_PROTOCOL);
     diag_set_inode(row, msg.pdiag_ino);
     diag_set_cookie(row, msg.pdiag_cookie);

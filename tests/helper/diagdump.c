@@ -17,6 +17,7 @@
 #include "base/out.h"
 #include "base/text.h"
 #include "kernel/diag.h"
+#include "kernel/proc_net.h"
 
 struct dump {
     struct source_query query;
@@ -146,6 +147,8 @@ static int parse_options(struct dump *d, int argc, char **argv)
 
 static int dump(struct dump *d, struct source_report *report, struct err *e)
 {
+    if (d->by_proc)
+        return proc_net_read(&d->query, print, d, report, e);
     return diag_read(&d->query, print, d, report, e);
 }
 
