@@ -18,20 +18,9 @@
 #include "kernel/diag.h"
 #include "kernel/netns.h"
 #include "kernel/owners.h"
+#include "kernel/proc_net.h"
 #include "kernel/sockopts.h"
 #include "net/facts.h"
-
-/* Not every build has the last way yet. */
-#if __has_include("kernel/proc_net.h")
-#include "kernel/proc_net.h"
-#else
-static int proc_net_read(const struct source_query *q, source_sink *sink, void *ctx,
-                         struct source_report *report, struct err *e)
-{
-    (void)q, (void)sink, (void)ctx, (void)report;
-    return err_set(e, EOPNOTSUPP, "read sockets", "", "not built yet");
-}
-#endif
 
 struct device {
     char name[16 + 1];
