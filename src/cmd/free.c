@@ -244,7 +244,7 @@ static int free_connections(const struct free_arguments *a, const struct holding
     if (!a->yes && !consents("Close these connections?"))
         return EXIT_NO;
     for (size_t i = 0; i < h->found.len; i++) {
-        const struct net_socket *s = *(struct net_socket *const *)vec_at(&h->found, i);
+        const struct net_socket *s = *(const struct net_socket *const *)vec_at(&h->found, i);
         if (net_socket_is_listener(s) || !s->peer_port)
             continue;
         int r = diag_destroy(s, &e);

@@ -128,7 +128,7 @@ static void describe_bound(struct buf *out, const struct net_socket *s)
     buf_str(out, net_kind_name(s->kind));
     buf_char(out, ' ');
     put_end(out, s, NET_END_LOCAL);
-    buf_str(out, ", bound, neither listening nor connected");
+    buf_str(out, ", neither listening nor connected");
 }
 
 static void describe_remains(struct buf *out, const struct net_socket *s)

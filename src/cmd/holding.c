@@ -81,17 +81,12 @@ void holding_target(struct buf *ret, const struct command_words *words)
 static int keep(void *ctx, const struct socket_row *row)
 {
     struct holding *h = ctx;
-    struct net_socket *copy = malloc(sizeof *copy);
-    if (!copy || net_socket_copy(copy, row->socket) < 0) {
-        free(copy);
+    struct socket_row *copy = socket_row_copy(row);
+    if (!copy || vec_add(&h->rows, &copy) < 0) {
+        socket_row_free(copy);
         return -ENOMEM;
     }
-    if (vec_add(&h->found, &copy) < 0) {
-        net_socket_copy_free(copy);
-        free(copy);
-        return -ENOMEM;
-    }
-    return 0;
+    return vec_add(&h->found, &copy->socket);
 }
 
 static int fail(const struct err *e)
@@ -104,7 +99,8 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
                  const char *filter)
 {
     struct err e = {0};
-    *h = (struct holding){.found = VEC_INIT(struct net_socket *)};
+    *h = (struct holding){.rows = VEC_INIT(struct socket_row *),
+                          .found = VEC_INIT(const struct net_socket *)};
     int status = sockets_init(&h->sockets, c, a);
     if (status)
         return status;
@@ -130,11 +126,9 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
 void holding_clear(struct holding *h)
 {
     net_holders_clear(&h->holders);
-    for (size_t i = 0; i < h->found.len; i++) {
-        struct net_socket *s = *(struct net_socket **)vec_at(&h->found, i);
-        net_socket_copy_free(s);
-        free(s);
-    }
+    for (size_t i = 0; i < h->rows.len; i++)
+        socket_row_free(*(struct socket_row **)vec_at(&h->rows, i));
+    vec_free(&h->rows);
     vec_free(&h->found);
     sockets_clear(&h->sockets);
 }

@@ -8,7 +8,8 @@
 
 struct holding {
     struct sockets sockets;
-    struct vec found;           /* struct net_socket *, owned */
+    struct vec rows;            /* struct socket_row *, owned */
+    struct vec found;           /* const struct net_socket *: theirs */
     struct net_holders holders; /* of found */
     struct holder_text text;
 };

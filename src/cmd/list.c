@@ -177,7 +177,7 @@ struct list {
     size_t n_sort;
     struct render_group *group;
     struct render *render;
-    struct vec kept; /* struct socket_row, sockets owned */
+    struct vec kept; /* struct socket_row *, owned */
     uint64_t written;
 };
 
@@ -308,44 +308,27 @@ static int choose_filter(struct list *l, const struct command_words *words)
 
 static int keep(struct list *l, const struct socket_row *row)
 {
-    struct net_socket *copy = malloc(sizeof *copy);
-    struct socket_row *to = copy ? vec_push(&l->kept) : NULL;
-    if (!to || net_socket_copy(copy, row->socket) < 0) {
-        if (to)
-            l->kept.len--;
-        free(copy);
+    struct socket_row *copy = socket_row_copy(row);
+    if (!copy || vec_add(&l->kept, &copy) < 0) {
+        socket_row_free(copy);
         return -ENOMEM;
     }
-    *to = *row;
-    to->socket = copy;
     return 0;
 }
 
-static void release_socket(const struct net_socket *s)
+static struct socket_row *kept_row(const struct list *l, size_t i)
 {
-    net_socket_copy_free((struct net_socket *)s);
-    free((void *)s);
+    return *(struct socket_row **)vec_at(&l->kept, i);
 }
 
 static void *copy_row(const void *row)
 {
-    const struct socket_row *from = row;
-    struct socket_row *to = malloc(sizeof *to);
-    struct net_socket *copy = malloc(sizeof *copy);
-    if (!to || !copy || net_socket_copy(copy, from->socket) < 0) {
-        free(to);
-        free(copy);
-        return NULL;
-    }
-    *to = *from;
-    to->socket = copy;
-    return to;
+    return socket_row_copy(row);
 }
 
 static void release_row(void *row)
 {
-    release_socket(((struct socket_row *)row)->socket);
-    free(row);
+    socket_row_free(row);
 }
 
 static bool keeps_rows(const struct list *l)
@@ -374,9 +357,9 @@ static int match_ends(struct list *l)
     int r = 0;
     net_pairs_init(&pairs);
     for (size_t i = 0; i < l->kept.len && r == 0; i++)
-        r = net_pairs_add(&pairs, ((struct socket_row *)vec_at(&l->kept, i))->socket);
+        r = net_pairs_add(&pairs, kept_row(l, i)->socket);
     for (size_t i = 0; i < l->kept.len && r == 0; i++) {
-        struct socket_row *row = vec_at(&l->kept, i);
+        struct socket_row *row = kept_row(l, i);
         row->far_end = net_pairs_far_end(&pairs, row->socket);
     }
     net_pairs_clear(&pairs);
@@ -408,7 +391,7 @@ static int write_kept(struct list *l)
         return -ENOMEM;
     size_t n = 0;
     for (size_t i = 0; i < l->kept.len; i++) {
-        const struct socket_row *row = vec_at(&l->kept, i);
+        const struct socket_row *row = kept_row(l, i);
         if (row->matches)
             rows[n++] = row;
     }
@@ -528,12 +511,12 @@ static int list(struct list *l, const struct command_words *words)
 
 static int run(const void *arguments, const struct command_words *words)
 {
-    struct list l = {.arguments = arguments, .kept = VEC_INIT(struct socket_row)};
+    struct list l = {.arguments = arguments, .kept = VEC_INIT(struct socket_row *)};
     int status = list(&l, words);
     render_free(l.render);
     render_group_free(l.group);
     for (size_t i = 0; i < l.kept.len; i++)
-        release_socket(((struct socket_row *)vec_at(&l.kept, i))->socket);
+        socket_row_free(kept_row(&l, i));
     vec_free(&l.kept);
     sockets_clear(&l.sockets);
     output_clear(&l.output);

@@ -1,5 +1,7 @@
 #include "cmd/socket_view.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/time.h"
@@ -20,6 +22,7 @@ void socket_view_init(struct socket_view *v, bool live)
         .boot_ns = time_boot_ns(),
         .live = live,
     };
+    facts_init(&v->lasting);
 }
 
 void socket_view_clear(struct socket_view *v)
@@ -30,6 +33,34 @@ void socket_view_clear(struct socket_view *v)
             links_free(&n->interfaces);
     }
     vec_free(&v->namespaces);
+    facts_clear(&v->lasting);
+}
+
+/* A row and its socket in one piece. */
+struct lasting_row {
+    struct socket_row row;
+    struct net_socket socket;
+};
+
+struct socket_row *socket_row_copy(const struct socket_row *row)
+{
+    struct lasting_row *copy = malloc(sizeof *copy);
+    if (!copy || facts_copy_socket(&row->view->lasting, row->socket, &copy->socket) < 0) {
+        free(copy);
+        return NULL;
+    }
+    copy->row = *row;
+    copy->row.socket = &copy->socket;
+    return &copy->row;
+}
+
+void socket_row_free(struct socket_row *row)
+{
+    if (!row)
+        return;
+    struct lasting_row *copy = (struct lasting_row *)row;
+    net_socket_copy_free(&copy->socket);
+    free(copy);
 }
 
 int socket_view_add_interfaces(struct socket_view *v, uint64_t netns, const struct net_iface *all,

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/vec.h"
+#include "net/facts.h"
 #include "net/iface.h"
 #include "net/reach.h"
 #include "net/socket.h"
@@ -18,6 +19,7 @@
 struct socket_view {
     struct vec namespaces; /* struct view_netns: interfaces read so far */
     uint64_t boot_ns;      /* now, since boot */
+    struct facts lasting;  /* the processes of copied rows */
     bool live;             /* interfaces may be read from this host */
     bool names;            /* service names instead of port numbers, users' names */
 };
@@ -28,6 +30,10 @@ struct socket_row {
     bool matches;                     /* the filter, if any */
     const struct net_socket *far_end; /* with --ends: the socket at the other end, or NULL */
 };
+
+/* A copy that lasts as long as the view, with its socket; NULL without memory. */
+struct socket_row *socket_row_copy(const struct socket_row *row);
+void socket_row_free(struct socket_row *row);
 
 void socket_view_init(struct socket_view *v, bool live);
 void socket_view_clear(struct socket_view *v);

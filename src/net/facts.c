@@ -88,21 +88,33 @@ static const struct net_process *own_process(struct facts *f, const struct net_p
     return p;
 }
 
-int facts_add_socket(struct facts *f, const struct net_socket *s)
+int facts_copy_socket(struct facts *f, const struct net_socket *s, struct net_socket *ret)
 {
     struct net_socket copy;
     int r = net_socket_copy(&copy, s);
     if (r < 0)
         return r;
     struct net_owner *owners = (struct net_owner *)(uintptr_t)copy.owners;
-    for (uint32_t i = 0; i < copy.n_owners && r == 0; i++) {
+    for (uint32_t i = 0; i < copy.n_owners; i++) {
         if (!owners[i].process)
             continue;
         owners[i].process = own_process(f, owners[i].process);
-        r = owners[i].process ? 0 : -ENOMEM;
+        if (!owners[i].process) {
+            net_socket_copy_free(&copy);
+            return -ENOMEM;
+        }
     }
-    if (r == 0)
-        r = vec_add(&f->sockets, &copy);
+    *ret = copy;
+    return 0;
+}
+
+int facts_add_socket(struct facts *f, const struct net_socket *s)
+{
+    struct net_socket copy;
+    int r = facts_copy_socket(f, s, &copy);
+    if (r < 0)
+        return r;
+    r = vec_add(&f->sockets, &copy);
     if (r < 0)
         net_socket_copy_free(&copy);
     return r;

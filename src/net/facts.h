@@ -47,4 +47,7 @@ void facts_clear(struct facts *f);
 
 /* Copies a socket, its owners and the processes that they point to into the facts. 0 or -ENOMEM. */
 int facts_add_socket(struct facts *f, const struct net_socket *s);
+/* A copy for the caller, to be released with net_socket_copy_free; the processes that it points to
+ * are copied into the facts and live as long as these. 0 or -ENOMEM. */
+int facts_copy_socket(struct facts *f, const struct net_socket *s, struct net_socket *ret);
 const char *facts_sysctl(const struct facts *f, const char *name); /* NULL: not known */

@@ -99,6 +99,8 @@ static int add_socket(struct net_holders *h, struct hash *by_pid, const struct n
     if (s->n_owners)
         return 0;
     bool hidden = net_socket_forbids(s, NET_F_OWNERS);
+    if (hold == NET_HOLD_SERVES && !hidden)
+        return 0; /* waits in the accept queue: its listener speaks for it */
     return add(holder_of(h, by_pid, 0, NULL, hidden), s, hold);
 }
 
