@@ -189,8 +189,13 @@ static const filter_tree *read_netns(struct filter_parser *p, const struct filte
         text = filter_text(p, text + 5, n - 6);
     if (!text)
         return NULL;
-    if (parse_u64(text, 0, UINT64_MAX, &inode) < 0 &&
-        (!p->names->netns || p->names->netns(p->names->ctx, text, &inode) < 0))
+    int r = parse_u64(text, 0, UINT64_MAX, &inode);
+    if (r < 0)
+        r = p->names->netns ? p->names->netns(p->names->ctx, text, &inode) : -ENOENT;
+    if (r == -EACCES || r == -EPERM)
+        return filter_fault(p, &value, "network namespace '%s' may not be looked at",
+                            filter_quote(text).text);
+    if (r < 0)
         return filter_fault(p, &value, "no network namespace '%s'", filter_quote(text).text);
     filter_tree *node = filter_node(p, NET_FILTER_FIELD);
     if (!node)

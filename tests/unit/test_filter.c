@@ -57,7 +57,7 @@ static int name_netns(void *ctx, const char *name, uint64_t *ret)
 {
     (void)ctx;
     *ret = 4026531840;
-    return strcmp(name, "blue") == 0 ? 0 : -ENOENT;
+    return strcmp(name, "blue") == 0 ? 0 : strcmp(name, "pid:1") == 0 ? -EACCES : -ENOENT;
 }
 
 enum { SECOND = 1000000000 };
@@ -603,6 +603,7 @@ static const struct {
     {"fwmark 5/", "       ~~", "32 bits"},
     {"fwmark x", "       ^", "32 bits"},
     {"cgroup /nosuch", "       ~~~~~~~", "no control group"},
+    {"netns pid:1", "      ~~~~~", "may not be looked at"},
     {"netns red", "      ~~~", "no network namespace"},
     {"state", "     ^", "state needs a value"},
     {"state foo", "      ~~~", "no such state: 'foo'"},
