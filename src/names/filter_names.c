@@ -7,13 +7,13 @@
 #include <mntent.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "names/services.h"
+#include "names/sockaddr.h"
 #include "names/users.h"
 
 static int errno_of_eai(int code)
@@ -30,19 +30,6 @@ static int errno_of_eai(int code)
     }
 }
 
-static bool take_sockaddr(const struct sockaddr *from, struct net_addr *ret)
-{
-    if (from->sa_family == AF_INET) {
-        *ret = net_addr_from_bytes(AF_INET, &((const struct sockaddr_in *)from)->sin_addr);
-        return true;
-    }
-    if (from->sa_family != AF_INET6)
-        return false;
-    *ret = net_addr_from_bytes(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr);
-    ret->scope = ((const struct sockaddr_in6 *)from)->sin6_scope_id;
-    return true;
-}
-
 static int find_host(void *ctx, const char *name, struct net_addr *ret, size_t max)
 {
     (void)ctx;
@@ -51,7 +38,7 @@ static int find_host(void *ctx, const char *name, struct net_addr *ret, size_t m
     if (r)
         return -errno_of_eai(r);
     for (struct addrinfo *at = list; at && (size_t)n < max; at = at->ai_next)
-        n += take_sockaddr(at->ai_addr, &ret[n]);
+        n += sockaddr_read(at->ai_addr, &ret[n], NULL);
     freeaddrinfo(list);
     return n ? n : -ENOENT;
 }
