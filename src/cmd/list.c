@@ -26,7 +26,7 @@ struct list_arguments {
     struct output_arguments output;
     struct sockets_arguments sockets;
     const char *kinds;
-    bool all_kinds, ipv4, ipv6, numeric;
+    bool all_kinds, listeners, ipv4, ipv6, numeric;
     bool options, timers, memory, info, extended, ends;
     const char *filter_file;
     const char *sort, *group_by;
@@ -49,6 +49,10 @@ static const struct command_option list_options[] = {
      .letter = 'a',
      .field = offsetof(struct list_arguments, all_kinds),
      .help = "every kind"},
+    {.name = "listeners",
+     .letter = 'l',
+     .field = offsetof(struct list_arguments, listeners),
+     .help = "only what can be connected to: LISTEN, and datagram sockets without a peer"},
     {.name = "ipv4",
      .letter = '4',
      .field = offsetof(struct list_arguments, ipv4),
@@ -266,6 +270,10 @@ static int choose_kinds(struct list *l)
             *kinds |= mask;
             at += n + (at[n] == ',');
         }
+    }
+    if (a->listeners) {
+        l->sockets.listeners = true;
+        l->sockets.query.states = 1u << NET_LISTEN | 1u << NET_CLOSE;
     }
     if (a->ipv4 != a->ipv6)
         l->sockets.query.families = a->ipv4 ? 1u << AF_INET : 1u << AF_INET6;

@@ -285,7 +285,7 @@ static const struct render_column columns[] = {
     GROUP_COLUMN("options", "OPTIONS", NET_F_MARK, COUNT(NET_F_MARK, NET_F_CONGESTION)),
     GROUP_COLUMN("timers", "TIMERS", NET_F_TIMER, COUNT(NET_F_TIMER, NET_F_TIMER_RETRIES)),
     GROUP_COLUMN("memory", "MEMORY", NET_F_RMEM, COUNT(NET_F_RMEM, NET_F_DROPS)),
-    GROUP_COLUMN("tcp_info", "TCP INFO", NET_F_RTT, COUNT(NET_F_RTT, NET_F_BUSY)),
+    GROUP_COLUMN("tcp_info", "TCP-INFO", NET_F_RTT, COUNT(NET_F_RTT, NET_F_BUSY)),
     NET_FIELDS(FIELD_COLUMN)};
 
 const struct render_column *socket_columns(size_t *ret_n)

@@ -174,8 +174,8 @@ struct passage {
 static int pass(void *ctx, const struct net_socket *socket)
 {
     struct passage *p = ctx;
-    bool matches = true;
-    if (p->sockets->filter) {
+    bool matches = !p->sockets->listeners || net_socket_is_listener(socket);
+    if (matches && p->sockets->filter) {
         enum net_match match = net_filter_match(p->sockets->filter, socket);
         p->sockets->unknown |= match == NET_MATCH_UNKNOWN;
         matches = match == NET_MATCH_YES;

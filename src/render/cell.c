@@ -86,5 +86,5 @@ void column_title(const struct render_column *c, struct buf *out)
         return;
     }
     for (const char *k = c->key; *k; k++)
-        buf_char(out, *k == '_' ? ' ' : (char)(*k >= 'a' && *k <= 'z' ? *k - 'a' + 'A' : *k));
+        buf_char(out, *k == '_' ? '-' : (char)(*k >= 'a' && *k <= 'z' ? *k - 'a' + 'A' : *k));
 }

@@ -31,7 +31,7 @@ enum render_style { /* how a cell is coloured, where colours are shown */
 
 struct render_column {
     const char *key;   /* for -o and JSON: lower case, '_' between words */
-    const char *title; /* of the table; NULL: the key in capitals with blanks */
+    const char *title; /* of the table; NULL: the key in capitals, with dashes */
     const char *help;
     enum cell_kind kind;
     enum render_align align; /* a right-aligned cell (a number) is never cut */

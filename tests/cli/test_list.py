@@ -215,3 +215,9 @@ def test_columns(berth, mksock):
     assert lines[0].split() == ["PID", "COMM", "LOCAL"]
     assert "no column 'lokal'" in berth("list", "-o", "lokal", status=2).stderr
     assert "rtt_us" in berth("list", "-o", "help").stdout
+
+
+def test_listeners_only(berth, mksock):
+    mk = mksock(*SCENE)
+    inodes = {row["inode"] for row in rows_of(berth, "--listeners")}
+    assert inodes == {mk[name].inode for name in ("srv", "six", "u1")}
