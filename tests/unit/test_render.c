@@ -224,7 +224,7 @@ static void test_table_piped(void **state)
     static const struct render_options piped = {.format = RENDER_TABLE, .width = 20};
     check(&piped, "name,sails", NULL, 0, "NAME      SAILS\n");
     check(&piped, "all", fleet, 4,
-          "NAME      LENGTH M  DEPTH  SPEED  SAILS  HOME  PORTS OF CALL\n"
+          "NAME      LENGTH-M  DEPTH  SPEED  SAILS  HOME  PORTS OF CALL\n"
           "Gull            12     -2    4.5  yes    Kiel 3  R;ga 7, ? 8, 9\n"
           "Ghost            ?      ?      ?  ?      ?     ?\n"
           "Wreck            -      -      -  -      -     -\n"
@@ -270,7 +270,7 @@ static void test_table_on_terminal(void **state)
     o.colour = true;
     const struct ship *const big[] = {&hostile, &ghost};
     check(&o, "length_m,sails", big, 2,
-          "\033[1mLENGTH M\033[0m  \033[1mSAILS\033[0m\n"
+          "\033[1mLENGTH-M\033[0m  \033[1mSAILS\033[0m\n"
           "     \033[33m123\033[0m  no\n"
           "       \033[2m?\033[0m  \033[2m?\033[0m\n");
 }
