@@ -1,5 +1,6 @@
 #include "kernel/attrs.h"
 
+#include <assert.h>
 #include <string.h>
 
 bool attrs_parse(const void *at, size_t n, struct attr *table, size_t max)
@@ -69,6 +70,7 @@ uint64_t attr_u64(const struct attr *a, uint64_t otherwise)
 
 void attr_text(const struct attr *a, char *ret, size_t size)
 {
+    assert(size > 0);
     size_t n = a->data ? strnlen(a->data, a->len) : 0;
     if (n >= size)
         n = size - 1;

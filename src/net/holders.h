@@ -37,8 +37,9 @@ struct net_holders {
     struct vec all; /* struct net_holder, those who listen first, the nameless last */
 };
 
-/* A connection that nobody has accepted yet is counted at its listener (net_holders_clients), and is
- * in no group. n sockets that must outlive the result. 0 or -ENOMEM (the result is then to be cleared too). */
+/* A connection that nobody has accepted yet is counted at its listener (net_holders_clients), and
+ * is in no group. n sockets that must outlive the result. 0 or -ENOMEM (the result is then to be
+ * cleared too). */
 int net_holders_group(struct net_holders *ret, const struct net_socket *const *sockets, size_t n);
 void net_holders_clear(struct net_holders *h);
 

@@ -11,8 +11,6 @@
 
 #include "base/fd.h"
 
-extern char **environ;
-
 /* What sh says when it doesn't find a command (POSIX, Shell Command Language 2.8.2). */
 enum { STATUS_NOT_FOUND = 127 };
 

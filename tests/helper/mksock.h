@@ -98,7 +98,7 @@ struct mk_line {
 };
 
 /* mksock.c: every function that fails has reported the error, and returns -1. */
-int mk_run(struct mk *mk, const char *line);
+int mk_run(struct mk *mk, const char *text);
 int mk_fail(struct mk *mk, const char *call, int error);
 int mk_usage(struct mk *mk, const char *message, const char *word);
 const char *mk_value(struct mk_line *line, const char *key);
