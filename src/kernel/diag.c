@@ -1,16 +1,21 @@
 #include "kernel/diag.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+
+#include <linux/inet_diag.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/vec.h"
+#include "kernel/attrs.h"
+#include "kernel/bytecode.h"
 #include "kernel/diag_ask.h"
 #include "kernel/diag_decode.h"
 #include "kernel/netlink.h"
@@ -31,12 +36,14 @@ struct reading {
     bool checked;   /* v4 and v6 come together, so the row's family must be looked at */
 
     /* When an answer is broken off and asked again, its rows are out already: those that come twice
-     * are told by their cookies, which are kept in passing, and put into a hash only then. */
+     * are told by their keys, which are kept in passing, and put into a hash only then. */
     struct vec given;
     struct hash repeated;
     bool again;
     bool no_memory;
-    bool stopped; /* by the sink, or for want of memory: no error of the kernel's */
+    bool no_marks; /* may not be compared with */
+    bool waiting;  /* a UNIX listener has connections that nobody has accepted yet */
+    bool stopped;  /* by the sink, or for want of memory: no error of the kernel's */
 };
 
 static uint64_t netns_inode(void)
@@ -55,18 +62,40 @@ static bool is_wanted(const struct reading *r)
     return net_socket_is_listener(s) == r->listeners;
 }
 
-/* Notes the row as given; false if it was before the answer was broken off. */
+/* A cookie alone isn't one socket's: accepted MPTCP connections have that of their listener. */
+static uint64_t key_of(const struct net_socket *s)
+{
+    return (s->cookie * 31 + s->inode) * 65537 + s->peer_port;
+}
+
+/* Netlink sockets in multicast groups come twice, from the table of all and from the groups' list
+ * (__netlink_diag_dump tells them apart by a hash that it no longer uses). */
+static bool is_told_twice(struct reading *r)
+{
+    bool fresh = true;
+    if (r->row.kind != NET_NETLINK || !net_socket_knows(&r->row, NET_F_GROUPS))
+        return false;
+    if (!hash_put(&r->repeated, key_of(&r->row), &fresh))
+        r->no_memory = true;
+    return !fresh;
+}
+
+/* Notes the row as given; false if it was already. */
 static bool is_new(struct reading *r)
 {
-    if (r->again && r->row.cookie && hash_get(&r->repeated, r->row.cookie))
+    uint64_t key = key_of(&r->row);
+    if (r->again && hash_get(&r->repeated, key))
         return false;
-    if (vec_add(&r->given, &r->row.cookie) < 0)
+    if (is_told_twice(r))
+        return false;
+    if (vec_add(&r->given, &key) < 0)
         r->no_memory = true;
     return true;
 }
 
 static int give(struct reading *r)
 {
+    r->waiting |= NET_KINDS_UNIX >> r->row.kind & 1 && r->row.state == NET_LISTEN && r->row.recv_q;
     if (!is_wanted(r) || !is_new(r))
         return 0;
     return r->no_memory ? err_set(r->e, ENOMEM, "read", "sockets", NULL) : r->sink(r->ctx, &r->row);
@@ -126,25 +155,53 @@ static bool is_missing(const struct reading *r, int result)
            result == -EAFNOSUPPORT || result == -EINVAL;
 }
 
+/* SCTP's sockets have more addresses than the one that the code would look at. */
+static void put_bytecode(const struct reading *r, const struct diag_family *f,
+                         struct diag_request *request)
+{
+    struct bytecode code;
+    if (!r->q->filter || f->protocol == IPPROTO_SCTP ||
+        !bytecode_compile(&code, r->q->filter, r->decoder.kind, !r->no_marks))
+        return;
+    attr_put(&request->head, sizeof request->bytes, INET_DIAG_REQ_BYTECODE, code.bytes, code.len);
+}
+
+/* One family, or AF_UNSPEC: both in one walk. */
+static int ask_addresses(struct reading *r, const struct diag_family *f, uint32_t states,
+                         uint8_t family)
+{
+    struct diag_request request;
+    int result;
+    do {
+        if (family)
+            f->build(&request, f, r->q, states, family);
+        else if (!diag_build_both(&request, f, r->q, states))
+            return -ENOENT;
+        put_bytecode(r, f, &request);
+        result = ask(r, &request);
+        /* Whether marks may be asked about depends on the namespace's owner: trying tells. */
+    } while (result == -EPERM && !r->stopped && r->q->filter && !r->no_marks &&
+             (r->no_marks = true));
+    return result;
+}
+
 static int ask_inet(struct reading *r, const struct diag_family *f, uint32_t states)
 {
     static const uint8_t families[] = {AF_INET, AF_INET6};
-    uint32_t both = 1u << AF_INET | 1u << AF_INET6;
-    struct diag_request request;
+    const uint32_t both = 1u << AF_INET | 1u << AF_INET6;
     int result = -ENOENT;
     r->checked = true;
-    if ((r->q->families & both) == both && diag_build_both(&request, f, r->q, states)) {
-        result = ask(r, &request);
-        if (!is_missing(r, result))
-            return result;
-    }
+    if ((r->q->families & both) == both)
+        result = ask_addresses(r, f, states, AF_UNSPEC);
     r->checked = false;
+    if (!is_missing(r, result))
+        return result;
+
     bool any = false;
     for (size_t i = 0; i < sizeof families; i++) {
         if (!(r->q->families >> families[i] & 1))
             continue;
-        f->build(&request, f, r->q, states, families[i]);
-        result = ask(r, &request);
+        result = ask_addresses(r, f, states, families[i]);
         if (result && !is_missing(r, result))
             return result;
         any |= result == 0;
@@ -197,6 +254,22 @@ static int read_missing(struct reading *r, bool listeners, uint32_t *missing)
     return kinds ? proc_net_read_half(r->q, kinds, listeners, r->sink, r->ctx, missing, r->e) : 0;
 }
 
+static int give_unheld(void *ctx, const struct net_socket *s)
+{
+    struct reading *r = ctx;
+    return net_socket_knows(s, NET_F_INODE) ? 0 : r->sink(r->ctx, s);
+}
+
+/* unix_diag leaves out the sockets without an inode, which wait to be accepted: /proc has them. A
+ * listener's queue tells whether there are any; where no listener was asked for, nothing does. */
+static int read_unix_waiting(struct reading *r, uint32_t silent)
+{
+    uint32_t kinds = r->q->kinds & NET_KINDS_UNIX & ~silent, missing;
+    if (!kinds || (!r->waiting && r->q->states & 1 << NET_LISTEN))
+        return 0;
+    return proc_net_read_half(r->q, kinds, false, give_unheld, r, &missing, r->e);
+}
+
 static void note_missing(struct source_report *report, uint32_t kinds)
 {
     for (int k = 0; k < NET_KINDS; k++)
@@ -226,6 +299,9 @@ static int read_all(struct reading *r)
         if (result)
             return result;
     }
+    int result = read_unix_waiting(r, silent);
+    if (result)
+        return result;
     note_missing(r->report, untold & ~(1u << NET_OTHER));
     return 0;
 }

@@ -24,7 +24,6 @@ struct diag_decoder {
     enum net_kind kind;      /* of inet: whose dump it is (the messages don't say) */
     uint64_t netns;          /* 0: unknown */
     bool elsewhere;          /* the rows are of another host: ask this one for no names */
-    bool privileged;         /* the reader would be told marks */
     struct diag_names names; /* a cache of one: devices come in runs */
 };
 

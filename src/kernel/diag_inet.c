@@ -112,8 +112,7 @@ static void read_sockopt(struct net_socket *row, const struct attr *a)
     diag_know(row, NET_F_BIND_NO_PORT);
 }
 
-static void read_options(const struct diag_decoder *d, struct net_socket *row,
-                         const struct attr *attrs)
+static void read_options(struct net_socket *row, const struct attr *attrs)
 {
     if (attr_has(&attrs[INET_DIAG_SOCKOPT], sizeof(struct inet_diag_sockopt)))
         read_sockopt(row, &attrs[INET_DIAG_SOCKOPT]);
@@ -125,7 +124,7 @@ static void read_options(const struct diag_decoder *d, struct net_socket *row,
         attr_text(&attrs[INET_DIAG_CONG], row->congestion, sizeof row->congestion);
         diag_know(row, NET_F_CONGESTION);
     }
-    if (!d->privileged && !attrs[INET_DIAG_MARK].data)
+    if (!attrs[INET_DIAG_MARK].data) /* told to CAP_NET_ADMIN, and then always */
         net_socket_forbid(row, NET_F_MARK);
 }
 
@@ -141,7 +140,7 @@ static void read_attrs(const struct diag_decoder *d, struct net_socket *row,
     if (attr_has(&attrs[INET_DIAG_CGROUP_ID], 8))
         set_number(row, NET_F_CGROUP_ID, &row->cgroup_id, attr_u64(&attrs[INET_DIAG_CGROUP_ID], 0));
     if (d->detail & SOURCE_OPTIONS)
-        read_options(d, row, attrs);
+        read_options(row, attrs);
     if (d->detail & SOURCE_MEMORY)
         diag_set_meminfo(row, &attrs[INET_DIAG_SKMEMINFO]);
     /* In a listener's tcp_info two members mean its queue, and the others nothing. */

@@ -53,14 +53,14 @@ struct reading {
     void *ctx;
     bool listeners;
     bool enough; /* the rest of this file is of the other half */
-    uint64_t netns;
+    struct diag_decoder decoder;
     struct net_socket row;
 };
 
 static int take_line(struct reading *r, const struct file *f, const char *line, size_t n)
 {
     struct net_socket *s = &r->row;
-    memset(s, 0, sizeof *s);
+    diag_row_begin(&r->decoder, f->kind, s);
     if (f->parse(line, n, f->kind, r->q->detail, s) < 0)
         return 0;
     bool listener = net_socket_is_listener(s);
@@ -68,9 +68,7 @@ static int take_line(struct reading *r, const struct file *f, const char *line, 
     if (listener != r->listeners || !(r->q->states >> s->state & 1) ||
         !(r->q->kinds >> s->kind & 1))
         return 0;
-    s->netns = r->netns;
-    if (s->netns)
-        diag_know(s, NET_F_NETNS);
+    diag_set_device(&r->decoder, s, s->ifindex);
     return r->sink(r->ctx, s);
 }
 
@@ -127,7 +125,7 @@ int proc_net_read_half(const struct source_query *q, uint32_t kinds, bool listen
     char *chunk = malloc(CHUNK);
     if (!chunk)
         return err_set(e, ENOMEM, "read", FOLDER, NULL);
-    r.netns = netns_inode();
+    r.decoder.netns = netns_inode();
     for (size_t i = 0; i < sizeof files / sizeof *files && result == 0; i++) {
         if (!is_asked(&files[i], q, kinds))
             continue;

@@ -1,7 +1,7 @@
 /* A line of a file in /proc/net as a row. Internal to src/kernel.
  *
  * The kernel pads, and adds columns at the end from version to version: words are found by blanks,
- * and what follows the last known one is passed over. *row, which the caller has zeroed, is
+ * and what follows the last known one is passed over. *row, which diag_row_begin has made, is
  * complete on 0, and without meaning on -EINVAL: a heading, or no such line.
  */
 #pragma once

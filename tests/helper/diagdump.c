@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "kernel/diag.h"
 #include "kernel/proc_net.h"
+#include "net/filter.h"
 
 struct dump {
     struct source_query query;
@@ -147,6 +148,8 @@ static int parse_options(struct dump *d, int argc, char **argv)
 
 static int dump(struct dump *d, struct source_report *report, struct err *e)
 {
+    if (d->file)
+        return diag_read_file(d->file, &d->query, print, d, report, e);
     if (d->by_proc)
         return proc_net_read(&d->query, print, d, report, e);
     return diag_read(&d->query, print, d, report, e);
@@ -162,6 +165,11 @@ int main(int argc, char **argv)
     if (parse_options(&d, argc, argv) < 0)
         return 2;
     d.end = BUF_INIT(4096);
+    struct net_filter *filter = NULL;
+    struct net_filter_fault fault;
+    if (d.filter && net_filter_parse(d.filter, NULL, &filter, &fault) < 0)
+        return 2;
+    d.query.filter = filter;
     out_init(&d.out, STDOUT_FILENO);
     source_report_init(&report);
     int r = dump(&d, &report, &e);
@@ -171,6 +179,7 @@ int main(int argc, char **argv)
         err_print(&e, stderr);
     if (out_flush(&d.out) < 0)
         r = -EIO;
+    net_filter_free(filter);
     source_report_clear(&report);
     out_clear(&d.out);
     buf_free(&d.end);
