@@ -1,0 +1,44 @@
+# The door. Meson is the build; see meson.build.
+#
+#   make           builds build/berth
+#   make run       installs what the build needs, builds, shows this machine's listeners
+#   make test      installs what the tests need, and runs them all
+#   make install   to PREFIX (/usr/local), under DESTDIR if that is set
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+BERTH   = $(BUILD)/berth
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) --prefix=$(PREFIX)
+
+build-packages:
+	packaging/install-packages packaging/build-packages
+
+test-packages:
+	packaging/install-packages packaging/build-packages packaging/test-packages
+
+run: build-packages
+	$(MAKE) all
+	$(BERTH) list --listeners -o proto,local,owner,reach
+
+test: test-packages
+	tests/run
+
+check: all
+	tests/run quick
+
+install: all
+	meson configure $(BUILD) --prefix=$(PREFIX)
+	meson install -C $(BUILD)
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD) build-test
+
+.PHONY: all build-packages test-packages run test check install format clean
