@@ -4,7 +4,8 @@
 #include "cmd/commands.h"
 
 static const struct command *const commands[] = {
-    &command_list, &command_who, &command_free, &command_interfaces, &command_services, NULL,
+    &command_list,     &command_who,     &command_free, &command_interfaces,
+    &command_services, &command_resolve, NULL,
 };
 
 const struct program program_berth = {

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "names/sockaddr.h"
+#include "net/rfc6724.h"
 
 /* A hosts file that blocks half of the web has some megabytes. */
 enum { FILE_MAX = 64 << 20, ADDRESSES_MAX = 4096 };
@@ -185,4 +186,12 @@ void resolve_find_origins(const struct resolve_question *q, struct resolve_answe
         read_sources(&a->sources);
         look_in_sources(q, a);
     }
+}
+
+void resolve_read_tables(struct rfc6724_tables *ret)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(FILE_MAX);
+    rfc6724_defaults(ret);
+    if (fd_read_file(AT_FDCWD, "/etc/gai.conf", &text) == 0)
+        rfc6724_configure(ret, text.data, text.len);
 }

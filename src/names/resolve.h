@@ -13,6 +13,8 @@
 #include "names/origin.h"
 #include "net/addr.h"
 
+struct rfc6724_tables;
+
 enum resolve_origin {
     RESOLVE_LITERAL, /* the name is an address */
     RESOLVE_BARE,    /* no name: this machine, or every interface */
@@ -51,6 +53,9 @@ struct resolve_answer {
  * cleared. */
 int resolve(const struct resolve_question *q, struct resolve_answer *ret);
 void resolve_clear(struct resolve_answer *a);
+
+/* The tables of the order: the C library's own, and /etc/gai.conf over them. */
+void resolve_read_tables(struct rfc6724_tables *ret);
 
 /* Fills origin, source and line of each address. May ask the network again. */
 void resolve_find_origins(const struct resolve_question *q, struct resolve_answer *a);

@@ -166,22 +166,18 @@ static const char *whose(const struct rfc6724_table *t)
     return t->configured ? " by gai.conf" : "";
 }
 
-static void describe_scope(struct buf *out, const struct rfc6724_tables *t,
-                           const struct rfc6724_candidate *b)
+static void describe_source(struct buf *out, const struct rfc6724_candidate *c)
 {
-    buf_str(out, "the other's source ");
-    net_addr_format(out, &b->source);
-    buf_printf(out, " has scope %d, the address %d%s", rfc6724_scope(t, &b->source),
-               rfc6724_scope(t, &b->addr), whose(&t->scopes));
+    net_addr_format(out, &c->addr);
+    buf_str(out, " is reached from ");
+    net_addr_format(out, &c->source);
 }
 
-static void describe_label(struct buf *out, const struct rfc6724_tables *t,
-                           const struct rfc6724_candidate *b)
+static void describe_unlike(struct buf *out, const struct rfc6724_candidate *c, const char *what,
+                            int of_addr, int of_source, const char *by)
 {
-    buf_str(out, "the other's source ");
-    net_addr_format(out, &b->source);
-    buf_printf(out, " has label %d, the address %d%s", rfc6724_label(t, &b->source),
-               rfc6724_label(t, &b->addr), whose(&t->labels));
+    describe_source(out, c);
+    buf_printf(out, ", of %s %d, not %d%s", what, of_source, of_addr, by);
 }
 
 void rfc6724_describe(struct buf *out, const struct rfc6724_tables *t, enum rfc6724_rule r,
@@ -189,33 +185,39 @@ void rfc6724_describe(struct buf *out, const struct rfc6724_tables *t, enum rfc6
 {
     switch (r) {
     case RFC6724_UNUSABLE:
-        buf_str(out, "no route to the other");
+        buf_str(out, "no route to ");
+        net_addr_format(out, &b->addr);
         break;
     case RFC6724_SCOPE:
-        describe_scope(out, t, b);
+        describe_unlike(out, b, "scope", rfc6724_scope(t, &b->addr), rfc6724_scope(t, &b->source),
+                        whose(&t->scopes));
         break;
     case RFC6724_DEPRECATED:
-        buf_str(out, "the other's source address is deprecated");
+        describe_source(out, b);
+        buf_str(out, ", which is deprecated");
         break;
     case RFC6724_HOME:
-        buf_str(out, "its source is a home address");
+        describe_source(out, a);
+        buf_str(out, ", a home address");
         break;
     case RFC6724_LABEL:
-        describe_label(out, t, b);
+        describe_unlike(out, b, "label", rfc6724_label(t, &b->addr), rfc6724_label(t, &b->source),
+                        whose(&t->labels));
         break;
     case RFC6724_PRECEDENCE:
         buf_printf(out, "precedence %d over %d%s", rfc6724_precedence(t, &a->addr),
                    rfc6724_precedence(t, &b->addr), whose(&t->precedences));
         break;
     case RFC6724_NATIVE:
-        buf_str(out, "the other goes through a tunnel");
+        describe_source(out, b);
+        buf_str(out, ", through a tunnel");
         break;
     case RFC6724_SMALLER:
         buf_printf(out, "scope %d under %d%s", rfc6724_scope(t, &a->addr),
                    rfc6724_scope(t, &b->addr), whose(&t->scopes));
         break;
     case RFC6724_PREFIX:
-        buf_printf(out, "%d bits in common with its source, the other %d", common_bits(a),
+        buf_printf(out, "%d bits in common with its source over %d", common_bits(a),
                    common_bits(b));
         break;
     default:
