@@ -104,14 +104,14 @@ static bool is_same_address(const char *text, const struct net_addr *a, bool onl
 }
 
 unsigned origin_find_host(const char *text, size_t n, const char *name, const struct net_addr *a,
-                          bool only_ipv4)
+                          bool only_ipv4, unsigned after)
 {
     struct words w;
     unsigned line = 0;
     char word[WORD];
     for (size_t at = 0; next_line(text, n, &at, &w);) {
-        line++;
-        if (!next_word(&w, word, sizeof word) || !is_same_address(word, a, only_ipv4))
+        if (++line <= after || !next_word(&w, word, sizeof word) ||
+            !is_same_address(word, a, only_ipv4))
             continue;
         while (next_word(&w, word, sizeof word))
             if (strcasecmp(word, name) == 0)

@@ -20,8 +20,8 @@ struct origin_sources {
 
 void origin_parse_nsswitch(const char *text, size_t n, struct origin_sources *ret);
 
-/* The line, from 1, of a hosts file that gives the name this address; 0: there is none. Names are
- * the same in any case. ::1 counts for 127.0.0.1 too where only IPv4 was asked for: the C library
- * turns it into that. */
+/* The first line after line `after` (from 1; 0: the whole file) of a hosts file that gives the name
+ * this address; 0: there is none. Names are the same in any case. ::1 counts for 127.0.0.1 too
+ * where only IPv4 was asked for: the C library turns it into that. */
 unsigned origin_find_host(const char *text, size_t n, const char *name, const struct net_addr *a,
-                          bool only_ipv4);
+                          bool only_ipv4, unsigned after);

@@ -106,6 +106,18 @@ static bool is_settled(const struct resolve_answer *a)
     return true;
 }
 
+/* An address may come twice, from two lines: the last line told for it so far. */
+static unsigned line_before(const struct resolve_answer *a, size_t i)
+{
+    const struct resolved *own = vec_at(&a->addresses, i);
+    while (i-- > 0) {
+        const struct resolved *r = vec_at(&a->addresses, i);
+        if (net_addr_equal(&r->addr, &own->addr))
+            return r->line;
+    }
+    return 0;
+}
+
 static void look_in_hosts(const struct resolve_question *q, struct resolve_answer *a)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(FILE_MAX);
@@ -113,9 +125,13 @@ static void look_in_hosts(const struct resolve_question *q, struct resolve_answe
         return;
     for (size_t i = 0; i < a->addresses.len; i++) {
         struct resolved *r = vec_at(&a->addresses, i);
+        unsigned before = line_before(a, i);
         if (r->origin != RESOLVE_UNCLEAR)
             continue;
-        r->line = origin_find_host(text.data, text.len, q->name, &r->addr, q->family == AF_INET);
+        r->line =
+            origin_find_host(text.data, text.len, q->name, &r->addr, q->family == AF_INET, before);
+        if (!r->line)
+            r->line = before;
         if (!r->line)
             continue;
         r->origin = RESOLVE_HOSTS;

@@ -22,7 +22,8 @@ static void check_hosts(const char *text, size_t n)
     size_t lines = 1;
     for (size_t i = 0; i < n; i++)
         lines += text[i] == '\n';
-    fuzz_check(origin_find_host(text, n, "localhost", &a, true) <= lines, "it is one of the lines");
+    fuzz_check(origin_find_host(text, n, "localhost", &a, true, 0) <= lines,
+               "it is one of the lines");
 }
 
 static void check_tables(const char *text, size_t n)

@@ -59,7 +59,7 @@ static unsigned line_of(const char *name, const char *address, bool only_ipv4)
                                 "fe80::1%3 linked";
     struct net_addr a;
     assert_int_equal(net_addr_parse(address, &a, NULL), 0);
-    return origin_find_host(hosts, sizeof hosts - 1, name, &a, only_ipv4);
+    return origin_find_host(hosts, sizeof hosts - 1, name, &a, only_ipv4, 0);
 }
 
 static void test_hosts(void **state)
@@ -78,6 +78,16 @@ static void test_hosts(void **state)
     assert_int_equal(line_of("192.0.2.7", "192.0.2.7", false), 0);
 }
 
+static void test_later_lines(void **state)
+{
+    (void)state;
+    static const char hosts[] = "192.0.2.7 web\n192.0.2.8 web\n192.0.2.7 x web\n";
+    struct net_addr a;
+    assert_int_equal(net_addr_parse("192.0.2.7", &a, NULL), 0);
+    assert_int_equal(origin_find_host(hosts, sizeof hosts - 1, "web", &a, false, 1), 3);
+    assert_int_equal(origin_find_host(hosts, sizeof hosts - 1, "web", &a, false, 3), 0);
+}
+
 static void test_ipv6_loopback_stands_for_the_other(void **state)
 {
     (void)state;
@@ -92,6 +102,7 @@ int main(void)
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_the_line_is_kept_with_its_actions),
         cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_later_lines),
         cmocka_unit_test(test_ipv6_loopback_stands_for_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
