@@ -39,8 +39,7 @@ static int print_usage_error(const char *program, const char *command, const cha
 
 int command_usage_error(const struct command *c, const char *format, ...)
 {
-    _cleanup_buf_ struct buf fault = BUF_INIT(FAULT_MAX);
-    char text[4096];
+    char text[FAULT_MAX];
     va_list ap;
 
     va_start(ap, format);

@@ -82,11 +82,7 @@ int output_close(struct output *o, int status)
         err_print(&e, stderr);
         return EXIT_NO;
     }
-    if (r == 0 || r == -EPIPE)
-        return status;
-    err_set(&e, -r, "write to", "standard output", NULL);
-    err_print(&e, stderr);
-    return EXIT_NO;
+    return command_output_status(r, status);
 }
 
 void output_clear(struct output *o)
