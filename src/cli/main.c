@@ -39,7 +39,7 @@ static int print_usage_error(const char *program, const char *command, const cha
 
 int command_usage_error(const struct command *c, const char *format, ...)
 {
-    char text[FAULT_MAX];
+    char text[4096];
     va_list ap;
 
     va_start(ap, format);
