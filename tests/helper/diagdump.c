@@ -1,10 +1,12 @@
 /* Prints what src/kernel reads of this network namespace, for the tests of tests/kernel and for
  * measuring: one line a socket, "KIND STATE LOCAL PEER DETACHED key=value …".
  *
- *   diagdump [-k KINDS] [-s STATES] [-4|-6] [-d DETAIL] [-F FILTER] [-f FILE] [-p] [-c]
+ *   diagdump [-k KINDS] [-s STATES] [-4|-6] [-d DETAIL] [-F FILTER] [-f FILE] [-p] [-c] [-x COOKIE]
+ *   diagdump -k KIND -l LOCAL,PORT,REMOTE,PORT
  *
  * KINDS as in net_kinds_parse, STATES names with commas, DETAIL a number (enum source_detail), FILE
- * a raw dump, -p by /proc/net, -c the plain columns of a list alone, as fast as can be.
+ * a raw dump, -p by /proc/net, -c the plain columns of a list alone, as fast as can be; -x ends the
+ * connection of that cookie; -l is the kernel's lookup.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/out.h"
+#include "base/parse.h"
 #include "base/text.h"
 #include "kernel/diag.h"
 #include "kernel/proc_net.h"
@@ -23,6 +26,8 @@
 struct dump {
     struct source_query query;
     const char *file, *filter;
+    char *lookup;
+    uint64_t destroy;
     bool by_proc, plain;
     struct out out;
     struct buf end;
@@ -118,7 +123,7 @@ static int parse_kinds(char *names, uint32_t *ret)
 
 static int parse_options(struct dump *d, int argc, char **argv)
 {
-    for (int c; (c = getopt(argc, argv, "k:s:46d:F:f:pc")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "k:s:46d:F:f:l:x:pc")) != -1;) {
         int r = 0;
         if (c == 'k')
             r = parse_kinds(optarg, &d->query.kinds);
@@ -134,6 +139,10 @@ static int parse_options(struct dump *d, int argc, char **argv)
             d->filter = optarg;
         else if (c == 'f')
             d->file = optarg;
+        else if (c == 'l')
+            d->lookup = optarg;
+        else if (c == 'x')
+            d->destroy = strtoull(optarg, NULL, 0);
         else if (c == 'p')
             d->by_proc = true;
         else if (c == 'c')
@@ -146,8 +155,41 @@ static int parse_options(struct dump *d, int argc, char **argv)
     return 0;
 }
 
+/* Ends the reading with 1 if it could be ended. */
+static int destroy(void *ctx, const struct net_socket *s)
+{
+    const struct dump *d = ctx;
+    struct err e = {0};
+    if (s->cookie != d->destroy)
+        return 0;
+    if (diag_destroy(s, &e) == 0)
+        return 1;
+    err_print(&e, stderr);
+    return -e.code;
+}
+
+static int look_up(struct dump *d, struct err *e)
+{
+    struct net_socket s;
+    struct net_addr ends[2];
+    uint16_t ports[2];
+    char *at = d->lookup;
+    for (int i = 0; i < 2; i++) {
+        char *address = strsep(&at, ","), *port = strsep(&at, ",");
+        if (!port || net_addr_parse(address, &ends[i], NULL) < 0 || parse_port(port, &ports[i]) < 0)
+            return -EINVAL;
+    }
+    int r = diag_lookup((enum net_kind)__builtin_ctz(d->query.kinds), &ends[0], ports[0], &ends[1],
+                        ports[1], 0, &s, e);
+    return r < 0 ? r : print(d, &s);
+}
+
 static int dump(struct dump *d, struct source_report *report, struct err *e)
 {
+    if (d->lookup)
+        return look_up(d, e);
+    if (d->destroy)
+        return diag_read(&d->query, destroy, d, report, e) != 1;
     if (d->file)
         return diag_read_file(d->file, &d->query, print, d, report, e);
     if (d->by_proc)
