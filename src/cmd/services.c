@@ -48,7 +48,13 @@ struct holder {
     char comm[16 + 1];
 };
 
+/* Of a range that was asked for, ports without a name are told too, if they are taken. */
+struct range {
+    uint16_t first, last;
+};
+
 struct scene {
+    struct vec ranges;   /* struct range */
     struct vec services; /* struct service */
     struct vec rows;     /* struct row */
     struct vec holders;  /* struct holder, ordered by port and kind */
@@ -271,6 +277,8 @@ static int look_up(struct scene *s, const char *word, bool *ret_unnamed, uint16_
         r = services_by_port(first, &s->services);
     else
         r = services_in_range(first, last, &s->services);
+    if (r == 0 && number && first != last)
+        r = vec_add(&s->ranges, &(struct range){first, last});
     *ret_unnamed = number && first == last && s->services.len == before;
     *ret_port = first;
     return r < 0 ? r : s->services.len == before ? -ENOENT : 0;
@@ -395,17 +403,54 @@ static void give_holders(struct scene *s, struct row *row)
 }
 
 /* One port is a question that the kernel can narrow down to; many aren't, and get no filter. */
-static void write_filter(struct buf *out, const struct vec *rows)
+static void write_filter(struct buf *out, const struct scene *scene)
 {
-    const struct row *all = rows->items;
+    const struct row *all = scene->rows.items;
+    const struct vec *rows = &scene->rows;
     for (size_t i = 1; i < rows->len; i++)
         if (all[i].port != all[0].port)
             return;
-    if (rows->len)
+    if (rows->len && scene->ranges.len == 0)
         buf_printf(out, "sport = :%u", all[0].port);
 }
 
-static int read_holders(struct scene *scene)
+static bool is_in_range(const struct scene *s, uint16_t port)
+{
+    for (size_t i = 0; i < s->ranges.len; i++) {
+        const struct range *r = vec_at(&s->ranges, i);
+        if (r->first <= port && port <= r->last)
+            return true;
+    }
+    return false;
+}
+
+/* Among the first n rows. */
+static bool has_row(const struct scene *s, size_t n, uint16_t port)
+{
+    for (size_t i = 0; i < n; i++)
+        if (((const struct row *)vec_at(&s->rows, i))->port == port)
+            return true;
+    return false;
+}
+
+/* Holders are in order of ports, so the rows that are added stay so too. */
+static int add_unnamed(struct scene *s, const struct services_arguments *a)
+{
+    int r = 0;
+    size_t named = s->rows.len;
+    for (size_t i = 0; r == 0 && s->ranges.len && i < s->holders.len; i++) {
+        const struct holder *h = vec_at(&s->holders, i);
+        const struct row *last = s->rows.len ? vec_at(&s->rows, s->rows.len - 1) : NULL;
+        bool wanted = (!a->tcp && !a->udp) || (a->tcp && h->kind == NET_TCP) ||
+                      (a->udp && h->kind == NET_UDP);
+        bool told = s->rows.len > named && last->port == h->port;
+        if (wanted && !told && is_in_range(s, h->port) && !has_row(s, named, h->port))
+            r = add_row(s, NULL, h->port);
+    }
+    return r;
+}
+
+static int read_holders(struct scene *scene, const struct services_arguments *a, bool sorted)
 {
     static const struct sockets_arguments here = {0};
     _cleanup_sockets_ struct sockets s = {0};
@@ -415,7 +460,7 @@ static int read_holders(struct scene *scene)
     if (status == 0) {
         s.query.detail = SOURCE_OWNERS;
         s.query.states = 1u << NET_LISTEN | 1u << NET_CLOSE;
-        write_filter(&filter, &scene->rows);
+        write_filter(&filter, scene);
         status = filter.len ? sockets_filter(&s, buf_cstr(&filter), true) : 0;
     }
     if (status)
@@ -427,6 +472,10 @@ static int read_holders(struct scene *scene)
     sockets_tell_notes(&s);
     scene->looked = true;
     merge_holders(&scene->holders);
+    if (add_unnamed(scene, a) < 0)
+        return EXIT_NO;
+    if (sorted && scene->rows.len)
+        qsort(scene->rows.items, scene->rows.len, scene->rows.item_size, compare_rows);
     for (size_t i = 0; i < scene->rows.len; i++)
         give_holders(scene, vec_at(&scene->rows, i));
     return 0;
@@ -462,7 +511,7 @@ static int answer(struct scene *s, const struct services_arguments *a,
         return found;
     s->privilege_known =
         sysctl_read_u64("net.ipv4.ip_unprivileged_port_start", &s->unprivileged_start) == 0;
-    int status = a->no_owners ? 0 : read_holders(s);
+    int status = a->no_owners ? 0 : read_holders(s, a, words->n < 2);
     int shown = show(s, a, o);
     return shown ? shown : found ? found : status;
 }
@@ -473,11 +522,13 @@ static int run(const void *arguments, const struct command_words *words)
     _cleanup_output_ struct output o;
     struct scene s = {.services = VEC_INIT(struct service),
                       .rows = VEC_INIT(struct row),
-                      .holders = VEC_INIT(struct holder)};
+                      .holders = VEC_INIT(struct holder),
+                      .ranges = VEC_INIT(struct range)};
     int status = output_open(&o, &command_services, &a->output);
     if (status == 0)
         status = answer(&s, a, words, &o);
     vec_free(&s.holders);
+    vec_free(&s.ranges);
     vec_free(&s.rows);
     services_free(&s.services);
     return output_close(&o, status);
@@ -497,7 +548,8 @@ const struct command command_services = {
     .description =
         "Shows what the services database (services(5), or whatever else nsswitch.conf(5) names) "
         "knows of ports, of ranges, of names, or all of it: name, protocol and aliases; whether "
-        "binding the port takes a privilege on this host; and which processes listen there now.",
+        "binding the port takes a privilege on this host; and which processes listen there now. In "
+        "a range, ports without a name are shown too if somebody listens there.",
     .options = services_options,
     .arguments_size = sizeof(struct services_arguments),
     .max_words = -1,

@@ -96,6 +96,20 @@ def test_a_port_without_a_name(berth, mksock):
     assert row["owners"][0]["pid"] == mk.pid
 
 
+def test_ports_of_a_range_that_are_taken_without_a_name(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:8002 as=a", "tcp listen [::1]:8002 as=b",
+                "udp bind 127.0.0.1:8099 as=u", "tcp listen 127.0.0.1:8101 as=outside",
+                "tcp listen 127.0.0.1:8080 as=named")
+    rows = rows_of(berth, "8000-8100")
+    ports = [row["port"] for row in rows]
+    assert ports == sorted(ports) and 8101 not in ports
+    unnamed = [(row["port"], [o["pid"] for o in row["owners"]]) for row in rows if not row["name"]]
+    assert unnamed == [(8002, [mk.pid]), (8099, [mk.pid])]
+    assert ports.count(8080) == 1
+    assert [row["port"] for row in rows_of(berth, "-u", "8000-8100") if not row["name"]] == [8099]
+    assert len(rows_of(berth, "8001-8002", status=None)) == 1  # a range with nothing else
+
+
 def test_owners_that_may_not_be_seen(berth, mksock):
     mksock("tcp listen 127.0.0.1:631 as=s")
     row, = rows_of(berth, "631", user=process.NOBODY)
