@@ -25,12 +25,8 @@ int fd_take(int *fd)
     return taken;
 }
 
-int fd_read_file(int dirfd, const char *path, struct buf *into)
+int fd_read_all(int fd, struct buf *into)
 {
-    buf_clear(into);
-    _cleanup_fd_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
     for (;;) {
         char *to = buf_reserve(into, READ_STEP);
         if (!to)
@@ -43,6 +39,13 @@ int fd_read_file(int dirfd, const char *path, struct buf *into)
         else if (errno != EINTR)
             return -errno;
     }
+}
+
+int fd_read_file(int dirfd, const char *path, struct buf *into)
+{
+    buf_clear(into);
+    _cleanup_fd_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd_read_all(fd, into);
 }
 
 int fd_write_all(int fd, const void *bytes, size_t n)

@@ -12,6 +12,9 @@ void fd_close(int *fd);
 /* Hands the descriptor over: returns *fd and leaves -1. */
 int fd_take(int *fd);
 
+/* Reads to the end, behind what *into holds already, at most to its ceiling. 0 or a negative errno
+ * (-EFBIG when the ceiling was met). */
+int fd_read_all(int fd, struct buf *into);
 /* Reads the whole of a file, at most to the buffer's ceiling, into an emptied *into.
  * dirfd as in openat(2). 0 or a negative errno (-EFBIG when the ceiling was met). */
 int fd_read_file(int dirfd, const char *path, struct buf *into);

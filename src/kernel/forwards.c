@@ -134,22 +134,6 @@ int forwards_parse(const char *listing, size_t n, struct vec *ret)
     return 0;
 }
 
-static int read_all(int fd, struct buf *into)
-{
-    for (;;) {
-        char *to = buf_reserve(into, 1 << 16);
-        if (!to)
-            return -EFBIG;
-        ssize_t n = read(fd, to, 1 << 16);
-        if (n == 0)
-            return 0;
-        if (n > 0)
-            into->len += (size_t)n;
-        else if (errno != EINTR)
-            return -errno;
-    }
-}
-
 static int start(const char *const *command, int out, pid_t *ret)
 {
     static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
@@ -179,7 +163,7 @@ static int capture(const char *const *command, struct buf *into)
     if (r < 0)
         return r;
     fd_close(&to);
-    r = read_all(from, into);
+    r = fd_read_all(from, into);
     fd_close(&from);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
