@@ -71,7 +71,7 @@ static bool is_same_process(const struct net_holder *h)
     if (dir < 0 || process_read(dir, h->pid, &now) < 0)
         return false;
     bool same = !h->process || !(h->process->known >> NET_P_START & 1) ||
-                now.start_ns == h->process->start_ns;
+                process_is_same_start(now.start_ns, h->process->start_ns);
     process_clear(&now);
     return same;
 }

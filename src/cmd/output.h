@@ -40,7 +40,7 @@ extern const char *const output_colour_choices[];
          .type = OPTION_TEXT,                                                                \
          .field = offsetof(arguments, output.columns),                                       \
          .metavar = "LIST",                                                                  \
-         .completes = "columns",                                                             \
+         .completes = "columns,",                                                            \
          .help = "columns to show, by name; +NAME adds to the usual ones; help lists them"}, \
         {.name = "no-header",                                                                \
          .field = offsetof(arguments, output.no_header),                                     \

@@ -25,8 +25,7 @@ static uint64_t start_in_ns(uint64_t ticks)
     return ticks / per_second * NS_PER_SECOND + ticks % per_second * NS_PER_SECOND / per_second;
 }
 
-/* BPF tells a start to the nanosecond, /proc to the tick, rounded down. */
-static bool is_same_start(uint64_t a_ns, uint64_t b_ns)
+bool process_is_same_start(uint64_t a_ns, uint64_t b_ns)
 {
     uint64_t tick = NS_PER_SECOND / (uint64_t)sysconf(_SC_CLK_TCK);
     return a_ns / tick == b_ns / tick;
@@ -162,7 +161,7 @@ int process_read_details(struct net_process *p, uint32_t detail)
     int r = read_stat(dirfd, &now);
     if (r < 0)
         return r == -ENOENT ? -ESRCH : r;
-    if (!is_same_start(start_in_ns(now.start_ticks), p->start_ns))
+    if (!process_is_same_start(start_in_ns(now.start_ticks), p->start_ns))
         return -ESRCH; /* another process by the same number */
     p->ppid = now.ppid;
 
@@ -219,7 +218,8 @@ int process_cache_add(struct process_cache *c, const struct net_process *p, size
     uint64_t *index = hash_put(&c->by_pid, (uint32_t)p->pid, NULL);
     if (!index)
         return -ENOMEM;
-    if (*index == 0 || !is_same_start(entry_at(c, *index - 1)->process.start_ns, p->start_ns)) {
+    if (*index == 0 ||
+        !process_is_same_start(entry_at(c, *index - 1)->process.start_ns, p->start_ns)) {
         struct process_entry *e = calloc(1, sizeof *e);
         if (!e || vec_add(&c->all, &e) < 0) {
             free(e);

@@ -6,6 +6,7 @@
  * never mixes two processes in one value.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ int process_parse_cgroup(const char *bytes, size_t n, const char **ret, size_t *
 /* Reads pid, ppid, effective uid, start and comm of the process behind an open /proc/PID.
  * 0 or a negative errno (-ESRCH, -ENOENT: it ended). */
 int process_read(int dirfd, int32_t pid, struct net_process *ret);
+/* Whether two starts of one pid are the same process's: BPF tells a start to the nanosecond, /proc
+ * to the tick, rounded down. */
+bool process_is_same_start(uint64_t a_ns, uint64_t b_ns);
 /* Adds what `detail` (SOURCE_CMDLINE, SOURCE_PROCESS) asks for, as far as it may be seen, if the
  * process still lives; the texts are owned by *p. 0, -ESRCH when it ended, -ENOMEM. */
 int process_read_details(struct net_process *p, uint32_t detail);
