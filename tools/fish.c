@@ -63,8 +63,9 @@ static void put_option(struct buf *out, const struct command *c, const struct co
         buf_printf(out, " -s %c", o->letter);
     if (option_takes_value(o)) {
         struct offer offer = offer_of(c, o->completes, o->choices);
-        /* -r would take the next word, which an optional value never is. */
-        buf_str(out, o->optional ? "" : " -r");
+        /* -r and -x (no files) take the next word, which an optional value never is. */
+        if (!o->optional)
+            buf_str(out, offer.kind == OFFER_FILE ? " -r" : " -x");
         put_offer(out, &offer);
         offer_free(&offer);
     }

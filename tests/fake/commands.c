@@ -152,10 +152,12 @@ static const struct command command_explain_bind = {
     .run = run,
 };
 
+static const struct command command_explain_connect;
+
 static int refuse(const void *arguments, const struct command_words *words)
 {
     (void)arguments;
-    return command_usage_error(&command_explain_bind, "'%s' is not good", words->words[0]);
+    return command_usage_error(&command_explain_connect, "'%s' is not good", words->words[0]);
 }
 
 static const struct command command_explain_connect = {
