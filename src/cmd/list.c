@@ -200,6 +200,8 @@ static void default_columns(struct buf *ret, const struct list *l)
     buf_str(ret, a->summary                                 ? summary_columns
                  : l->output.options.format == RENDER_TABLE ? table_columns
                                                             : data_columns);
+    if (a->sockets.all_namespaces && !a->summary && l->output.options.format == RENDER_TABLE)
+        buf_str(ret, ",netns_name");
     for (size_t i = 0; i < sizeof details / sizeof *details && !a->summary; i++) {
         if (!detail_asked(a, i))
             continue;

@@ -83,6 +83,32 @@ static void get_end_port(const struct render_column *c, const void *row, struct 
         ret->presence = KNOWN;
 }
 
+static const struct net_namespace *namespace_of(const void *row)
+{
+    const struct socket_row *r = row;
+    return net_socket_knows(r->socket, NET_F_NETNS)
+               ? socket_view_namespace(r->view, r->socket->netns)
+               : NULL;
+}
+
+static void get_netns_name(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    const struct net_namespace *n = namespace_of(row);
+    if (n && (n->name[0] || n->pid))
+        ret->presence = KNOWN; /* text_netns_name makes the value */
+}
+
+static void text_netns_name(const struct render_column *c, const void *row, struct buf *out)
+{
+    (void)c;
+    const struct net_namespace *n = namespace_of(row);
+    if (n->name[0])
+        buf_str(out, n->name);
+    else
+        buf_printf(out, "pid %d", n->pid);
+}
+
 /* Of a link-local address: both ends of a connection have the same. */
 static void get_scope(const struct render_column *c, const void *row, struct cell *ret)
 {
@@ -232,6 +258,14 @@ static const struct render_column columns[] = {
      .columns = peer_columns,
      .n_columns = sizeof peer_columns / sizeof *peer_columns,
      .precious = true},
+    {.key = "netns_name",
+     .title = "NETNS",
+     .help = "the network namespace by its name, or by a process in it",
+     .kind = CELL_TEXT,
+     .width = 12,
+     .id = COLUMN_PLAIN,
+     .get = get_netns_name,
+     .text = text_netns_name},
     {.key = "scope_id",
      .help = "interface index of a link-local address",
      .kind = CELL_UINT,

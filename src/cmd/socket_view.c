@@ -19,6 +19,7 @@ void socket_view_init(struct socket_view *v, bool live)
 {
     *v = (struct socket_view){
         .namespaces = VEC_INIT(struct view_netns),
+        .known_namespaces = VEC_INIT(struct net_namespace),
         .boot_ns = time_boot_ns(),
         .live = live,
     };
@@ -33,6 +34,7 @@ void socket_view_clear(struct socket_view *v)
             links_free(&n->interfaces);
     }
     vec_free(&v->namespaces);
+    vec_free(&v->known_namespaces);
     facts_clear(&v->lasting);
 }
 
@@ -71,6 +73,20 @@ int socket_view_add_interfaces(struct socket_view *v, uint64_t netns, const stru
         .interfaces = {.items = (void *)all, .len = n, .item_size = sizeof *all},
     };
     return vec_add(&v->namespaces, &borrowed);
+}
+
+const struct net_namespace *socket_view_namespace(struct socket_view *v, uint64_t inode)
+{
+    uint32_t hidden;
+    if (v->live && !v->namespaces_asked)
+        (void)netns_list(&v->known_namespaces, &hidden); /* without it they have numbers only */
+    v->namespaces_asked = true;
+    for (size_t i = 0; i < v->known_namespaces.len; i++) {
+        const struct net_namespace *n = vec_at(&v->known_namespaces, i);
+        if (n->inode == inode)
+            return n;
+    }
+    return NULL;
 }
 
 static void read_interfaces(uint64_t netns, struct vec *ret)

@@ -17,11 +17,13 @@
 #include "render/render.h"
 
 struct socket_view {
-    struct vec namespaces; /* struct view_netns: interfaces read so far */
-    uint64_t boot_ns;      /* now, since boot */
-    struct facts lasting;  /* the processes of copied rows */
-    bool live;             /* interfaces may be read from this host */
-    bool names;            /* service names instead of port numbers, users' names */
+    struct vec namespaces;       /* struct view_netns: interfaces read so far */
+    struct vec known_namespaces; /* struct net_namespace: names and pids, once asked for */
+    bool namespaces_asked;
+    uint64_t boot_ns;     /* now, since boot */
+    struct facts lasting; /* the processes of copied rows */
+    bool live;            /* interfaces may be read from this host */
+    bool names;           /* service names instead of port numbers, users' names */
 };
 
 struct socket_row {
@@ -40,6 +42,10 @@ void socket_view_clear(struct socket_view *v);
 /* Gives the interfaces of a namespace (copied from facts); the view borrows them. */
 int socket_view_add_interfaces(struct socket_view *v, uint64_t netns, const struct net_iface *all,
                                uint32_t n);
+
+/* What people call a namespace: its name in /run/netns, else a process in it ("pid 812"); NULL if
+ * neither is known. Valid as long as the view. */
+const struct net_namespace *socket_view_namespace(struct socket_view *v, uint64_t inode);
 
 /* All columns, in their documented order. */
 const struct render_column *socket_columns(size_t *ret_n);

@@ -221,3 +221,11 @@ def test_listeners_only(berth, mksock):
     mk = mksock(*SCENE)
     inodes = {row["inode"] for row in rows_of(berth, "--listeners")}
     assert inodes == {mk[name].inode for name in ("srv", "six", "u1")}
+
+
+def test_a_namespace_has_a_name(berth, mksock, make_netns):
+    other = make_netns()
+    other.name("berthtest")
+    mksock("tcp listen 127.0.0.1:0 as=far", netns=other)
+    rows = rows_of(berth, "--all-namespaces", "-o", "netns,netns_name")
+    assert {"netns": other.inode, "netns_name": "berthtest", "not_permitted": []} in rows
