@@ -58,3 +58,18 @@ void err_print(const struct err *e, FILE *out)
     buf_char(&line, '\n');
     fwrite(line.data, 1, line.len, out);
 }
+
+void err_tell(const char *format, ...)
+{
+    _cleanup_buf_ struct buf line = BUF_INIT(1 << 16);
+    char text[4096];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    buf_str(&line, "berth: ");
+    text_escape(&line, text, strlen(text));
+    buf_char(&line, '\n');
+    fwrite(line.data, 1, line.len, stderr);
+}

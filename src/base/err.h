@@ -24,3 +24,6 @@ const char *err_name(int code);
 
 /* "berth: cannot OP 'SUBJECT': message (hint)\n", control characters of the subject escaped. */
 void err_print(const struct err *e, FILE *out);
+
+/* Any other line of talk: "berth: TEXT\n" on stderr, control characters escaped, cut at 4 KiB. */
+void err_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -2,10 +2,11 @@
  * is free in the end.
  *
  * A process is ended through a pidfd that was opened before the question was asked, so that a pid
- * that is used again meanwhile is never hit; a process that wasn't shown is never touched.
+ * that is used again meanwhile is never hit; a process that wasn't shown is never touched, nor is
+ * any where showing failed. Where one of those can't be ended, none is.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/out.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/holding.h"
@@ -55,25 +58,36 @@ static const struct command_option free_options[] = {
     {0},
 };
 
+/* One run of the command. */
+struct freeing {
+    const struct free_arguments *arguments;
+    const char *target, *filter;
+    struct out out;
+    struct holding holding;
+    struct vec targets; /* struct target */
+};
+
 /* A process that was shown. */
 struct target {
     const struct net_holder *holder;
     int pidfd;
+    bool ended;
 };
 
-/* Whether the pid still means the process that was read. */
-static bool is_same_process(const struct net_holder *h)
+static int fail(const struct err *e)
 {
-    char path[32];
-    struct net_process now = {0};
-    snprintf(path, sizeof path, "/proc/%d", h->pid);
-    _cleanup_fd_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || process_read(dir, h->pid, &now) < 0)
-        return false;
-    bool same = !h->process || !(h->process->known >> NET_P_START & 1) ||
-                process_is_same_start(now.start_ns, h->process->start_ns);
-    process_clear(&now);
-    return same;
+    err_print(e, stderr);
+    return e->code == EPERM || e->code == EACCES ? EXIT_PERMISSION : EXIT_NO;
+}
+
+static void name_target(struct buf *ret, const struct freeing *f)
+{
+    text_escape(ret, f->target, strlen(f->target));
+}
+
+static int send_signal(const struct target *t, int signal)
+{
+    return syscall(SYS_pidfd_send_signal, t->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
 /* Opens the process that was read, and no other that has its pid by now. */
@@ -82,43 +96,68 @@ static int open_target(struct target *t, const struct net_holder *h)
     *t = (struct target){.holder = h, .pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0)};
     if (t->pidfd < 0)
         return -errno;
-    if (is_same_process(h))
-        return 0;
-    fd_close(&t->pidfd);
-    return -ESRCH;
+    int r = h->process && process_is_alive(h->process) ? send_signal(t, 0) : -ESRCH;
+    if (r < 0)
+        fd_close(&t->pidfd);
+    return r;
 }
 
-static void close_targets(struct vec *targets)
+static int fail_target(const struct net_holder *h, int code, const char *hint)
 {
-    for (size_t i = 0; i < targets->len; i++)
-        fd_close(&((struct target *)vec_at(targets, i))->pidfd);
-    vec_free(targets);
+    struct err e;
+    _cleanup_buf_ struct buf name = BUF_INIT(256);
+    holder_name(&name, h);
+    err_set(&e, code, "end", buf_cstr(&name),
+            code == EPERM ? "it belongs to another user, nothing was ended: run as root" : hint);
+    return fail(&e);
 }
 
-static int fail(const struct err *e)
+/* Those that have ended by themselves are left out. */
+static int collect_targets(struct freeing *f)
 {
-    err_print(e, stderr);
-    return e->code == EPERM || e->code == EACCES ? EXIT_PERMISSION : EXIT_NO;
-}
-
-static int collect_targets(const struct holding *h, struct vec *targets)
-{
-    for (size_t i = 0; i < h->holders.all.len; i++) {
-        const struct net_holder *holder = vec_at(&h->holders.all, i);
+    for (size_t i = 0; i < f->holding.holders.all.len; i++) {
+        const struct net_holder *holder = vec_at(&f->holding.holders.all, i);
         struct target t;
         if (holder->pid == 0)
             continue;
         int r = open_target(&t, holder);
         if (r == -ESRCH)
-            continue; /* it has ended by itself */
-        if (r < 0)
-            return r;
-        if (vec_add(targets, &t) < 0) {
+            continue;
+        if (r == 0 && vec_add(&f->targets, &t) < 0) {
             fd_close(&t.pidfd);
-            return -ENOMEM;
+            r = -ENOMEM;
         }
+        if (r < 0)
+            return fail_target(holder, -r, NULL);
     }
     return 0;
+}
+
+static bool is_hidden(const struct freeing *f)
+{
+    for (size_t i = 0; i < f->holding.holders.all.len; i++)
+        if (((const struct net_holder *)vec_at(&f->holding.holders.all, i))->hidden)
+            return true;
+    return false;
+}
+
+static bool names_process(const struct freeing *f)
+{
+    for (size_t i = 0; i < f->holding.holders.all.len; i++)
+        if (((const struct net_holder *)vec_at(&f->holding.holders.all, i))->pid)
+            return true;
+    return false;
+}
+
+/* Nobody to signal: hidden, or what is left of a connection. */
+static int tell_no_process(const struct freeing *f)
+{
+    if (is_hidden(f)) {
+        err_tell("nothing was ended: the process may not be seen (run as root)");
+        return EXIT_PERMISSION;
+    }
+    err_tell("nothing was ended: no process holds it");
+    return EXIT_NO;
 }
 
 /* Asks on the terminal; without one only --yes is consent. */
@@ -126,7 +165,7 @@ static bool consents(const char *question)
 {
     char answer[16];
     if (!isatty(STDIN_FILENO)) {
-        fputs("berth: nothing was ended: there is no terminal to ask on (use --yes)\n", stderr);
+        err_tell("nothing was ended: there is no terminal to ask on (use --yes)");
         return false;
     }
     fprintf(stderr, "%s [y/N] ", question);
@@ -134,117 +173,99 @@ static bool consents(const char *question)
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-static bool wait_for_end(const struct vec *targets, uint64_t deadline_ns)
+static int remaining_ms(uint64_t since_ns, uint64_t timeout_ns)
+{
+    uint64_t gone_ns = time_monotonic_ns() - since_ns;
+    uint64_t left_ms = gone_ns < timeout_ns ? (timeout_ns - gone_ns) / 1000000 : 0;
+    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+static bool wait_for_end(struct freeing *f)
 {
     bool all_ended = true;
-    for (size_t i = 0; i < targets->len; i++) {
-        const struct target *t = vec_at(targets, i);
-        uint64_t now = time_monotonic_ns();
-        int timeout_ms = deadline_ns > now ? (int)((deadline_ns - now) / 1000000) : 0;
+    uint64_t since_ns = time_monotonic_ns();
+    for (size_t i = 0; i < f->targets.len; i++) {
+        struct target *t = vec_at(&f->targets, i);
         struct pollfd p = {.fd = t->pidfd, .events = POLLIN};
         int n;
         do
-            n = poll(&p, 1, timeout_ms);
+            n = poll(&p, 1, remaining_ms(since_ns, f->arguments->timeout_ns));
         while (n < 0 && errno == EINTR);
-        all_ended &= n > 0;
+        t->ended = n > 0;
+        all_ended &= t->ended;
     }
     return all_ended;
 }
 
-static int signal_targets(const struct vec *targets, int signal, struct err *e)
+static int signal_targets(const struct freeing *f, int signal)
 {
-    int first_failure = 0;
-    for (size_t i = 0; i < targets->len; i++) {
-        const struct target *t = vec_at(targets, i);
-        if (syscall(SYS_pidfd_send_signal, t->pidfd, signal, NULL, 0) == 0 || errno == ESRCH)
-            continue;
-        int code = errno;
-        _cleanup_buf_ struct buf name = BUF_INIT(256);
-        holder_name(&name, t->holder);
-        int r = err_set(e, code, "end", buf_cstr(&name),
-                        code == EPERM ? "it belongs to another user: run as root" : NULL);
-        first_failure = first_failure ? first_failure : r;
-    }
-    return first_failure;
-}
-
-/* The port once more: whether it is free is for the kernel to say. */
-static int tell_outcome(const struct free_arguments *a, const char *filter, const char *target)
-{
-    struct holding again;
-    int status = holding_read(&again, &command_free, &a->sockets, filter);
-    if (status == 0) {
-        _cleanup_buf_ struct buf text = BUF_INIT(1 << 20);
-        for (size_t i = 0; i < again.holders.all.len; i++)
-            holder_describe(&text, &again.text, vec_at(&again.holders.all, i));
-        if (again.holders.all.len) {
-            printf("%s is still taken:\n\n%s", target, buf_cstr(&text));
-            status = EXIT_NO;
-        } else {
-            printf("%s is free\n", target);
-        }
-    }
-    holding_clear(&again);
-    return status;
-}
-
-static void warn_of_unit(const struct vec *targets)
-{
-    for (size_t i = 0; i < targets->len; i++) {
-        const struct net_process *p = ((const struct target *)vec_at(targets, i))->holder->process;
-        const char *dot = p && p->unit ? strrchr(p->unit, '.') : NULL;
-        if (dot && strcmp(dot, ".service") == 0)
-            fprintf(stderr, "berth: it runs in %s, which may start it again: systemctl stop %s\n",
-                    p->unit, p->unit);
-    }
-}
-
-static int end_processes(const struct free_arguments *a, const struct vec *targets)
-{
-    struct err e = {0};
-    warn_of_unit(targets);
-    if (signal_targets(targets, SIGTERM, &e) < 0)
-        return fail(&e);
-    if (wait_for_end(targets, time_monotonic_ns() + a->timeout_ns))
-        return 0;
-    if (!a->kill) {
-        fputs("berth: it didn't end on SIGTERM (--kill sends SIGKILL then)\n", stderr);
-        return EXIT_NO;
-    }
-    if (signal_targets(targets, SIGKILL, &e) < 0)
-        return fail(&e);
-    return wait_for_end(targets, time_monotonic_ns() + a->timeout_ns) ? 0 : EXIT_NO;
-}
-
-static int free_processes(const struct free_arguments *a, const struct holding *h)
-{
-    _cleanup_vec_ struct vec targets = VEC_INIT(struct target);
-    struct err e = {0};
     int status = 0;
-    int r = collect_targets(h, &targets);
-    if (r < 0) {
-        err_set(&e, -r, "open the processes of", "the port", NULL);
-        status = fail(&e);
-    } else if (targets.len == 0) {
-        fputs("berth: no process to end\n", stderr);
-        status = EXIT_NO;
-    } else if (!a->yes && !consents(targets.len == 1 ? "End this process?" : "End them all?")) {
-        status = EXIT_NO;
-    } else {
-        status = end_processes(a, &targets);
+    for (size_t i = 0; i < f->targets.len; i++) {
+        const struct target *t = vec_at(&f->targets, i);
+        int r = send_signal(t, signal);
+        if (r < 0 && r != -ESRCH)
+            status = fail_target(t->holder, -r, NULL);
     }
-    close_targets(&targets);
     return status;
 }
 
-static int free_connections(const struct free_arguments *a, const struct holding *h)
+static int tell_survivors(const struct freeing *f, const char *hint)
+{
+    for (size_t i = 0; i < f->targets.len; i++) {
+        const struct target *t = vec_at(&f->targets, i);
+        if (!t->ended)
+            fail_target(t->holder, ETIMEDOUT, hint);
+    }
+    return EXIT_NO;
+}
+
+static void warn_of_unit(const struct freeing *f)
+{
+    for (size_t i = 0; i < f->targets.len; i++) {
+        const struct target *t = vec_at(&f->targets, i);
+        const char *unit = t->holder->process->unit;
+        const char *dot = unit ? strrchr(unit, '.') : NULL;
+        if (dot && strcmp(dot, ".service") == 0)
+            err_tell("it runs in %s, which may start it again: systemctl stop %s", unit, unit);
+    }
+}
+
+static int end_processes(struct freeing *f)
+{
+    warn_of_unit(f);
+    int status = signal_targets(f, SIGTERM);
+    if (status || wait_for_end(f))
+        return status;
+    if (!f->arguments->kill)
+        return tell_survivors(f, "it got SIGTERM; --kill sends SIGKILL then");
+    status = signal_targets(f, SIGKILL);
+    return status || wait_for_end(f) ? status : tell_survivors(f, "it got SIGKILL");
+}
+
+static int free_processes(struct freeing *f)
+{
+    int status = collect_targets(f);
+    if (status)
+        return status;
+    if (!names_process(f))
+        return tell_no_process(f);
+    if (f->targets.len == 0)
+        return 0; /* they have ended meanwhile */
+    if (!f->arguments->yes &&
+        !consents(f->targets.len == 1 ? "End this process?" : "End them all?"))
+        return EXIT_NO;
+    return end_processes(f);
+}
+
+static int free_connections(struct freeing *f)
 {
     struct err e = {0};
     uint32_t closed = 0;
-    if (!a->yes && !consents("Close these connections?"))
+    if (!f->arguments->yes && !consents("Close these connections?"))
         return EXIT_NO;
-    for (size_t i = 0; i < h->found.len; i++) {
-        const struct net_socket *s = *(const struct net_socket *const *)vec_at(&h->found, i);
+    for (size_t i = 0; i < f->holding.found.len; i++) {
+        const struct net_socket *s =
+            *(const struct net_socket *const *)vec_at(&f->holding.found, i);
         if (net_socket_is_listener(s) || !s->peer_port)
             continue;
         int r = diag_destroy(s, &e);
@@ -254,41 +275,76 @@ static int free_connections(const struct free_arguments *a, const struct holding
             return fail(&e);
         closed++;
     }
-    printf("closed %u connection%s\n", closed, closed == 1 ? "" : "s");
+    buf_printf(&f->out.buf, "closed %u connection%s\n", closed, closed == 1 ? "" : "s");
     return 0;
 }
 
-static int free_holding(const struct free_arguments *a, const char *filter, const char *target,
-                        struct holding *h)
+static void describe_all(struct buf *ret, const struct holding *h)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT(1 << 20);
-    int status = holding_read(h, &command_free, &a->sockets, filter);
+    for (size_t i = 0; i < h->holders.all.len; i++)
+        holder_describe(ret, &h->text, vec_at(&h->holders.all, i));
+}
+
+/* The port once more: whether it is free is for the kernel to say. */
+static int tell_outcome(struct freeing *f)
+{
+    struct holding again;
+    int status = holding_read(&again, &command_free, &f->arguments->sockets, f->filter);
+    if (status == 0) {
+        bool taken = again.holders.all.len > 0;
+        name_target(&f->out.buf, f);
+        buf_str(&f->out.buf, taken ? " is still taken:\n\n" : " is free\n");
+        describe_all(&f->out.buf, &again);
+        status = taken ? EXIT_NO : EXIT_YES;
+    }
+    holding_clear(&again);
+    return status;
+}
+
+static int free_target(struct freeing *f)
+{
+    const struct free_arguments *a = f->arguments;
+    int status = holding_read(&f->holding, &command_free, &a->sockets, f->filter);
     if (status)
         return status;
-    if (h->holders.all.len == 0) {
-        printf("%s is free\n", target);
+    if (f->holding.holders.all.len == 0) {
+        name_target(&f->out.buf, f);
+        buf_str(&f->out.buf, " is free\n");
         return EXIT_YES;
     }
-    for (size_t i = 0; i < h->holders.all.len; i++)
-        holder_describe(&text, &h->text, vec_at(&h->holders.all, i));
-    fputs(buf_cstr(&text), stdout);
-    fflush(stdout);
+    describe_all(&f->out.buf, &f->holding);
     if (a->dry_run)
         return EXIT_YES;
-    status = a->connections ? free_connections(a, h) : free_processes(a, h);
-    return status || a->connections ? status : tell_outcome(a, filter, target);
+    if (out_flush(&f->out) < 0)
+        return EXIT_NO; /* what wasn't shown isn't ended */
+    if (a->connections)
+        return free_connections(f);
+    status = free_processes(f);
+    return status ? status : tell_outcome(f);
+}
+
+static void clear(struct freeing *f)
+{
+    for (size_t i = 0; i < f->targets.len; i++)
+        fd_close(&((struct target *)vec_at(&f->targets, i))->pidfd);
+    vec_free(&f->targets);
+    holding_clear(&f->holding);
+    out_clear(&f->out);
 }
 
 static int run(const void *arguments, const struct command_words *words)
 {
-    const struct free_arguments *a = arguments;
-    struct holding h = {0};
     _cleanup_buf_ struct buf filter = BUF_INIT(1 << 16);
-
     holding_target(&filter, words);
-    int status = free_holding(a, buf_cstr(&filter), words->words[0], &h);
-    sockets_tell_notes(&h.sockets);
-    holding_clear(&h);
+    struct freeing f = {.arguments = arguments,
+                        .target = words->words[0],
+                        .filter = buf_cstr(&filter),
+                        .targets = VEC_INIT(struct target)};
+    out_init(&f.out, STDOUT_FILENO);
+    int status = free_target(&f);
+    status = command_output_status(out_flush(&f.out), status);
+    sockets_tell_notes(&f.holding.sockets);
+    clear(&f);
     return status;
 }
 
@@ -298,7 +354,8 @@ const struct command command_free = {
     .usage = "TARGET…",
     .description =
         "Shows who holds the port, asks, sends SIGTERM, waits, and says whether the port is free "
-        "then. TARGET is as in berth-who(1). Only processes that were shown are ended.",
+        "then. TARGET is as in berth-who(1). Only processes that were shown are ended, and where "
+        "one of them can't be, none is.",
     .options = free_options,
     .arguments_size = sizeof(struct free_arguments),
     .defaults = &free_defaults,

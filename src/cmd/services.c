@@ -288,7 +288,7 @@ static void tell(const char *word, int code)
 {
     struct err e;
     if (code == -ENOENT)
-        fprintf(stderr, "berth: the services database has nothing for '%s'\n", word);
+        err_tell("the services database has nothing for '%s'", word);
     else {
         err_set(&e, -code, "look up", word, code == -ERANGE ? "ports are 0 to 65535" : NULL);
         err_print(&e, stderr);

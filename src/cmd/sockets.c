@@ -226,12 +226,12 @@ bool sockets_tell_notes(const struct sockets *s)
     bool permission = false;
     for (size_t i = 0; i < s->report.notes.len; i++) {
         const struct source_note *note = vec_at(&s->report.notes, i);
-        fprintf(stderr, "berth: %s\n", note->text);
+        err_tell("%s", note->text);
         permission |= note->permission;
     }
     if (s->unknown)
-        fputs("berth: some sockets were left out: what the filter asks about them may not be seen "
-              "(run as root)\n",
-              stderr);
+        err_tell(
+            "some sockets were left out: what the filter asks about them may not be seen (run as "
+            "root)");
     return permission || s->unknown;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/text.h"
 #include "cmd/commands.h"
 #include "cmd/holding.h"
@@ -259,7 +260,7 @@ static int tell_nobody(const struct who_arguments *a, const char *filter, const 
     bool elsewhere = here && look_elsewhere(a, filter, target, o);
     bool forwarded = here && look_at_forwards(target, o);
     if (!elsewhere && !forwarded)
-        fprintf(stderr, "berth: nobody has '%s'\n", target);
+        err_tell("nobody has '%s'", target);
     return EXIT_NO;
 }
 

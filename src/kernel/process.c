@@ -177,6 +177,14 @@ int process_read_details(struct net_process *p, uint32_t detail)
     return 0;
 }
 
+bool process_is_alive(const struct net_process *p)
+{
+    struct process_stat now;
+    _cleanup_fd_ int dirfd = open_process(p->pid);
+    return dirfd >= 0 && read_stat(dirfd, &now) == 0 &&
+           process_is_same_start(start_in_ns(now.start_ticks), p->start_ns);
+}
+
 void process_clear(struct net_process *p)
 {
     const char **const texts[] = {&p->cmdline, &p->exe,  &p->cwd,

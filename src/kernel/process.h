@@ -43,6 +43,8 @@ bool process_is_same_start(uint64_t a_ns, uint64_t b_ns);
 /* Adds what `detail` (SOURCE_CMDLINE, SOURCE_PROCESS) asks for, as far as it may be seen, if the
  * process still lives; the texts are owned by *p. 0, -ESRCH when it ended, -ENOMEM. */
 int process_read_details(struct net_process *p, uint32_t detail);
+/* Whether the number still means the process that was read. */
+bool process_is_alive(const struct net_process *p);
 /* Releases the texts. */
 void process_clear(struct net_process *p);
 

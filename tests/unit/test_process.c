@@ -141,6 +141,12 @@ static void test_self(void **state)
     assert_int_equal(process_cache_get(&c, getpid(), &again), 0);
     assert_ptr_equal(p, again);
     assert_int_equal(process_cache_get(&c, INT32_MAX, &again), -ESRCH);
+
+    /* /proc tells a start to the tick; BPF, to the nanosecond, means the same process. */
+    struct net_process finer = *p;
+    finer.start_ns += 12345;
+    assert_true(process_is_alive(p));
+    assert_true(process_is_alive(&finer));
     process_cache_clear(&c);
 }
 
@@ -152,6 +158,8 @@ static void test_reused_pid(void **state)
     assert_int_equal(process_read_details(&p, SOURCE_CMDLINE | SOURCE_PROCESS), -ESRCH);
     assert_null(p.cmdline);
     assert_null(p.exe);
+
+    assert_false(process_is_alive(&p));
 
     struct source_query q = {0};
     struct process_cache c;
