@@ -1,108 +1,201 @@
-"""berth free: it ends what it showed, nothing else, and tells the truth afterwards."""
+"""berth free: it ends what it showed, nothing else, and tells how it came out."""
 
+import json
+import os
 import signal
 import socket
+import subprocess
+
+import pytest
 
 from lib import features, process
 from lib.wait import wait_for
 
-
-def served(mksock, *lines):
-    """A listener that a process of its own holds; (mk, its pid)."""
-    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "fork as=p keep=@srv comm=server", *lines, "close @srv")
-    mk.refresh()
-    return mk, mk["srv"].pids[0]
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+# A process that has a port of its own, and listens to SIGTERM as it is told.
+HOLDER = """
+import signal, socket, sys
+if sys.argv[1] == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+s = socket.create_server((sys.argv[2], int(sys.argv[3])))
+print(s.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
 
 
-def test_ends_the_holder(berth, mksock, netns):
-    mk, pid = served(mksock)
-    port = mk["srv"].port
-    result = berth("free", "--yes", port)
-    assert f"server[{pid}]" in result.stdout
-    assert not is_alive(pid)
-    with netns.inside(), socket.socket() as s:
-        s.bind(("127.0.0.1", port))
+class Holder:
+    def __init__(self, netns, port=0, deaf=False, user=None, address="127.0.0.1"):
+        self.process = process.start(
+            ["/usr/bin/python3", "-c", HOLDER, "deaf" if deaf else "-", address, port],
+            netns=netns,
+            user=user,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.pid = self.process.pid
+        self.port = int(self.process.stdout.readline())
+
+    def lives(self):
+        return self.process.poll() is None
+
+    def ended_by(self):
+        return -self.process.wait(10)
 
 
-def test_dry_run_ends_nothing(berth, mksock):
-    mk, pid = served(mksock)
-    assert f"server[{pid}]" in berth("free", "--dry-run", mk["srv"].port).stdout
-    assert is_alive(pid)
+@pytest.fixture
+def holder(netns):
+    started = []
+
+    def make(**how):
+        started.append(Holder(netns, **how))
+        return started[-1]
+
+    yield make
+    for one in started:
+        process.end(one.process)
 
 
-def test_without_a_terminal_nothing_is_ended(berth, mksock):
-    mk, pid = served(mksock)
-    result = berth("free", mk["srv"].port, input="y\n", status=1)
-    assert "--yes" in result.stderr
-    assert is_alive(pid)
+@pytest.mark.parametrize("way", ["best", "without bpf"])
+def test_ends_the_holder_and_no_other(berth, holder, netns, way):
+    one, other = holder(), holder()
+    less = ["bpf", "sys_admin"] if way != "best" else []
+    result = berth("free", one.port, "--yes", without=less)
+    assert f"[{one.pid}]" in result.stdout and f"[{other.pid}]" not in result.stdout
+    assert result.lines[-1] == f"{one.port} is free"
+    assert one.ended_by() == signal.SIGTERM
+    assert other.lives()
+    with netns.inside(), socket.socket() as again:
+        again.bind(("127.0.0.1", one.port))
 
 
-def test_asks_on_a_terminal(berth, mksock, terminal):
-    mk, pid = served(mksock)
-    shown = terminal([berth.path, "free", mk["srv"].port])
-    shown.expect(r"\?")
-    shown.type("n\n")
-    assert shown.wait() == 1 and is_alive(pid)
-    shown = terminal([berth.path, "free", mk["srv"].port])
-    shown.expect(r"\?")
+def test_every_holder_of_a_port_is_ended(berth, holder, mksock):
+    other = holder()
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "fork count=2 keep=@srv as=kid")
+    port, mine = mk["srv"].port, mk.refresh()["srv"].pids
+    result = berth("free", port, "--yes")
+    assert all(f"[{pid}]" in result.stdout for pid in mine) and len(mine) == 3
+    assert result.lines[-1] == f"{port} is free" and other.lives()
+
+
+def test_a_free_port_is_free(berth, netns):
+    result = berth("free", "4444")
+    assert (result.stdout, result.stderr) == ("4444 is free\n", "")
+    assert netns
+
+
+def test_without_a_terminal_nothing_is_ended(berth, holder):
+    one = holder()
+    result = berth("free", one.port, status=1)
+    assert "use --yes" in result.stderr and one.lives()
+    assert "use --yes" in berth("free", one.port, input="y\n", status=1).stderr and one.lives()
+
+
+def test_dry_run_ends_nothing(berth, holder):
+    one = holder()
+    result = berth("free", one.port, "--yes", "--dry-run")
+    assert f"[{one.pid}]" in result.stdout and "is free" not in result.stdout and one.lives()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "x\n", "\x04"])
+def test_a_no_ends_nothing(berth, holder, terminal, answer):
+    one = holder()
+    shown = terminal([berth.path, "free", one.port])
+    shown.expect(r"End this process\? \[y/N\] ")
+    shown.type(answer)
+    assert shown.wait() == 1 and one.lives()
+
+
+def test_a_yes_ends_it(berth, holder, terminal):
+    one = holder()
+    shown = terminal([berth.path, "free", one.port])
+    shown.expect(rf"\[{one.pid}\](.|\n)*End this process\? \[y/N\] ")
+    assert one.lives()
     shown.type("y\n")
-    assert shown.wait() == 0
-    wait_for(lambda: not is_alive(pid), what="its end")
+    assert shown.wait() == 0 and one.ended_by() == signal.SIGTERM
+    assert shown.lines[-1] == f"{one.port} is free"
 
 
-def test_only_the_holder(berth, mksock):
-    mk, pid = served(mksock, "tcp listen 127.0.0.1:0 as=other", "fork as=q keep=@other comm=other")
-    mk.refresh()
-    others = set(mk["other"].pids) - {pid}
-    berth("free", "--yes", mk["srv"].port)
-    assert not is_alive(pid) and others and all(is_alive(other) for other in others)
+def test_one_that_ignores_sigterm(berth, holder):
+    one = holder(deaf=True)
+    result = berth("free", one.port, "--yes", "--timeout", "300ms", status=1)
+    assert f"[{one.pid}]" in result.stderr and "--kill" in result.stderr and one.lives()
+    result = berth("free", one.port, "--yes", "--timeout", "300ms", "--kill")
+    assert one.ended_by() == signal.SIGKILL and result.lines[-1] == f"{one.port} is free"
 
 
-def test_what_does_not_end_in_time(berth, netns):
-    """A holder that ignores SIGTERM stays, is told, and ends by --kill."""
-    listener = (
-        "import signal, socket, sys\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "s = socket.socket(); s.bind(('127.0.0.1', 4444)); s.listen()\n"
-        "print('up', flush=True); sys.stdin.read()\n"
-    )
-    pipe = process.subprocess.PIPE
-    stubborn = process.start(["/usr/bin/python3", "-c", listener], netns=netns, stdin=pipe, stdout=pipe)
-    try:
-        assert stubborn.stdout.readline() == "up\n"
-        berth("free", "--yes", "--timeout", "100ms", "4444", status=1)
-        assert stubborn.poll() is None
-        berth("free", "--yes", "--kill", "--timeout", "100ms", "4444")
-        assert stubborn.wait(10) == -signal.SIGKILL
-    finally:
-        process.end(stubborn)
+def test_a_timeout_of_centuries(berth, holder):
+    one = holder()
+    berth("free", one.port, "--yes", "--timeout", "100000h", "--kill")
+    assert one.ended_by() == signal.SIGTERM
 
 
-def test_connections_alone(berth, mksock):
+def test_what_is_left_is_told(berth, mksock):
+    """The server is ended first, so that its end is the one that waits."""
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a",
+                "fork keep=@c", "close @c")
+    port = mk["srv"].port
+    result = berth("free", f"pid:{mk.pid}", "--yes", status=None)
+    assert f"[{mk.pid}]" in result.stdout
+    wait_for(lambda: berth("who", port, status=None).status == 0, 5)
+    result = berth("free", port, "--yes", status=1)
+    assert "remains" in result.stdout and "no process holds it" in result.stderr
+
+
+def test_still_taken_is_told(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a",
+                "fork keep=@srv,@a as=server", "close @srv", "close @a")
+    server, port = mk.processes["server"], mk["srv"].port
+    result = berth("free", port, "--yes", status=1)
+    assert f"[{server}]" in result.stdout and f"[{mk.pid}]" not in result.stdout
+    assert f"{port} is still taken:" in result.stdout and "remains" in result.stdout
+
+
+def test_an_ordinary_user_and_roots_process(berth, holder):
+    one = holder()
+    result = berth("free", one.port, "--yes", user=process.NOBODY, status=3)
+    assert "may not be seen" in result.stderr and one.lives()
+
+
+def test_an_ordinary_user_ends_its_own(berth, holder):
+    roots, own = holder(), holder(user=process.NOBODY)
+    result = berth("free", own.port, "--yes", user=process.NOBODY)
+    assert own.ended_by() == signal.SIGTERM and roots.lives()
+    assert result.lines[-1] == f"{own.port} is free"
+
+
+def test_where_one_may_not_be_ended_none_is(berth, holder):
+    """Root without CAP_KILL sees both, and may end one."""
+    own = holder(address="127.0.0.1")
+    others = holder(address="127.0.0.2", port=own.port, user=process.NOBODY)
+    result = berth("free", own.port, "--yes", without=["kill"], status=3)
+    assert f"[{others.pid}]" in result.stderr and "operation not permitted" in result.stderr
+    assert own.lives() and others.lives()
+
+
+def test_what_could_not_be_shown_is_not_ended(berth, holder):
+    one = holder()
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        result = berth("free", one.port, "--yes", stdout=full, status=1)
+    assert "no space left" in result.stderr and one.lives()
+
+
+def test_connections(berth, mksock):
+    features.require(features.has_sock_destroy)
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a",
+                "tcp listen 127.0.0.1:0 as=other", "tcp connect @other as=oc",
+                "tcp accept @other as=oa")
+    result = berth("free", mk["srv"].port, "--connections", "--yes")
+    assert "closed 1 connection" in result.stdout
+    rows = json.loads(berth("list", "--json", "tcp").stdout)
+    ports = [row["local"]["port"] for row in rows if row["state"] == "ESTABLISHED"]
+    assert sorted(ports) == sorted([mk["oc"].port, mk["oa"].port])
+    assert mk["srv"].find(rows)["state"] == "LISTEN"
+    os.kill(mk.pid, 0)
+
+
+def test_connections_without_the_privilege(berth, mksock):
+    features.require(features.has_sock_destroy)
     mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a")
-    result = berth("free", "--yes", "--connections", mk["srv"].port, status=None)
-    if "not supported" in result.stderr or "INET_DIAG_DESTROY" in result.stderr:
-        features.pytest.skip("not here: SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)")
-    assert result.status == 0 and is_alive(mk.pid)
-    states = [row["state"] for row in berth("list", "--json", f"port = :{mk['srv'].port}").json()]
-    assert "LISTEN" in states and "ESTABLISHED" not in states
-
-
-def test_nobody_has_it(berth, netns):
-    result = berth("free", "--yes", "9999", status=None)
-    assert result.status in (0, 1) and "9999" in result.stdout + result.stderr
-
-
-def test_another_users_process(berth, mksock):
-    features.require(features.is_root)
-    mk, pid = served(mksock)
-    assert berth("free", "--yes", mk["srv"].port, user=process.NOBODY, status=None).status in (1, 3)
-    assert is_alive(pid)
+    result = berth("free", mk["srv"].port, "-c", "-y", user=process.NOBODY, status=3)
+    assert "CAP_NET_ADMIN" in result.stderr
+    rows = json.loads(berth("list", "--json", "tcp").stdout)
+    assert mk["c"].find(rows)["state"] == "ESTABLISHED"

@@ -1,87 +1,188 @@
-"""berth who: every kind of holder of a port, and what has it when nobody listens."""
+"""berth who: each kind of target, and each reason why a port is taken."""
 
-import re
+import os
+
+import pytest
 
 from lib import features, process
 
-
-def paragraphs(result):
-    """{name[pid] or "no process": {word: text}} of the paragraphs that are shown."""
-    found, current = {}, None
-    for line in result.lines:
-        if re.fullmatch(r"\S.*\[\d+\]|no process", line):
-            current = found.setdefault(line, {})
-        elif line.startswith("  ") and current is not None:
-            word, text = line.split(None, 1)
-            current[word] = text
-    return found
+SERVER = [
+    "tcp listen 127.0.0.1:0 backlog=5 as=srv",
+    "tcp connect @srv as=c1",
+    "tcp accept @srv as=a1",
+]
 
 
-def test_listener(berth, mksock):
-    mk = mksock("tcp listen 127.0.0.1:0 backlog=5 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a",
-                "tcp connect @srv as=waits")
-    for target in (str(mk["srv"].port), mk["srv"].endpoint, f"{mk['srv'].port}/tcp", f"pid:{mk.pid}"):
-        shown = paragraphs(berth("who", target))
-        assert list(shown) == [f"mksock[{mk.pid}]"], target
-        holder = shown[f"mksock[{mk.pid}]"]
-        assert f"tcp {mk['srv'].endpoint} (this machine only)" in holder["listens"]
-        assert "accept queue 1 of 5" in holder["listens"]
-        assert holder["user"].startswith("root") and "since" in holder
+def pids(result):
+    return [holder["pid"] for holder in result.json()]
 
 
-def test_every_holder_has_a_paragraph(berth, mksock):
-    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "fork as=p keep=@srv comm=worker")
-    shown = paragraphs(berth("who", mk["srv"].port))
-    assert sorted(name.split("[")[0] for name in shown) == ["mksock", "worker"]
+def test_a_listener_is_a_paragraph(berth, mksock):
+    mk = mksock(*SERVER, "tcp connect @srv as=waiting")
+    shown = berth("who", mk["srv"].port).stdout
+    assert shown.splitlines()[0] == f"mksock[{mk.pid}]"
+    for part in (
+        "user       root, in ",
+        "since      ",
+        f"listens    tcp {mk['srv'].endpoint} (this machine only); 2 connections",
+        "accept queue 1 of 5",
+    ):
+        assert part in shown, shown
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "{port}",
+        ":{port}",
+        "{port}/tcp",
+        "tcp:{port}",
+        "{port}-{port}",
+        "127.0.0.1",
+        "127.0.0.0/8",
+        "127.0.0.1:{port}",
+        "pid:{pid}",
+        "mksock",
+        "sport = :{port}",
+        "@root",
+    ],
+)
+def test_targets(berth, mksock, target):
+    mk = mksock(*SERVER)
+    found = berth("who", target.format(port=mk["srv"].port, pid=mk.pid), "--json")
+    assert pids(found) == [mk.pid]
+    assert mk["srv"].inode in [sock["inode"] for sock in found.json()[0]["sockets"]]
+
+
+@pytest.mark.parametrize("target", ["{port}/udp", "udp:{port}", "127.0.0.2:{port}", "nginx"])
+def test_targets_that_mean_something_else(berth, mksock, target):
+    mk = mksock(*SERVER)
+    target = target.format(port=mk["srv"].port)
+    result = berth("who", target, "--netns", mk.pid, status=1)  # not in every other one too
+    assert result.stdout == "" and "nobody has" in result.stderr
+
+
+def test_udp(berth, mksock):
+    mk = mksock("udp bind 127.0.0.1:0 as=u")
+    for target in (f"udp:{mk['u'].port}", f"{mk['u'].port}/udp", str(mk["u"].port)):
+        assert f"listens    udp {mk['u'].endpoint}" in berth("who", target).stdout
+    assert berth("who", f"tcp:{mk['u'].port}", "--netns", mk.pid, status=1).stdout == ""
+
+
+def test_ipv6_address_and_port(berth, mksock):
+    mk = mksock("tcp listen [::1]:0 as=six")
+    assert pids(berth("who", f"[::1]:{mk['six'].port}", "--json")) == [mk.pid]
+    assert pids(berth("who", "::1", "--json")) == [mk.pid]
+    berth("who", f"[::2]:{mk['six'].port}", "--netns", mk.pid, status=1)
+
+
+def test_a_range(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:8000", "tcp listen 127.0.0.1:8005")
+    one = berth("who", "8000-8004", "--json").json()
+    assert [[s["local"]["port"] for s in holder["sockets"]] for holder in one] == [[8000]]
+    assert len(berth("who", "8000-8005", "--json").json()[0]["sockets"]) == 2
+    berth("who", "8001-8004", "--netns", mk.pid, status=1)
+
+
+def test_unix_paths(berth, mksock, tmp_path):
+    mk = mksock(f"unix-stream listen {tmp_path}/s as=path", "unix-dgram bind @abstract as=name")
+    assert pids(berth("who", f"src = unix:{tmp_path}/s", "--json")) == [mk.pid]
+    assert pids(berth("who", f"{tmp_path}/s", "--json")) == [mk.pid]
+    assert f"{tmp_path}/s" in berth("who", f"unix:{tmp_path}/s").stdout
+    assert pids(berth("who", "unix:@abstract", "--json")) == [mk.pid]
 
 
 def test_nobody(berth, netns):
-    result = berth("who", "9999", status=1)
-    assert result.stdout == "" and "9999" in result.stderr
+    result = berth("who", "14", status=1)
+    assert (result.stdout, result.stderr) == ("", "berth: nobody has '14'\n")
+    assert berth("who", "14", "--json", status=1).json() == []
+    assert netns
 
 
-def test_bound_socket(berth, mksock):
-    mk = mksock("tcp bind 127.0.0.1:0 as=b")
-    result = berth("who", mk["b"].port)
-    assert result.stdout.startswith(f"nobody listens at {mk['b'].port}, but it is taken:\n")
-    assert "neither listening nor connected" in paragraphs(result)[f"mksock[{mk.pid}]"]["bound"]
+def test_a_port_that_nobody_listens_at(berth, mksock):
+    """Address in use, and nothing shows."""
+    mk = mksock("tcp bind 127.0.0.1:0 as=bound")
+    shown = berth("who", mk["bound"].port).stdout
+    assert shown.startswith(f"nobody listens at {mk['bound'].port}, but it is taken:")
+    assert "bound      tcp 127.0.0.1:" in shown and "neither listening nor connected" in shown
 
 
-def test_outgoing_connection(berth, mksock):
-    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c")
-    result = berth("who", mk["c"].port)
-    assert "nobody listens" in result.stdout
-    assert mk["srv"].endpoint in paragraphs(result)[f"mksock[{mk.pid}]"]["connected"]
+def test_an_outgoing_connection(berth, mksock):
+    mk = mksock(*SERVER)
+    shown = berth("who", mk["c1"].port).stdout
+    assert "nobody listens" in shown
+    assert f"connected  tcp {mk['c1'].endpoint} to {mk['srv'].endpoint}, ESTABLISHED" in shown
 
 
-def test_time_wait(berth, mksock):
-    mk = mksock("tcp state TIME_WAIT 127.0.0.1:0 as=t", "close @t.listener")
-    shown = paragraphs(berth("who", mk["t"].port))
-    assert "TIME_WAIT" in shown["no process"]["remains"]
+def test_time_wait_alone(berth, mksock):
+    mk = mksock()
+    sock = mk.state("TIME_WAIT")
+    mk.run("close @time_wait.listener")
+    shown = berth("who", sock.port).stdout
+    assert "nobody listens" in shown and "no process" in shown
+    assert "remains" in shown and "TIME_WAIT" in shown and " left" in shown
 
 
-def test_udp_is_told_from_tcp(berth, mksock):
-    mk = mksock("udp bind 127.0.0.1:0 as=u")
-    assert f"mksock[{mk.pid}]" in paragraphs(berth("who", f"udp:{mk['u'].port}"))
-    berth("who", f"tcp:{mk['u'].port}", status=1)
+def test_another_namespace(berth, mksock, make_netns):
+    mk = mksock("tcp listen 127.0.0.1:8123 as=far", netns=make_netns())
+    result = berth("who", "8123", status=1)
+    assert "but in another:" in result.stdout and f"mksock[{mk.pid}]" in result.stdout
+    assert pids(berth("who", "8123", "--all-namespaces", "--json")) == [mk.pid]
+    assert pids(berth("who", "8123", "--netns", mk.pid, "--json")) == [mk.pid]
 
 
-def test_rows(berth, mksock):
+def test_several_holders(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "fork count=2 keep=@srv")
+    assert sorted(pids(berth("who", mk["srv"].port, "--json"))) == mk.refresh()["srv"].pids
+    assert len(mk["srv"].pids) == 3
+
+
+def test_json_keys(berth, mksock):
+    mk = mksock(*SERVER)
+    row = berth("who", mk["srv"].port, "--json").json()[0]
+    assert row["comm"] == "mksock" and row["user"] == "root"
+    assert row["cwd"] == os.getcwd() and row["exe"].endswith("/mksock")
+    assert "tcp listen 127.0.0.1:0" in row["cmdline"]
+    assert {key: row[key] for key in ("listens", "serves", "connected", "bound", "remains")} == {
+        "listens": 1, "serves": 1, "connected": 0, "bound": 0, "remains": 0,
+    }
+    assert row["sockets"][0]["local"] == mk["srv"].local
+    assert row["sockets"][0]["reach"] == "this machine only"
+    assert row["not_permitted"] == []
+
+
+def test_unit(berth, cgroup, mksock):
+    group = cgroup("system.slice/berth-test.service")
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", f"cgroup {group.path}")
+    assert "unit       berth-test.service" in berth("who", mk["srv"].port).stdout
+
+
+def test_an_ordinary_user_is_told_that_it_may_not_see(berth, mksock):
     mk = mksock("tcp listen 127.0.0.1:0 as=srv")
-    (row,) = berth("who", mk["srv"].port, "--json").json()
-    assert (row["pid"], row["comm"], row["user"]) == (mk.pid, "mksock", "root")
+    result = berth("who", mk["srv"].port, user=process.NOBODY)
+    assert "a process that you may not see (run as root)" in result.stdout
+    assert "listens    tcp" in result.stdout
+    row = berth("who", mk["srv"].port, "--json", user=process.NOBODY).json()[0]
+    assert row["pid"] is None and "pid" in row["not_permitted"]
 
 
-def test_control_characters_stay_away_from_the_terminal(berth, mksock):
-    mk = mksock("tcp listen 127.0.0.1:0 as=srv", r"fork as=p keep=@srv comm=x\e[2J cmdline=a\x1bb", "close @srv")
+@pytest.mark.parametrize("way", ["bpf", "diag"])
+def test_the_ways_agree(berth, mksock, way):
+    if way == "bpf":
+        features.require(features.has_bpf)
+    mk = mksock(*SERVER)
+    row = berth("who", mk["srv"].port, "--json", "--via", way).json()[0]
+    assert (row["pid"], row["listens"], row["serves"]) == (mk.pid, 1, 1)
+
+
+def test_a_hostile_process_reaches_no_terminal_raw(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv",
+                r"fork as=p keep=@srv comm=x\e[2J cmdline=a\x1bb", "close @srv")
     shown = berth("who", mk["srv"].port).stdout
-    assert "\x1b" not in shown and r"\x1b" in shown
+    assert "\x1b" not in shown and r"x\x1b[2J[" in shown and r"a\x1bb" in shown
 
 
-def test_ordinary_user_is_told_what_is_missing(berth, mksock):
-    features.require(features.is_root)
-    mk = mksock("tcp listen 127.0.0.1:0 as=srv")
-    result = berth("who", mk["srv"].port, user=process.NOBODY, status=None)
-    assert result.status in (0, 3)
-    assert f"127.0.0.1:{mk['srv'].port}" in result.stdout
-    assert "mksock" not in result.stdout and result.stderr.startswith("berth: ")
+def test_words_of_the_user_reach_no_terminal_raw(berth):
+    result = berth("who", "\x1b[31mred", status=None)
+    assert result.status in (1, 2)
+    assert "\x1b" not in result.stderr + result.stdout

@@ -81,6 +81,17 @@ def has_xdp_diag():
 
 
 @functools.cache
+def has_sock_destroy():
+    """SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)"""
+    body = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + bytes(48)
+    header = struct.pack("=IHHII", 16 + len(body), 21, _NLM_F_REQUEST | 4, 1, 0)  # and an answer
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as s:
+        s.send(header + body)
+        error = -struct.unpack_from("=i", s.recv(65536), 16)[0]
+    return error != errno.EOPNOTSUPP
+
+
+@functools.cache
 def has_sctp():
     """SCTP"""
     return _has_socket(socket.AF_INET, socket.SOCK_STREAM, 132)
