@@ -97,5 +97,7 @@ void field_text_group(const struct render_column *c, const void *row, struct buf
 uint32_t socket_field_detail(enum net_field f)
 {
     const struct field_group *g = group_of(f);
-    return g ? g->detail : f == NET_F_CGROUP_ID ? SOURCE_CGROUP : 0;
+    if (g)
+        return g->detail;
+    return f == NET_F_CGROUP_ID ? SOURCE_CGROUP : f == NET_F_COOKIE ? SOURCE_COOKIE : 0;
 }

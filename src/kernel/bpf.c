@@ -116,18 +116,19 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, vo
     __attribute__((cleanup(bpf_merge_clear))) struct bpf_merge m;
     _cleanup_fd_ int held = -1;
     _cleanup_fd_ int unheld = -1;
-    struct bpf_wish w;
+    struct bpf_wish w = {0};
     int r;
 
     (void)report;
-    bpf_merge_init(&m, sink, ctx, true);
+    bpf_merge_init(&m, sink, ctx, !(parts & BPF_TABLE_WALK));
     r = wish_of(q, &w, e);
+    w.walk = parts & BPF_TABLE_WALK ? BPF_WALK_ALL : BPF_WALK_UNHELD;
     /* both before the first row, so that a refusal leaves the caller free to go another way */
     if (r == 0)
         r = open_part(parts & BPF_HELD, program_for(&w), &w, &held, e);
     if (r == 0)
-        r = open_part(parts & BPF_UNHELD && w.kinds & BPF_UNHELD_KINDS, BPF_READER_UNHELD, &w,
-                      &unheld, e);
+        r = open_part(parts & (BPF_UNHELD | BPF_TABLE_WALK) && w.kinds & BPF_UNHELD_KINDS,
+                      BPF_READER_UNHELD, &w, &unheld, e);
     if (r == 0 && held >= 0)
         r = pump(held, &m, e);
     if (r == 0 && unheld >= 0)

@@ -16,6 +16,9 @@ enum bpf_part {
     BPF_UNHELD =
         1 << 1, /* IP sockets that none has: TIME_WAIT, orphans, unaccepted, the kernel's */
     BPF_ALL = BPF_HELD | BPF_UNHELD,
+    /* Alone: all that the tables of TCP and UDP hold, without owners and in their order, not
+     * listeners first. TCP sockets that are merely bound stand in none. */
+    BPF_TABLE_WALK = 1 << 2,
 };
 
 /* The kinds that BPF_UNHELD tells. Of the others, sock_diag knows those that no process holds. */

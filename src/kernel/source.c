@@ -15,6 +15,8 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "kernel/bpf.h"
+#include "kernel/bytecode.h"
+#include "kernel/choice.h"
 #include "kernel/diag.h"
 #include "kernel/netns.h"
 #include "kernel/owners.h"
@@ -287,6 +289,52 @@ static int read_by_diag(struct joiner *j, const struct source_query *q, struct e
     return r < 0 ? r : read_namespaces(j, q, diag_read, e);
 }
 
+static bool is_refusal(int r)
+{
+    return r == -EPERM || r == -EACCES || r == -EOPNOTSUPP || r == -ENOSYS ||
+           r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ENOENT;
+}
+
+/* Whether the filter lets the kernel leave out TCP sockets, by which a dump gets cheap. */
+static bool kernel_filters(const struct source_query *q)
+{
+    struct bytecode code;
+    return q->filter && bytecode_compile(&code, q->filter, NET_TCP, true);
+}
+
+/* Without owners, and with many connections: the listeners and other kinds by diag, then the
+ * connections by a walk over the kernel's table of them. */
+static bool wants_walk(const struct source_query *q)
+{
+    const uint32_t more =
+        SOURCE_TIMERS | SOURCE_MEMORY | SOURCE_TCP_INFO | SOURCE_CGROUP | SOURCE_COOKIE;
+    return !wants_owners(q) && !(q->detail & more) && q->scope != SOURCE_ALL_NETNS &&
+           q->kinds >> NET_TCP & 1 && q->states >> NET_ESTABLISHED & 1 && !kernel_filters(q) &&
+           choice_many_sockets();
+}
+
+static int read_by_walk(struct joiner *j, const struct source_query *q, struct err *e)
+{
+    const uint32_t tables_lack = 1u << NET_LISTEN | 1u << NET_CLOSE | 1u << NET_BOUND_INACTIVE;
+    struct source_query listeners = *q, others = *q, connections = *q, bound = *q;
+    listeners.kinds = connections.kinds = bound.kinds = 1u << NET_TCP;
+    others.kinds &= ~(1u << NET_TCP);
+    listeners.states &= 1u << NET_LISTEN;
+    connections.states &= ~tables_lack;
+    bound.states &= tables_lack & ~(1u << NET_LISTEN);
+
+    int r = listeners.states ? read_namespaces(j, &listeners, diag_read, e) : 0;
+    if (r == 0 && others.kinds)
+        r = read_namespaces(j, &others, diag_read, e);
+    if (r)
+        return r;
+    uint64_t before = j->told;
+    r = bpf_read(&connections, BPF_TABLE_WALK, join, j, j->report, e);
+    if (r < 0 && j->told == before && is_refusal(r))
+        r = read_namespaces(j, &connections, diag_read, e);
+    return r || !bound.states ? r : read_namespaces(j, &bound, diag_read, e);
+}
+
 static int read_by_proc(struct joiner *j, const struct source_query *q, struct err *e)
 {
     int r = read_owners(j, q, e);
@@ -327,12 +375,6 @@ static const struct way {
     {SOURCE_PROC, read_by_proc},
 };
 
-static bool is_refusal(int r)
-{
-    return r == -EPERM || r == -EACCES || r == -EOPNOTSUPP || r == -ENOSYS ||
-           r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ENOENT;
-}
-
 /* BPF pays where every descriptor would have to be looked at, or every namespace entered. Without
  * that, diag alone is less work: it loads nothing, and the kernel filters. */
 static bool is_worth(const struct way *w, const struct source_query *q)
@@ -343,6 +385,12 @@ static bool is_worth(const struct way *w, const struct source_query *q)
 static int read_any(struct joiner *j, const struct source_query *q, struct err *e)
 {
     int r = -EOPNOTSUPP;
+    if (q->via == SOURCE_BEST && wants_walk(q)) {
+        j->report->via = SOURCE_DIAG;
+        r = read_by_walk(j, q, e);
+        if (!(r < 0 && is_refusal(r) && j->told == 0))
+            return r;
+    }
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const struct way *w = &ways[i];
         if (q->via == SOURCE_BEST ? !is_worth(w, q) : q->via != w->via)

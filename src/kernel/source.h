@@ -27,6 +27,7 @@ enum source_detail {
     SOURCE_MEMORY = 1 << 5,   /* rmem … drops */
     SOURCE_TCP_INFO = 1 << 6, /* rtt … busy */
     SOURCE_CGROUP = 1 << 7,   /* the socket's own control group */
+    SOURCE_COOKIE = 1 << 8,   /* the cookie also where none was given to the socket so far */
 };
 
 enum source_scope {

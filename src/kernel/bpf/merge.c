@@ -279,7 +279,7 @@ static bool is_listener(const struct bpf_item *item)
 static int take_item(void *ctx, const struct bpf_item *item)
 {
     struct bpf_merge *m = ctx;
-    bool held = !(item->sock.flags & BPF_SOCK_FILELESS);
+    bool held = !(item->sock.flags & (BPF_SOCK_FILELESS | BPF_SOCK_WALKED));
     bool now = true;
 
     if (held && !m->process)
@@ -288,6 +288,8 @@ static int take_item(void *ctx, const struct bpf_item *item)
         now = is_listener(item);
     if (now)
         bpf_item_to_socket(item, m->hz, &m->row);
+    if (item->sock.flags & BPF_SOCK_WALKED)
+        return now ? m->sink(m->ctx, &m->row) : -EBADMSG;
     if (held && item->sock.holders > 1 && item->sock.cookie)
         return take_shared(m, item, now);
     return now ? tell_single(m, item) : wait_for_listeners(m, item);

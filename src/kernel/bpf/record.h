@@ -24,6 +24,7 @@ enum bpf_tag {
     BPF_TAG_UNIX = 8,
     BPF_TAG_PORTID = 9,
     BPF_TAG_CLOCK = 10,
+    BPF_TAG_TALLY = 11,
 };
 
 /* Which optional chunks a program writes: the caller's wish list. */
@@ -60,6 +61,14 @@ enum bpf_kind {
 /* A TCP socket in CLOSE that has a port, as the kernel calls it since 6.8. */
 #define BPF_STATE_BOUND_INACTIVE 13
 
+enum bpf_walk {
+    BPF_WALK_UNHELD, /* sockets that no process can hold, and a TALLY of the others at the end */
+    BPF_WALK_ALL,    /* every socket; those that a process can hold have BPF_SOCK_WALKED */
+};
+
+/* The tables that are walked, as the TALLY counts them. */
+enum bpf_table { BPF_TABLE_LISTENING, BPF_TABLE_ESTABLISHED, BPF_TABLE_UDP, BPF_TABLES };
+
 /* The question, fixed before a program is loaded: the verifier then removes the
  * code for whatever wasn't asked. */
 struct bpf_wish {
@@ -71,7 +80,8 @@ struct bpf_wish {
     __u16 rport;
     __u8 ipv4; /* whether AF_INET, AF_INET6 sockets are wanted */
     __u8 ipv6;
-    __u16 unused;
+    __u8 walk; /* enum bpf_walk: what the walk over the kernel's tables tells */
+    __u8 unused;
 };
 
 enum bpf_sock_flag {
@@ -85,6 +95,7 @@ enum bpf_sock_flag {
     BPF_SOCK_HAS_ADDR6 = 1 << 7,
     BPF_SOCK_DEAD = 1 << 9,        /* closed by its program */
     BPF_SOCK_TRANSPARENT = 1 << 8, /* for mini sockets; full ones tell by OPTIONS */
+    BPF_SOCK_WALKED = 1 << 10,     /* met in a table: a process can hold it, which isn't known */
 };
 
 struct bpf_chunk {
@@ -108,6 +119,15 @@ struct bpf_clock_chunk {
     __u32 unused;
     __u64 jiffies;
     __u64 monotonic_ns;
+};
+
+/* What of the question the tables hold for processes to have open: how many, and the sum of their
+ * cookies. Who met the same sockets at descriptors has the same numbers. */
+struct bpf_tally_chunk {
+    struct bpf_chunk chunk;
+    __u32 walked; /* mask of 1 << enum bpf_table: tables of which that is known */
+    __u64 sockets[BPF_TABLES];
+    __u64 cookies[BPF_TABLES];
 };
 
 struct bpf_sock_chunk {

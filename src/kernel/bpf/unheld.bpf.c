@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The TCP and UDP sockets that no process has open, of all namespaces in one walk: TIME_WAIT,
- * handshakes under way, orphans, what waits in an accept queue, and the kernel's own.
+ * A walk over the kernel's tables of TCP and BPF_TABLE_UDP sockets, of all namespaces at once.  It
+ * tells those that no process has open: TIME_WAIT, handshakes under way, orphans, what waits in an
+ * accept queue, and the kernel's own.  The others it counts, so that the reader learns whether the
+ * pass over descriptors met them all; or it tells every socket, when holders aren't asked for.
  *
  * Namespaces share their hash tables unless one asked for a table of its own, so a walk over the
  * tables of the reader's namespace sees every other's sockets too, where the kernel's own iterators
@@ -26,7 +28,7 @@
 char licence[] SEC("license") = "Dual BSD/GPL";
 
 enum {
-    SLICES = 4096,
+    SLICES = 8192,
     HEADS = 16,        /* buckets that are read at a time */
     STRIDE_MAX = 64,   /* of a bucket */
     STEPS_MAX = 65536, /* of a block's chains: sockets and ends */
@@ -41,8 +43,6 @@ struct {
     __type(value, __u32);
 } slices SEC(".maps");
 
-enum { LISTENING, ESTABLISHED, UDP, TABLES };
-
 struct table {
     __u64 base;
     __u32 buckets;
@@ -51,7 +51,7 @@ struct table {
 };
 
 /* Found at the first slice. Volatile, or else clang takes them apart and tells BTF the old size. */
-static volatile struct table tables[TABLES];
+static volatile struct table tables[BPF_TABLES];
 static bool tables_known;
 
 /* The namespace looked at last: nearly always that of the next socket too. */
@@ -60,7 +60,16 @@ static __u32 last_netns;
 
 static __u8 bucket_bytes[HEADS * STRIDE_MAX];
 static __u64 heads[HEADS];
-static __u8 common_bytes[256];
+
+/* The socket looked at: its common part, and if it is told the rest as far as that is needed, at
+ * once. The processor then fetches the cache lines side by side, where one read after the other
+ * would wait for each. */
+static __u8 sock_bytes[1024];
+
+/* What was counted, and what had been before the last slice: seq_file asks for a slice again when
+ * its buffer was too full for all of it. */
+static struct bpf_tally_chunk tally, tally_before;
+static __u32 tally_slice = SLICES;
 
 /* What describe() made. */
 static struct bpf_sock_chunk record;
@@ -75,6 +84,7 @@ static volatile struct {
     __u32 head, n_heads; /* in heads */
     __u32 stride, head_at;
     __u32 kind, records;
+    __u32 table;
 } scan;
 
 /* What bpf_loop hands to its callbacks. */
@@ -88,8 +98,58 @@ struct output {
     ({                                                                \
         __u64 at_ = bpf_core_field_offset(struct sock_common, field); \
         asm volatile("" : "+r"(at_));                                 \
-        *(type *)(common_bytes + at_);                                \
+        *(type *)(sock_bytes + at_);                                  \
     })
+
+/* The same for fields of struct sock, which a mini socket doesn't have. */
+#define FULL(type, field)                                      \
+    ({                                                         \
+        __u64 at_ = bpf_core_field_offset(struct sock, field); \
+        asm volatile("" : "+r"(at_));                          \
+        *(type *)(sock_bytes + at_);                           \
+    })
+#define COMMON_BIT(field) BPF_CORE_READ_BITFIELD((struct sock_common *)sock_bytes, field)
+
+/* One past the last field that FULL() is asked for. */
+static __always_inline __u32 full_size(void)
+{
+    __u32 size = bpf_core_field_offset(struct sock, sk_uid) + sizeof(__u32);
+
+#define INCLUDE(end)    \
+    do {                \
+        __u32 e_ = end; \
+        if (e_ > size)  \
+            size = e_;  \
+    } while (0)
+    if (bpf_core_field_exists(struct sock, sk_ino))
+        INCLUDE(bpf_core_field_offset(struct sock, sk_ino) + sizeof(__u32));
+    INCLUDE(bpf_core_field_offset(struct sock, sk_socket) + sizeof(__u64));
+    INCLUDE(bpf_core_field_offset(struct sock, sk_wmem_queued) + sizeof(__u32));
+    INCLUDE(bpf_core_field_offset(struct sock, sk_receive_queue.qlen) + sizeof(__u32));
+#undef INCLUDE
+    return size;
+}
+
+static __always_inline __u32 common_size(void)
+{
+    return bpf_core_field_offset(struct sock_common, skc_nulls_node) + sizeof(__u64);
+}
+
+static __always_inline bool copy_common(void)
+{
+    __u32 size = common_size();
+
+    return size <= sizeof sock_bytes && !bpf_probe_read_kernel(sock_bytes, size, (void *)scan.sk);
+}
+
+/* The rest of a full socket. */
+static __always_inline bool copy_full(void)
+{
+    __u32 done = common_size(), size = full_size();
+
+    return done < size && size <= sizeof sock_bytes &&
+           !bpf_probe_read_kernel(sock_bytes + done, size - done, (void *)scan.sk + done);
+}
 
 static __always_inline __u32 netns_of(__u64 net)
 {
@@ -113,17 +173,28 @@ static __always_inline bool has_file(struct sock *sk, __u16 *flags)
     return BPF_CORE_READ(socket, file) != 0;
 }
 
+static __always_inline __u32 inode_of_copy(void)
+{
+    struct socket *socket;
+
+    if (bpf_core_field_exists(struct sock, sk_ino))
+        return FULL(__u32, sk_ino);
+    socket = (struct socket *)FULL(__u64, sk_socket);
+    return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+}
+
 static __always_inline void fill_full(struct bpf_sock_chunk *out, struct sock *sk)
 {
-    out->type = BPF_CORE_READ(sk, sk_type);
-    out->protocol = BPF_CORE_READ(sk, sk_protocol);
-    out->uid = BPF_CORE_READ(sk, sk_uid.val);
-    if (BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DEAD & 1)
+    out->type = out->kind == BPF_KIND_TCP ? SOCK_STREAM_ : SOCK_DGRAM_;
+    out->protocol = out->kind == BPF_KIND_TCP ? 6 : 17;
+    out->uid = FULL(__u32, sk_uid.val);
+    if (COMMON(__u64, skc_flags) >> SOCK_DEAD & 1)
         out->flags |= BPF_SOCK_DEAD;
-    if (out->kind == BPF_KIND_TCP)
-        fill_tcp_queues(out, sk, (struct tcp_sock *)sk);
-    else
+    if (out->kind != BPF_KIND_TCP)
         fill_datagram_queues(out, sk, out->kind);
+    else if (out->state == STATE_LISTEN || FULL(__u32, sk_receive_queue.qlen) ||
+             FULL(__u32, sk_wmem_queued))
+        fill_tcp_queues(out, sk, (struct tcp_sock *)sk);
 }
 
 static __always_inline void fill_mini_timer(struct bpf_timer_chunk *out, struct sock *sk,
@@ -158,6 +229,40 @@ static __always_inline void fill_mini(struct bpf_sock_chunk *out, struct sock *s
     }
 }
 
+/* The addresses, from the copy. */
+static __always_inline void fill_ends(struct bpf_sock_chunk *out)
+{
+    __u64 at;
+
+    if (out->family == AF_INET) {
+        out->addr[0] = COMMON(__u32, skc_rcv_saddr);
+        out->addr[1] = COMMON(__u32, skc_daddr);
+        out->flags |= BPF_SOCK_HAS_ADDR4;
+        return;
+    }
+    at = bpf_core_field_offset(struct sock_common, skc_v6_rcv_saddr);
+    if (at > sizeof sock_bytes - 16)
+        return;
+    __builtin_memcpy(out->addr, sock_bytes + at, 16);
+    at = bpf_core_field_offset(struct sock_common, skc_v6_daddr);
+    if (at > sizeof sock_bytes - 16)
+        return;
+    __builtin_memcpy(out->addr + 4, sock_bytes + at, 16);
+    out->flags |= BPF_SOCK_HAS_ADDR6;
+    if (COMMON_BIT(skc_ipv6only))
+        out->flags |= BPF_SOCK_V6ONLY;
+}
+
+static __always_inline void count(void)
+{
+    __u32 table = scan.table;
+
+    if (table >= BPF_TABLES)
+        return;
+    tally.sockets[table]++;
+    tally.cookies[table] += COMMON(__u64, skc_cookie);
+}
+
 /* Makes record, and timer if that is wished, of the socket at scan.sk whose common part was copied.
  * The size of the record, or 0 if the socket isn't wanted. A global function, so that the verifier
  * looks at it once and not at each way to it. */
@@ -166,42 +271,63 @@ __noinline __u32 describe(void)
     struct bpf_sock_chunk *out = &record;
     struct sock *sk = (struct sock *)scan.sk;
     __u8 state = COMMON(__u8, skc_state);
+    __u16 family = COMMON(__u16, skc_family);
+    __u16 lport = COMMON(__u16, skc_num);
+    __u16 rport = __builtin_bswap16(COMMON(__be16, skc_dport));
     __u32 kind = scan.kind;
+    bool mini = is_mini(kind, state);
+    __u16 flags = 0;
+    __u32 netns, inode = 0;
 
-    __u16 flags = BPF_SOCK_FILELESS;
-
-    /* nearly every socket leaves here */
-    if (!is_mini(kind, state) && (!state_wanted(state) || has_file(sk, &flags)))
+    if (!is_inet(family) || !family_wanted(family) || (!mini && !state_wanted(state)))
         return 0;
+    if ((wish.lport || wish.rport) && !ports_wanted(lport, rport))
+        return 0;
+    netns = netns_of(COMMON(__u64, skc_net));
+    if (wish.netns && netns != wish.netns)
+        return 0;
+    if (mini) {
+        flags = BPF_SOCK_FILELESS;
+    } else if (wish.walk == BPF_WALK_ALL) {
+        if (!copy_full())
+            return 0;
+        inode = inode_of_copy();
+        flags = inode ? BPF_SOCK_WALKED : BPF_SOCK_FILELESS;
+    } else if (!has_file(sk, &flags)) {
+        if (!copy_full())
+            return 0;
+        flags |= BPF_SOCK_FILELESS;
+    } else { /* nearly every socket leaves here */
+        count();
+        return 0;
+    }
     __builtin_memset(out, 0, sizeof *out);
     out->chunk.tag = BPF_TAG_SOCK;
     out->flags = flags;
-    out->family = COMMON(__u16, skc_family);
-    if (!is_inet(out->family) || !family_wanted(out->family))
-        return 0;
-    out->lport = COMMON(__u16, skc_num);
-    out->rport = __builtin_bswap16(COMMON(__be16, skc_dport));
-    if ((wish.lport || wish.rport) && !ports_wanted(out->lport, out->rport))
-        return 0;
-    out->netns = netns_of(COMMON(__u64, skc_net));
-    if (wish.netns && out->netns != wish.netns)
-        return 0;
+    out->family = family;
+    out->lport = lport;
+    out->rport = rport;
+    out->netns = netns;
     out->kind = kind;
     out->state = state;
-    if (is_mini(kind, state))
+    if (mini)
         fill_mini(out, sk, state);
     if (!state_wanted(out->state))
         return 0;
-    if (!is_mini(kind, state))
+    if (!mini)
         fill_full(out, sk);
+    out->inode = inode;
     out->ifindex = COMMON(__s32, skc_bound_dev_if);
     out->cookie = COMMON(__u64, skc_cookie);
-    fill_flags(out, sk);
-    fill_inet(out, sk);
+    if (COMMON_BIT(skc_reuse))
+        out->flags |= BPF_SOCK_REUSEADDR;
+    if (COMMON_BIT(skc_reuseport))
+        out->flags |= BPF_SOCK_REUSEPORT;
+    fill_ends(out);
     if (wish.details & BPF_DETAIL_TIMER && kind == BPF_KIND_TCP) {
         timer.chunk.size = sizeof timer;
         timer.chunk.tag = BPF_TAG_TIMER;
-        if (is_mini(kind, state))
+        if (mini)
             fill_mini_timer(&timer, sk, state);
         else
             fill_tcp_timer(&timer, sk);
@@ -235,9 +361,6 @@ static long step(__u32 index, struct output *s)
 {
     __u32 node_at = bpf_core_field_offset(struct sock_common, skc_nulls_node);
     __u64 node = scan.node;
-    /* all that is used lies before the end of the node, in two cache lines; the rest is in a third
-     */
-    __u32 size = node_at + bpf_core_field_size(struct sock_common, skc_nulls_node);
 
     if (is_end(node)) {
         if (scan.head >= scan.n_heads || scan.head >= HEADS)
@@ -250,7 +373,7 @@ static long step(__u32 index, struct output *s)
     scan.node = 0;
     if (scan.records >= RECORDS_MAX)
         return 1;
-    if (size > sizeof common_bytes || bpf_probe_read_kernel(common_bytes, size, (void *)scan.sk))
+    if (!copy_common())
         return 0;
     scan.node = COMMON(__u64, skc_nulls_node);
     consider(s->seq);
@@ -315,20 +438,20 @@ static __always_inline void find_tables(void)
     } else {
         info = BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
     }
-    tables[ESTABLISHED].base = (__u64)BPF_CORE_READ(info, ehash);
-    tables[ESTABLISHED].buckets = BPF_CORE_READ(info, ehash_mask) + 1;
-    SET_SHAPE(tables[ESTABLISHED], struct inet_ehash_bucket, chain);
+    tables[BPF_TABLE_ESTABLISHED].base = (__u64)BPF_CORE_READ(info, ehash);
+    tables[BPF_TABLE_ESTABLISHED].buckets = BPF_CORE_READ(info, ehash_mask) + 1;
+    SET_SHAPE(tables[BPF_TABLE_ESTABLISHED], struct inet_ehash_bucket, chain);
     /* until 6.0 these chains went through another node */
     if (!bpf_core_field_exists(struct inet_connection_sock___node, icsk_listen_portaddr_node)) {
-        tables[LISTENING].base = (__u64)BPF_CORE_READ(info, lhash2);
-        tables[LISTENING].buckets = BPF_CORE_READ(info, lhash2_mask) + 1;
-        SET_SHAPE(tables[LISTENING], struct inet_listen_hashbucket, nulls_head);
+        tables[BPF_TABLE_LISTENING].base = (__u64)BPF_CORE_READ(info, lhash2);
+        tables[BPF_TABLE_LISTENING].buckets = BPF_CORE_READ(info, lhash2_mask) + 1;
+        SET_SHAPE(tables[BPF_TABLE_LISTENING], struct inet_listen_hashbucket, nulls_head);
     }
     if (bpf_core_field_exists(struct netns_ipv4, udp_table)) {
         struct udp_table *table = BPF_CORE_READ(net, ipv4.udp_table);
-        tables[UDP].base = (__u64)BPF_CORE_READ(table, hash);
-        tables[UDP].buckets = BPF_CORE_READ(table, mask) + 1;
-        SET_SHAPE(tables[UDP], struct udp_hslot, head);
+        tables[BPF_TABLE_UDP].base = (__u64)BPF_CORE_READ(table, hash);
+        tables[BPF_TABLE_UDP].buckets = BPF_CORE_READ(table, mask) + 1;
+        SET_SHAPE(tables[BPF_TABLE_UDP], struct udp_hslot, head);
     }
     tables_known = true;
 }
@@ -338,17 +461,17 @@ static __always_inline bool table_wanted(__u32 which)
 {
     __u32 listen = 1u << STATE_LISTEN;
 
-    if (which == UDP)
+    if (which == BPF_TABLE_UDP)
         return wish.kinds >> BPF_KIND_UDP & 1;
     if (!(wish.kinds >> BPF_KIND_TCP & 1))
         return false;
-    return wish.states & (which == LISTENING ? listen : ~listen);
+    return wish.states & (which == BPF_TABLE_LISTENING ? listen : ~listen);
 }
 
 static __always_inline bool choose_slice(__u32 which, __u32 slice)
 {
     volatile struct table *t = &tables[which];
-    __u32 kind = which == UDP ? BPF_KIND_UDP : BPF_KIND_TCP;
+    __u32 kind = which == BPF_TABLE_UDP ? BPF_KIND_UDP : BPF_KIND_TCP;
 
     if (!t->base || !table_wanted(which))
         return false;
@@ -356,9 +479,21 @@ static __always_inline bool choose_slice(__u32 which, __u32 slice)
     scan.at = (__u64)t->buckets * slice / SLICES;
     scan.end = (__u64)t->buckets * (slice + 1) / SLICES;
     scan.kind = kind;
+    scan.table = which;
     scan.stride = t->stride;
     scan.head_at = t->head_at;
     return scan.at < scan.end;
+}
+
+static __always_inline void put_tally(struct seq_file *seq)
+{
+    tally.chunk.size = sizeof tally;
+    tally.chunk.tag = BPF_TAG_TALLY;
+    tally.walked = 0;
+    for (int i = 0; i < BPF_TABLES; i++)
+        if (tables[i].base && table_wanted(i))
+            tally.walked |= 1u << i;
+    bpf_seq_write(seq, &tally, sizeof tally);
 }
 
 SEC("iter/bpf_map_elem")
@@ -376,8 +511,15 @@ int unheld(struct bpf_iter__bpf_map_elem *ctx)
     if (slice == 0 && clock_wanted())
         put_clock(s.seq);
     scan.records = 0;
-    for (int i = 0; i < TABLES; i++)
+    if (slice == tally_slice)
+        tally = tally_before;
+    else
+        tally_before = tally;
+    tally_slice = slice;
+    for (int i = 0; i < BPF_TABLES; i++)
         if (choose_slice(i, slice))
             bpf_loop(1 << 16, block, &s, 0);
+    if (slice == SLICES - 1 && wish.walk == BPF_WALK_UNHELD)
+        put_tally(s.seq);
     return 0;
 }
