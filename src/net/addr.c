@@ -93,11 +93,20 @@ int net_prefix_parse(const char *text, struct net_prefix *ret)
 
 static void format_ipv4(struct buf *out, const uint8_t *bytes)
 {
+    char *start = buf_reserve(out, sizeof "255.255.255.255"), *at = start;
+    if (!start)
+        return;
     for (int i = 0; i < 4; i++) {
+        unsigned byte = bytes[i];
         if (i)
-            buf_char(out, '.');
-        buf_u64(out, bytes[i]);
+            *at++ = '.';
+        if (byte >= 100)
+            *at++ = (char)('0' + byte / 100);
+        if (byte >= 10)
+            *at++ = (char)('0' + byte / 10 % 10);
+        *at++ = (char)('0' + byte % 10);
     }
+    out->len += (size_t)(at - start);
 }
 
 void net_addr_format(struct buf *out, const struct net_addr *a)

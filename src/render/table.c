@@ -67,27 +67,26 @@ static const struct buf *make_safe(struct state *s, size_t *ret_width)
     return &s->safe;
 }
 
-/* Fills s->raw with the cell as people see it. A cell is never empty, so that a reader who splits
- * at blanks finds each. */
+/* Appends the cell as people see it, raw. A cell is never empty, so that a reader who splits at
+ * blanks finds each. */
 static enum render_style show(const struct render *r, const struct render_column *c,
-                              const void *row)
+                              const void *row, struct buf *to)
 {
-    struct state *s = r->state;
+    size_t before = to->len;
     struct cell v;
-    buf_clear(&s->raw);
     switch (cell_get(c, row, &v)) {
     case ABSENT:
-        buf_char(&s->raw, '-');
+        buf_char(to, '-');
         return RENDER_DIM;
     case FORBIDDEN:
-        buf_char(&s->raw, '?');
+        buf_char(to, '?');
         return RENDER_DIM;
     case KNOWN:
-        cell_show(c, row, &v, &s->raw);
+        cell_show(c, row, &v, to);
         break;
     }
-    if (s->raw.len == 0)
-        buf_str(&s->raw, c->kind == CELL_TEXT && !c->text ? "\"\"" : "-");
+    if (to->len == before)
+        buf_str(to, c->kind == CELL_TEXT && !c->text ? "\"\"" : "-");
     return r->options.colour && c->style ? c->style(c, row) : RENDER_PLAIN;
 }
 
@@ -146,6 +145,31 @@ static void put_cell(struct render *r, size_t i, const char *bytes, size_t n, si
     }
     put_styled(r, style, bytes, n, tail);
     s->column = start + width;
+}
+
+/* Nearly every cell of a piped table is plain text that needs no cutting: it is made where it shall
+ * stand. If it turns out to be another it is taken back, and false returned. */
+static bool put_plain(struct render *r, size_t i, const void *row)
+{
+    struct state *s = r->state;
+    struct buf *out = &r->out->buf;
+    const struct width *w = &s->widths[i];
+    size_t before = out->len;
+    size_t first = i == 0 ? 0 : s->column + WIDTHS_GAP;
+    size_t start = w->start > first ? w->start : first;
+
+    if (r->options.colour || r->columns[i]->align == RENDER_RIGHT)
+        return false;
+    buf_repeat(out, ' ', start - s->column);
+    size_t at = out->len;
+    show(r, r->columns[i], row, out);
+    size_t n = out->len - at;
+    if (out->failed || start + n > w->end_most || text_plain_length(out->data + at, n) != n) {
+        out->len = before;
+        return false;
+    }
+    s->column = start + n;
+    return true;
 }
 
 static void end_line(struct render *r)
@@ -222,7 +246,8 @@ static int hold_row(struct render *r, const void *row)
     struct state *s = r->state;
     struct held line = {.first = s->cells.len};
     for (size_t i = 0; i < r->n_columns; i++) {
-        enum render_style style = show(r, r->columns[i], row);
+        buf_clear(&s->raw);
+        enum render_style style = show(r, r->columns[i], row, &s->raw);
         size_t width;
         const struct buf *safe = make_safe(s, &width);
         int e = hold(s, safe, width, style);
@@ -243,7 +268,10 @@ static int table_row(struct render *r, const void *row)
     if (!s->settled)
         return hold_row(r, row);
     for (size_t i = 0; i < r->n_columns; i++) {
-        enum render_style style = show(r, r->columns[i], row);
+        if (put_plain(r, i, row))
+            continue;
+        buf_clear(&s->raw);
+        enum render_style style = show(r, r->columns[i], row, &s->raw);
         size_t width;
         const struct buf *safe = make_safe(s, &width);
         put_cell(r, i, safe->data, safe->len, width, style);
