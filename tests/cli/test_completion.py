@@ -1,7 +1,6 @@
 """The shells complete commands, options and values as the tables have them. Made-up commands
 (tests/fake), asked of bash, fish and zsh themselves; berth's own scripts must load."""
 
-import os
 import shutil
 
 import pytest
@@ -144,8 +143,7 @@ def test_zsh(zsh):
 @pytest.mark.parametrize("shell, name", [("bash", "berth"), ("zsh", "_berth"), ("fish", "berth.fish")])
 def test_the_real_ones_load(shell, name):
     need(shell)
-    built = os.environ.get("BUILD", os.path.join(process.ROOT, "build"))
-    path = os.path.join(built, "tools", name)
+    path = process.built("", "tools/" + name)
     assert process.run([shell, "-n", path]).stderr == ""
     with open(path, encoding="utf-8") as text:
         assert "rtt_us" in text.read()  # a column: the values are there

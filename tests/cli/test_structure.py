@@ -12,8 +12,7 @@ SOURCES = os.path.join(process.ROOT, "src", "cmd")
 
 
 def commands():
-    tables = os.path.join(os.environ.get("BUILD", os.path.join(process.ROOT, "build")), "tools/tables")
-    return process.run([tables, "commands"]).lines
+    return process.run([process.built("TABLES", "tools/tables"), "commands"]).lines
 
 
 def missing(root, command):

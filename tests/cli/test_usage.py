@@ -16,8 +16,7 @@ def fake():
 
 
 def commands():
-    tables = os.path.join(os.environ.get("BUILD", os.path.join(process.ROOT, "build")), "tools/tables")
-    return process.run([tables, "commands"]).lines
+    return process.run([process.built("TABLES", "tools/tables"), "commands"]).lines
 
 
 def check_mistake(result, fault, pointer):

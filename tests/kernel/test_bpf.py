@@ -7,7 +7,7 @@ import pytest
 
 from lib import features, process
 
-ROWS = os.environ.get("ROWS", "build/tests/helper/rows")
+ROWS = process.built("ROWS", "tests/helper/rows")
 INET = [
     "tcp listen 127.0.0.1:0 backlog=5 reuseaddr reuseport as=srv",
     "tcp listen [::1]:0 v6only=1 as=srv6",

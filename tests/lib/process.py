@@ -19,10 +19,11 @@ _KEPT = ("PATH", "BERTH_TEST_SESSION", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OP
 
 
 def built(variable, default):
-    """The path of a built program: from the environment, or the default build folder."""
-    path = os.environ.get(variable) or os.path.join(ROOT, "build", default)
+    """The path of a built file: from the environment, or in the build folder ($BUILD, or build)."""
+    build = os.environ.get("BUILD") or os.path.join(ROOT, "build")
+    path = os.environ.get(variable) or os.path.join(build, default)
     path = os.path.abspath(path)
-    if not os.access(path, os.X_OK):
+    if not os.path.exists(path):
         raise FileNotFoundError(f"{path} is not built (run ninja, or set {variable})")
     return path
 
