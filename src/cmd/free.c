@@ -107,8 +107,9 @@ static int fail_target(const struct net_holder *h, int code, const char *hint)
     struct err e;
     _cleanup_buf_ struct buf name = BUF_INIT(256);
     holder_name(&name, h);
-    err_set(&e, code, "end", buf_cstr(&name),
-            code == EPERM ? "it belongs to another user, nothing was ended: run as root" : hint);
+    if (code == EPERM)
+        hint = "it belongs to another user, nothing was ended: run as root";
+    err_set(&e, code, "end", buf_cstr(&name), "%s", hint ? hint : "");
     return fail(&e);
 }
 
