@@ -110,8 +110,13 @@ static int open_part(bool wanted, enum bpf_reader reader, const struct bpf_wish 
     return 0;
 }
 
-int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, void *ctx,
-             struct source_report *report, struct err *e)
+_Static_assert((int)BPF_GAP_LISTENERS == 1 << BPF_TABLE_LISTENING &&
+                   (int)BPF_GAP_CONNECTIONS == 1 << BPF_TABLE_ESTABLISHED &&
+                   (int)BPF_GAP_UDP == 1 << BPF_TABLE_UDP,
+               "gaps are those of the tables");
+
+int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
+             bpf_gap_sink *gap_sink, void *ctx, struct err *e)
 {
     __attribute__((cleanup(bpf_merge_clear))) struct bpf_merge m;
     _cleanup_fd_ int held = -1;
@@ -119,7 +124,6 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, vo
     struct bpf_wish w = {0};
     int r;
 
-    (void)report;
     bpf_merge_init(&m, sink, ctx, !(parts & BPF_TABLE_WALK));
     r = wish_of(q, &w, e);
     w.walk = parts & BPF_TABLE_WALK ? BPF_WALK_ALL : BPF_WALK_UNHELD;
@@ -133,5 +137,9 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, vo
         r = pump(held, &m, e);
     if (r == 0 && unheld >= 0)
         r = pump(unheld, &m, e);
+    if (r == 0 && m.gaps && held >= 0 && gap_sink) {
+        r = bpf_merge_end_listeners(&m);
+        r = r ? r : gap_sink(ctx, m.gaps);
+    }
     return r ? r : bpf_merge_end(&m);
 }

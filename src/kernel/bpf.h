@@ -27,6 +27,18 @@ enum { BPF_UNHELD_KINDS = 1 << NET_TCP | 1 << NET_UDP };
 /* Whether this berth was built with it. */
 bool bpf_built_in(void);
 
+/* Sockets that a process may hold at a descriptor which the pass over descriptors didn't meet: one
+ * in a message under way, of a task that can't be looked at, registered with io_uring alone, or
+ * new. With BPF_ALL the kernel's tables are counted, and where they have others the caller is told
+ * between the listeners and the other rows. */
+enum bpf_gap {
+    BPF_GAP_LISTENERS = 1 << 0, /* of TCP */
+    BPF_GAP_CONNECTIONS = 1 << 1,
+    BPF_GAP_UDP = 1 << 2,
+};
+/* gaps: mask of enum bpf_gap. 0 to go on, else what bpf_read returns. */
+typedef int bpf_gap_sink(void *ctx, unsigned gaps);
+
 /* Reads what *q asks (via and SOURCE_OWNERS are not looked at: owners come with each socket) and
  * calls the sink once a socket, listeners first. Single holders of sockets are told at once or,
  * when listeners come first, from a compact copy (64 bytes for IPv4); sockets with several owners
@@ -35,6 +47,6 @@ bool bpf_built_in(void);
  *
  * 0, the sink's non-zero answer, or a negative errno with *e filled: -EPERM without the privilege,
  * -EOPNOTSUPP where the kernel or the build lacks something; nothing was told then, and the caller
- * can go another way. */
-int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, void *ctx,
-             struct source_report *report, struct err *e);
+ * can go another way. gap_sink may be NULL. */
+int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
+             bpf_gap_sink *gap_sink, void *ctx, struct err *e);

@@ -9,14 +9,14 @@ bool bpf_built_in(void)
     return false;
 }
 
-int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink, void *ctx,
-             struct source_report *report, struct err *e)
+int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
+             bpf_gap_sink *gap_sink, void *ctx, struct err *e)
 {
     (void)q;
     (void)parts;
     (void)sink;
+    (void)gap_sink;
     (void)ctx;
-    (void)report;
     return err_set(e, EOPNOTSUPP, "read sockets by BPF", "",
                    "this berth was built without clang or bpftool");
 }

@@ -39,6 +39,7 @@ struct owners {
     struct vec found; /* struct net_owner: the last answer */
     struct owners_blind blind;
     bool threads_read;
+    bool looked; /* blind is filled */
 };
 
 /* What is being walked: one process, and how far it is known. */
@@ -255,6 +256,45 @@ static bool in_pid_namespace(void)
     return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != initial_pid_namespace;
 }
 
+static void look_around(struct owners *o)
+{
+    o->looked = true;
+    o->blind.hidepid = is_process_one_missing() && proc_hides();
+    o->blind.pid_namespace = in_pid_namespace();
+}
+
+/* Whether a process's descriptors may not be seen: its first says it for all. */
+static bool is_refused(const struct owners *o, int proc, uint32_t pid)
+{
+    struct procfs_dir dir;
+    char path[10 + 3 + 1];
+    uint32_t fd;
+    uint64_t inode;
+    unsigned len = procfs_format_number(path, pid);
+    memcpy(path + len, "/fd", sizeof "/fd");
+    int r = procfs_dir_open(&dir, proc, path);
+    if (r < 0)
+        return refused(r);
+    r = procfs_dir_next(&dir, &fd);
+    if (r > 0)
+        r = procfs_fd_socket(dir.fd, fd, o->sockfs, &inode);
+    procfs_dir_close(&dir);
+    return refused(r);
+}
+
+/* What the way that filled the map itself couldn't see. */
+static void look_for_refusals(struct owners *o)
+{
+    struct procfs_dir proc;
+    uint32_t pid;
+    look_around(o);
+    if (procfs_dir_open(&proc, AT_FDCWD, "/proc") < 0)
+        return;
+    while (procfs_dir_next(&proc, &pid) > 0)
+        o->blind.refused += is_refused(o, proc.fd, pid);
+    procfs_dir_close(&proc);
+}
+
 int owners_new(const struct source_query *q, struct owners **ret, struct err *e)
 {
     struct owners *o = calloc(1, sizeof *o);
@@ -279,8 +319,7 @@ int owners_read(const struct source_query *q, struct owners **ret, struct err *e
         r = walk_all(o, false);
     if (r < 0)
         return err_set(e, -r, "read the descriptors of processes in", "/proc", NULL);
-    o->blind.hidepid = is_process_one_missing() && proc_hides();
-    o->blind.pid_namespace = in_pid_namespace();
+    look_around(o);
     *ret = o;
     o = NULL;
     return 0;
@@ -332,6 +371,8 @@ enum owners_answer owners_find(struct owners *o, uint64_t inode, const struct ne
     }
     if (last)
         return gather(o, (uint32_t)*last, ret, ret_n);
+    if (inode && !o->looked)
+        look_for_refusals(o);
     *ret = NULL;
     *ret_n = 0;
     return inode && is_blind(o) ? OWNERS_HIDDEN : OWNERS_NONE;

@@ -34,9 +34,14 @@ struct joiner {
     struct source_report *report;
     source_sink *sink;
     void *ctx;
+    struct err *err;
+    source_sink *take;       /* of the rows of diag and proc */
     struct owners *owners;   /* NULL: not asked for */
     struct hash told_by_bpf; /* keys of the rows that the descriptors' pass told */
-    bool after_bpf;          /* the rows that come now fill that pass's gaps */
+    bool after_bpf;          /* the rows that come now are of kinds whose tables it doesn't walk */
+    unsigned gaps;           /* enum bpf_gap: what it missed of the others */
+    struct hash missed;      /* keys of those -> whether it was told meanwhile */
+    bool any_missed;
     struct sockopts sockopts;
     struct vec completed; /* struct net_owner: owners that came with the row, with their texts */
     uint64_t netns;       /* that the thread is in */
@@ -186,7 +191,8 @@ static uint64_t told_key(const struct net_socket *s)
 static int join_held(void *ctx, const struct net_socket *s)
 {
     struct joiner *j = ctx;
-    if (j->after_bpf && s->inode && !hash_put(&j->told_by_bpf, told_key(s), NULL))
+    bool note = j->after_bpf || j->gaps || net_socket_is_listener(s);
+    if (note && s->inode && !hash_put(&j->told_by_bpf, told_key(s), NULL))
         return -ENOMEM;
     return join(j, s);
 }
@@ -224,7 +230,7 @@ static int read_one(struct joiner *j, const struct source_query *q, read_here *r
         return r;
     if (netns_self(&j->netns) < 0)
         j->netns = home;
-    r = read(q, j->after_bpf ? join_unheld : join, j, j->report, e);
+    r = read(q, j->take, j, j->report, e);
     int back = netns_leave(&visit, e);
     j->netns = home;
     return back < 0 ? back : r;
@@ -329,7 +335,7 @@ static int read_by_walk(struct joiner *j, const struct source_query *q, struct e
     if (r)
         return r;
     uint64_t before = j->told;
-    r = bpf_read(&connections, BPF_TABLE_WALK, join, j, j->report, e);
+    r = bpf_read(&connections, BPF_TABLE_WALK, join, NULL, j, e);
     if (r < 0 && j->told == before && is_refusal(r))
         r = read_namespaces(j, &connections, diag_read, e);
     return r || !bound.states ? r : read_namespaces(j, &bound, diag_read, e);
@@ -339,6 +345,55 @@ static int read_by_proc(struct joiner *j, const struct source_query *q, struct e
 {
     int r = read_owners(j, q, e);
     return r < 0 ? r : read_namespaces(j, q, proc_net_read, e);
+}
+
+/* Sinks of the search for what the pass over descriptors missed: the keys of it; then, from another
+ * such pass, what is merely new, with its owners; then the rest. */
+static int note_missed(void *ctx, const struct net_socket *s)
+{
+    struct joiner *j = ctx;
+    if (!s->inode || hash_get(&j->told_by_bpf, told_key(s)))
+        return 0;
+    j->any_missed = true;
+    return hash_put(&j->missed, told_key(s), NULL) ? 0 : -ENOMEM;
+}
+
+static int join_missed(void *ctx, const struct net_socket *s)
+{
+    struct joiner *j = ctx;
+    uint64_t *told = s->inode ? (uint64_t *)hash_get(&j->missed, told_key(s)) : NULL;
+    if (!told || *told)
+        return 0;
+    *told = true;
+    return join(j, s);
+}
+
+static int fill_gaps(struct joiner *j, bool listeners, struct err *e)
+{
+    const uint32_t listening = 1u << NET_LISTEN | 1u << NET_CLOSE; /* CLOSE: UDP without a peer */
+    struct source_query q = *j->query;
+    q.kinds &=
+        (j->gaps & BPF_GAP_UDP ? 1u << NET_UDP : 0) |
+        (j->gaps & (listeners ? BPF_GAP_LISTENERS : BPF_GAP_CONNECTIONS) ? 1u << NET_TCP : 0);
+    q.states &= listeners ? listening : ~listening;
+    if (!q.kinds || !q.states)
+        return 0;
+    j->any_missed = false;
+    int r = bpf_read(&q, BPF_TABLE_WALK, note_missed, NULL, j, e);
+    if (r || !j->any_missed)
+        return r;
+    r = bpf_read(&q, BPF_HELD, join_missed, NULL, j, e);
+    j->take = join_missed;
+    r = r ? r : read_namespaces(j, &q, diag_read, e);
+    j->take = join;
+    return r;
+}
+
+static int fill_listeners(void *ctx, unsigned gaps)
+{
+    struct joiner *j = ctx;
+    j->gaps = gaps;
+    return fill_gaps(j, true, j->err);
 }
 
 /* One pass over all descriptors tells what is held, with owners; the kernel's tables tell the rest
@@ -353,12 +408,16 @@ static int read_by_bpf(struct joiner *j, const struct source_query *q, struct er
     if (r < 0)
         return r;
     j->after_bpf = rest.kinds != 0;
-    r = bpf_read(q, BPF_ALL, join_held, j, j->report, e);
+    r = bpf_read(q, BPF_ALL, join_held, fill_listeners, j, e);
+    if (r == 0 && j->gaps)
+        r = fill_gaps(j, false, e);
     if (r == 0 && j->after_bpf) {
         source_report_init(&gaps); /* what diag can't tell of, BPF has told */
         j->report = &gaps;
+        j->take = join_unheld;
         r = read_namespaces(j, &rest, diag_read, e);
         j->report = report;
+        j->take = join;
         source_report_clear(&gaps);
     }
     j->after_bpf = false;
@@ -437,6 +496,8 @@ int source_read(const struct source_query *q, source_sink *sink, void *ctx,
         .report = report,
         .sink = sink,
         .ctx = ctx,
+        .err = e,
+        .take = join,
         .completed = VEC_INIT(struct net_owner),
         .devices = VEC_INIT(struct device),
     };
@@ -453,5 +514,6 @@ int source_read(const struct source_query *q, source_sink *sink, void *ctx,
     vec_free(&j.devices);
     hash_free(&j.device_index);
     hash_free(&j.told_by_bpf);
+    hash_free(&j.missed);
     return r;
 }

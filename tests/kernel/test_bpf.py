@@ -98,6 +98,32 @@ def test_held_by_a_queue_and_by_nobody_else(netns, mksock):
     assert mk["srv"].find(rows(netns, "via=bpf"))["owners"]
 
 
+def test_held_by_a_message_alone(netns, mksock):
+    """Nobody has it at a descriptor: the kernel's tables have it all the same, and so do we."""
+    mk = mksock(
+        "unix-stream pair as=p",
+        "tcp listen 127.0.0.1:0 as=srv",
+        "tcp connect @srv as=c",
+        "tcp accept @srv as=a",
+        "udp bind 127.0.0.1:0 as=u",
+        "tcp listen 127.0.0.1:0 as=seen",
+    )
+    for name in ("srv", "a", "u"):
+        mk.run(f"pass @{name} @p")
+        mk.run(f"close @{name}")
+    found = rows(netns, "via=bpf")
+    for name in ("srv", "a", "u"):
+        inode = mk[name].inode
+        row, = [row for row in found if row["inode"] == inode]
+        told, = [row for row in rows(netns, "via=diag") if row["inode"] == inode]
+        assert row["owners"] == told["owners"] and not row["owners"]
+        assert row["local"] == told["local"] and row["cookie"] == told["cookie"]
+    for name in ("c", "seen"):
+        assert mk[name].differences(mk[name].find(found)) == []
+    states = [row["state"] for row in found if row["proto"] == "tcp"]
+    assert states == sorted(states, key=lambda state: state != "LISTEN")
+
+
 def test_all_namespaces_in_one_pass(netns, make_netns, mksock):
     there = make_netns()
     far = mksock("tcp listen 127.0.0.1:0 as=far", netns=there)

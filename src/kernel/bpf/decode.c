@@ -64,7 +64,8 @@ static bool sock_is_sound(const struct bpf_sock_chunk *s)
 
 static bool ends_item(uint16_t tag)
 {
-    return tag == BPF_TAG_SOCK || tag == BPF_TAG_TASK || tag == BPF_TAG_CLOCK;
+    return tag == BPF_TAG_SOCK || tag == BPF_TAG_TASK || tag == BPF_TAG_CLOCK ||
+           tag == BPF_TAG_TALLY;
 }
 
 /* Reads a SOCK chunk and all that belongs to it; *ret_used is their length. */
@@ -121,6 +122,12 @@ int bpf_decode(const void *bytes, size_t n, const struct bpf_decode_sink *sink)
                 return -EBADMSG;
             memcpy(&clock, at, sizeof clock);
             r = sink->clock(sink->ctx, &clock);
+        } else if (head.tag == BPF_TAG_TALLY && sink->tally) {
+            struct bpf_tally_chunk tally;
+            if (head.size < sizeof tally)
+                return -EBADMSG;
+            memcpy(&tally, at, sizeof tally);
+            r = sink->tally(sink->ctx, &tally);
         } else if (head.tag == BPF_TAG_SOCK) {
             r = decode_item(at, n, &item, &used);
             if (r == 0)

@@ -102,6 +102,35 @@ static int take_clock(void *ctx, const struct bpf_clock_chunk *clock)
     return 0;
 }
 
+/* Where the kernel has it, if it stands in a table at all: not before it has a port. */
+static int table_of(const struct bpf_sock_chunk *c)
+{
+    if (c->kind == BPF_KIND_UDP)
+        return c->lport ? BPF_TABLE_UDP : -1;
+    if (c->kind != BPF_KIND_TCP || c->state == NET_CLOSE || c->state == NET_BOUND_INACTIVE)
+        return -1;
+    return c->state == NET_LISTEN ? BPF_TABLE_LISTENING : BPF_TABLE_ESTABLISHED;
+}
+
+static void count(struct bpf_merge *m, const struct bpf_sock_chunk *c)
+{
+    int table = table_of(c);
+    if (table < 0)
+        return;
+    m->met.sockets[table]++;
+    m->met.cookies[table] += c->cookie;
+}
+
+static int take_tally(void *ctx, const struct bpf_tally_chunk *tally)
+{
+    struct bpf_merge *m = ctx;
+    for (int i = 0; i < BPF_TABLES; i++)
+        if (tally->walked >> i & 1 &&
+            (tally->sockets[i] != m->met.sockets[i] || tally->cookies[i] != m->met.cookies[i]))
+            m->gaps |= 1u << i;
+    return 0;
+}
+
 static int take_task(void *ctx, const struct bpf_task_chunk *task)
 {
     struct bpf_merge *m = ctx;
@@ -262,7 +291,8 @@ static int take_shared(struct bpf_merge *m, const struct bpf_item *item, bool ma
     if (r < 0)
         return r;
     s->first_owner = (uint32_t)m->shared_owners.len;
-    s->met++;
+    if (s->met++ == 0)
+        count(m, &item->sock);
     return may_tell && s->met >= s->holders ? tell_shared(m, s) : 0;
 }
 
@@ -292,12 +322,14 @@ static int take_item(void *ctx, const struct bpf_item *item)
         return now ? m->sink(m->ctx, &m->row) : -EBADMSG;
     if (held && item->sock.holders > 1 && item->sock.cookie)
         return take_shared(m, item, now);
+    if (held)
+        count(m, &item->sock);
     return now ? tell_single(m, item) : wait_for_listeners(m, item);
 }
 
 int bpf_merge_feed(struct bpf_merge *m, const void *bytes, size_t n)
 {
-    struct bpf_decode_sink sink = {m, take_task, take_item, take_clock};
+    struct bpf_decode_sink sink = {m, take_task, take_item, take_clock, take_tally};
 
     return bpf_decode(bytes, n, &sink);
 }
@@ -356,6 +388,11 @@ static int replay_block(struct bpf_merge *m, const struct block *b)
         at = end;
     }
     return 0;
+}
+
+int bpf_merge_end_listeners(struct bpf_merge *m)
+{
+    return m->listeners_first ? tell_all_shared(m, true) : 0;
 }
 
 int bpf_merge_end(struct bpf_merge *m)

@@ -27,6 +27,8 @@ struct bpf_merge {
     struct block *shared_bytes;     /* items of shared sockets */
     struct block *first, *last;     /* items that wait for the listeners */
     const struct net_process *told; /* the process last written to these blocks */
+    struct bpf_tally_chunk met;     /* what was held, as the walk over the tables counts it */
+    uint32_t gaps;                  /* mask of 1 << enum bpf_table: the walk counted others */
     struct net_socket row;
 };
 
@@ -35,5 +37,7 @@ void bpf_merge_clear(struct bpf_merge *m);
 
 /* Takes bytes of a program. 0, the sink's answer, -EBADMSG or -ENOMEM. */
 int bpf_merge_feed(struct bpf_merge *m, const void *bytes, size_t n);
+/* Tells the listeners that still wait for other holders. The same answers. */
+int bpf_merge_end_listeners(struct bpf_merge *m);
 /* Tells all that still waits. The same answers. */
 int bpf_merge_end(struct bpf_merge *m);
