@@ -282,19 +282,6 @@ static bool is_refused(const struct owners *o, int proc, uint32_t pid)
     return refused(r);
 }
 
-/* What the way that filled the map itself couldn't see. */
-static void look_for_refusals(struct owners *o)
-{
-    struct procfs_dir proc;
-    uint32_t pid;
-    look_around(o);
-    if (procfs_dir_open(&proc, AT_FDCWD, "/proc") < 0)
-        return;
-    while (procfs_dir_next(&proc, &pid) > 0)
-        o->blind.refused += is_refused(o, proc.fd, pid);
-    procfs_dir_close(&proc);
-}
-
 int owners_new(const struct source_query *q, struct owners **ret, struct err *e)
 {
     struct owners *o = calloc(1, sizeof *o);
@@ -371,11 +358,24 @@ enum owners_answer owners_find(struct owners *o, uint64_t inode, const struct ne
     }
     if (last)
         return gather(o, (uint32_t)*last, ret, ret_n);
-    if (inode && !o->looked)
-        look_for_refusals(o);
     *ret = NULL;
     *ret_n = 0;
     return inode && is_blind(o) ? OWNERS_HIDDEN : OWNERS_NONE;
+}
+
+bool owners_may_hide(struct owners *o)
+{
+    struct procfs_dir proc;
+    uint32_t pid;
+    if (o->looked)
+        return is_blind(o);
+    look_around(o);
+    if (procfs_dir_open(&proc, AT_FDCWD, "/proc") < 0)
+        return is_blind(o);
+    while (procfs_dir_next(&proc, &pid) > 0)
+        o->blind.refused += is_refused(o, proc.fd, pid);
+    procfs_dir_close(&proc);
+    return is_blind(o);
 }
 
 const struct net_process *owners_complete(struct owners *o, const struct net_process *p)

@@ -93,7 +93,10 @@ static int join_owners(struct joiner *j, struct net_socket *s)
 {
     if (s->n_owners || net_socket_knows(s, NET_F_OWNERS))
         return s->n_owners ? complete_owners(j, s) : 0;
-    switch (owners_find(j->owners, s->inode, &s->owners, &s->n_owners)) {
+    enum owners_answer answer = owners_find(j->owners, s->inode, &s->owners, &s->n_owners);
+    if (answer == OWNERS_NONE && s->inode && owners_may_hide(j->owners))
+        answer = OWNERS_HIDDEN;
+    switch (answer) {
     case OWNERS_FOUND:
         s->detached = NET_ATTACHED;
         break;
