@@ -3,10 +3,17 @@
  */
 #include "cmd/commands.h"
 
+/* clang-format off */
 static const struct command *const commands[] = {
-    &command_list,     &command_who,     &command_free, &command_interfaces,
-    &command_services, &command_resolve, NULL,
+    &command_list,
+    &command_who,
+    &command_free,
+    &command_interfaces,
+    &command_services,
+    &command_resolve,
+    NULL,
 };
+/* clang-format on */
 
 const struct program program_berth = {
     .name = "berth",

@@ -53,6 +53,12 @@ void mk_processes_end(struct mk *mk)
             kill(p->pid, SIGKILL);
     while (wait(NULL) > 0 || errno == EINTR)
         ;
+    while (mk->processes) {
+        struct mk_process *ended = mk->processes;
+        mk->processes = ended->next;
+        free(ended->name);
+        free(ended);
+    }
 }
 
 /* The parent death signal is set, and outlasts exec. */

@@ -1,7 +1,6 @@
 """The sockets that BPF tells: the same rows as sock_diag's, and those that sock_diag can't know."""
 
 import json
-import os
 
 import pytest
 

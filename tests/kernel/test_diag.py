@@ -292,6 +292,7 @@ def test_missing_modules_are_noted(dump):
 
 def test_cheaper_than_ss(dump, netns, mksock):
     """A guard, far from what is measured: a listing must not become dearer than that of ss."""
+    features.require(features.is_plain, DIAGDUMP)
     mksock("scene connections=5000 processes=2")
 
     def cost(*command):
