@@ -45,12 +45,12 @@ int owners_new(const struct source_query *q, struct owners **ret, struct err *e)
 /* A holder met by hand, for tests and for other ways of finding them. 0 or -ENOMEM. */
 int owners_add(struct owners *o, uint64_t inode, const struct net_process *p, int32_t fd);
 
-/* Why some may be hidden: processes that refused, and whether there are others that aren't even
- * listed here (hidepid, a pid namespace). */
 /* Whether there are processes that can't be looked at: for a map without a walk, which is blind to
  * none until this was asked. Costs a look at each process, once. */
 bool owners_may_hide(struct owners *o);
 
+/* Why some may be hidden: processes that refused, and whether there are others that aren't even
+ * listed here (hidepid, a pid namespace). */
 struct owners_blind {
     uint32_t refused;
     bool hidepid, pid_namespace;

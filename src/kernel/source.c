@@ -437,11 +437,13 @@ static const struct way {
     {SOURCE_PROC, read_by_proc},
 };
 
-/* BPF pays where every descriptor would have to be looked at, or every namespace entered. Without
- * that, diag alone is less work: it loads nothing, and the kernel filters. */
+/* BPF pays where many descriptors would have to be looked at, or every namespace entered. Without
+ * that, diag is less work: it loads nothing, and the kernel filters. */
 static bool is_worth(const struct way *w, const struct source_query *q)
 {
-    return w->via != SOURCE_BPF || wants_owners(q) || q->scope == SOURCE_ALL_NETNS;
+    if (w->via != SOURCE_BPF || q->scope == SOURCE_ALL_NETNS || q->detail & SOURCE_OPTIONS)
+        return true;
+    return wants_owners(q) && !choice_few_files();
 }
 
 static int read_any(struct joiner *j, const struct source_query *q, struct err *e)
