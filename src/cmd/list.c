@@ -1,7 +1,8 @@
 /* berth list: the sockets of this host, filtered, in the columns that were asked for.
  *
  * Rows go from the source through the filter straight to the renderer; they are kept only where
- * the question needs them all: --sort, --ends, --top of a sorted list. Grouping keeps the groups.
+ * the question needs them all: --sort, --ends, --top of a sorted list, and names. Grouping keeps
+ * the groups.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,20 +14,27 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/output.h"
+#include "cmd/socket_names.h"
 #include "cmd/sockets.h"
 #include "kernel/gather.h"
+#include "names/reverse.h"
 #include "net/pairs.h"
 #include "render/group.h"
 #include "render/sort.h"
 #include "store/facts_file.h"
 
+enum { NUMBERS = 1, NAMES };
+
 struct list_arguments {
     struct output_arguments output;
     struct sockets_arguments sockets;
     const char *kinds;
-    bool all_kinds, listeners, ipv4, ipv6, numeric;
+    bool all_kinds, listeners, ipv4, ipv6;
+    int names; /* of -n and -r the last one counts */
+    uint64_t names_timeout_ns;
     bool options, timers, memory, info, extended, ends;
     const char *filter_file;
     const char *sort, *group_by;
@@ -34,6 +42,8 @@ struct list_arguments {
     uint64_t top;
     const char *save;
 };
+
+static const struct list_arguments list_defaults = {.names_timeout_ns = 1000000000};
 
 static const struct command_option list_options[] = {
     {.name = "kind",
@@ -102,10 +112,21 @@ static const struct command_option list_options[] = {
      .letter = 'E',
      .field = offsetof(struct list_arguments, ends),
      .help = "who holds the other end, where it is on this host"},
+    {.name = "names",
+     .letter = 'r',
+     .field = offsetof(struct list_arguments, names),
+     .value = NAMES,
+     .help = "hosts and services by name, where the names come in time"},
+    {.name = "names-timeout",
+     .type = OPTION_DURATION,
+     .field = offsetof(struct list_arguments, names_timeout_ns),
+     .metavar = "TIME",
+     .help = "how long names are waited for in all (1s)"},
     {.name = "numeric",
      .letter = 'n',
-     .field = offsetof(struct list_arguments, numeric),
-     .help = "numbers, not names: always so, accepted for the hand's habit"},
+     .field = offsetof(struct list_arguments, names),
+     .value = NUMBERS,
+     .help = "numbers, not names: the usual way, unless --names stands before it"},
     {.name = "sort",
      .letter = 's',
      .type = OPTION_TEXT,
@@ -144,6 +165,7 @@ static const char table_columns[] = "proto,state,recv_q,send_q,local,peer,owner,
 static const char data_columns[] = "proto,family,state,local,peer,recv_q,send_q,uid,inode,cookie,"
                                    "netns,device,scope_id,reach,reach_class,owners,detached";
 static const char summary_columns[] = "proto,state";
+static const char name_columns[] = ",local_name,peer_name,service";
 
 /* The details that an option adds: a column of the table, and what a source must read. */
 static const struct {
@@ -180,6 +202,9 @@ struct list {
     struct render_sort_key sort[SORT_KEYS_MAX];
     size_t n_sort;
     struct render_group *group;
+    struct reverse *reverse; /* NULL: no names are looked up */
+    bool by_name;            /* names decide the order */
+    bool looks_up;
     struct render *render;
     struct vec kept; /* struct socket_row *, owned */
     uint64_t written;
@@ -208,6 +233,19 @@ static void default_columns(struct buf *ret, const struct list *l)
         buf_char(ret, ',');
         buf_str(ret, details[i].column);
     }
+    if (a->names == NAMES && l->output.options.format != RENDER_TABLE && !a->summary)
+        buf_str(ret, name_columns);
+}
+
+/* A column of names asks for them as --names does; "all" isn't meant to ask a name server. */
+static void choose_names(struct list *l)
+{
+    const struct list_arguments *a = l->arguments;
+    bool all = a->output.columns && strcmp(a->output.columns, "all") == 0;
+    l->sockets.view.names = a->names == NAMES;
+    l->looks_up = a->names == NAMES;
+    for (size_t i = 0; i < l->shown.n && !all; i++)
+        l->looks_up |= socket_column_is_name(l->shown.columns[i]);
 }
 
 static int choose_columns(struct list *l)
@@ -225,6 +263,7 @@ static int choose_columns(struct list *l)
     if (status)
         return status;
     l->sockets.query.detail |= columns_detail(l->shown.columns, l->shown.n);
+    choose_names(l);
     /* Data for programs has whole owners; a table shows their names. */
     if (l->output.options.format != RENDER_TABLE && l->sockets.query.detail & SOURCE_OWNERS &&
         !a->group_by && !a->summary)
@@ -248,8 +287,11 @@ static int choose_sort(struct list *l)
     if (r < 0)
         return command_usage_error(&command_list, "cannot sort by '%.*s': %s", (int)bad_len, bad,
                                    r == -E2BIG ? "too many columns" : "there is no such column");
-    for (size_t i = 0; i < l->n_sort && !l->group; i++)
+    for (size_t i = 0; i < l->n_sort && !l->group; i++) {
         l->sockets.query.detail |= socket_column_detail(l->sort[i].column);
+        l->by_name |= socket_column_is_name(l->sort[i].column);
+    }
+    l->looks_up |= l->by_name;
     return 0;
 }
 
@@ -343,7 +385,7 @@ static void release_row(void *row)
 
 static bool keeps_rows(const struct list *l)
 {
-    return !l->group && (l->n_sort || l->arguments->ends);
+    return l->reverse || (!l->group && (l->n_sort || l->arguments->ends));
 }
 
 /* What becomes of each socket that matches: counted, kept, or written. */
@@ -352,10 +394,10 @@ enum { ENOUGH = 1 };
 static int take_row(void *ctx, const struct socket_row *row)
 {
     struct list *l = ctx;
-    if (l->group)
-        return render_group_add(l->group, row);
     if (keeps_rows(l))
         return keep(l, row);
+    if (l->group)
+        return row->matches ? render_group_add(l->group, row) : 0;
     int r = render_row(l->render, row);
     return r < 0 ? r : l->arguments->top && ++l->written >= l->arguments->top ? ENOUGH : 0;
 }
@@ -378,18 +420,56 @@ static int match_ends(struct list *l)
 
 /* Writing what was kept */
 
+/* The rows that are to be written: their order, and how many. */
+static int choose_rows(const struct list *l, const void **rows, size_t *n)
+{
+    if (l->n_sort && render_sort(l->sort, l->n_sort, rows, *n) < 0)
+        return -ENOMEM;
+    if (l->arguments->top && *n > l->arguments->top)
+        *n = l->arguments->top;
+    return 0;
+}
+
 static int write_rows(struct list *l, const void **rows, size_t n)
 {
-    if (l->n_sort && render_sort(l->sort, l->n_sort, rows, n) < 0)
-        return -ENOMEM;
-    if (l->arguments->top && n > l->arguments->top)
-        n = l->arguments->top;
-    for (size_t i = 0; i < n; i++) {
-        int r = render_row(l->render, rows[i]);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = render_row(l->render, rows[i]);
+    return r;
+}
+
+/* Names of these rows, and no later than the user said. Only now, with all sockets read, so that
+ * those through which the C library asks are not among them. */
+static int look_up(struct list *l, const void **rows, size_t n)
+{
+    static const uint64_t endless = UINT64_MAX / 4;
+    uint64_t timeout = l->arguments->names_timeout_ns;
+    int r = 0;
+    if (!l->reverse)
+        return 0;
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = socket_names_ask(l->reverse, ((const struct socket_row *)rows[i])->socket);
+    reverse_wait(l->reverse, time_monotonic_ns() + (timeout < endless ? timeout : endless));
+    return r;
+}
+
+/* Only what is shown is looked up, unless the names decide what that is. */
+static int write_chosen(struct list *l, const void **rows, size_t n)
+{
+    int r = l->by_name ? look_up(l, rows, n) : 0;
+    if (r == 0)
+        r = choose_rows(l, rows, &n);
+    if (r == 0 && !l->by_name)
+        r = look_up(l, rows, n);
+    return r < 0 ? r : write_rows(l, rows, n);
+}
+
+static int group_rows(struct list *l, const void **rows, size_t n)
+{
+    int r = look_up(l, rows, n);
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = render_group_add(l->group, rows[i]);
+    return r;
 }
 
 static int write_kept(struct list *l)
@@ -405,7 +485,7 @@ static int write_kept(struct list *l)
         if (row->matches)
             rows[n++] = row;
     }
-    int r = write_rows(l, rows, n);
+    int r = l->group ? group_rows(l, rows, n) : write_chosen(l, rows, n);
     free(rows);
     return r;
 }
@@ -417,7 +497,9 @@ static int write_groups(struct list *l)
     int r = render_group_rows(l->group, &rows, &n);
     if (r < 0)
         return r;
-    r = write_rows(l, rows, n);
+    r = choose_rows(l, rows, &n);
+    if (r == 0)
+        r = write_rows(l, rows, n);
     free(rows);
     return r;
 }
@@ -468,9 +550,15 @@ static int run_query(struct list *l, struct err *e)
     l->render = render_new(&l->output.options, l->shown.columns, l->shown.n, &l->output.out);
     if (!l->render)
         return err_set(e, ENOMEM, "list", "sockets", NULL);
-    int r = sockets_read(&l->sockets, take_row, l, e);
-    if (r >= 0)
-        r = l->group ? write_groups(l) : keeps_rows(l) ? write_kept(l) : 0;
+    int r = l->looks_up ? reverse_new(NULL, &l->reverse) : 0;
+    if (r < 0)
+        return err_set(e, -r, "look up", "names", NULL);
+    l->sockets.view.reverse = l->reverse;
+    r = sockets_read(&l->sockets, take_row, l, e);
+    if (r >= 0 && keeps_rows(l))
+        r = write_kept(l);
+    if (r >= 0 && l->group)
+        r = write_groups(l);
     int ended = render_end(l->render);
     return r < 0 ? r : ended;
 }
@@ -528,6 +616,7 @@ static int run(const void *arguments, const struct command_words *words)
     for (size_t i = 0; i < l.kept.len; i++)
         socket_row_free(kept_row(&l, i));
     vec_free(&l.kept);
+    reverse_free(l.reverse);
     sockets_clear(&l.sockets);
     output_clear(&l.output);
     return status;
@@ -567,6 +656,7 @@ const struct command command_list = {
         "see berth-filter(7).",
     .options = list_options,
     .arguments_size = sizeof(struct list_arguments),
+    .defaults = &list_defaults,
     .max_words = -1,
     .values = values,
     .run = run,

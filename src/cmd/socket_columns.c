@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "cmd/field_cells.h"
 #include "cmd/owner_cells.h"
+#include "cmd/socket_names.h"
 #include "kernel/source.h"
 
 static const struct net_socket *socket_of(const void *row)
@@ -117,11 +118,6 @@ static void get_scope(const struct render_column *c, const void *row, struct cel
         return;
     ret->presence = KNOWN;
     ret->uint = socket_of(row)->local.scope;
-}
-
-static void text_end(const struct render_column *c, const void *row, struct buf *out)
-{
-    net_socket_format_end(out, socket_of(row), (enum net_end)c->id);
 }
 
 static int compare_end(const struct render_column *c, const void *a, const void *b)
@@ -242,7 +238,7 @@ static const struct render_column columns[] = {
      .width = 21,
      .id = NET_END_LOCAL,
      .get = get_end,
-     .text = text_end,
+     .text = name_text_end,
      .compare = compare_end,
      .columns = local_columns,
      .n_columns = sizeof local_columns / sizeof *local_columns,
@@ -253,7 +249,7 @@ static const struct render_column columns[] = {
      .width = 21,
      .id = NET_END_PEER,
      .get = get_end,
-     .text = text_end,
+     .text = name_text_end,
      .compare = compare_end,
      .columns = peer_columns,
      .n_columns = sizeof peer_columns / sizeof *peer_columns,
@@ -271,6 +267,21 @@ static const struct render_column columns[] = {
      .kind = CELL_UINT,
      .id = COLUMN_PLAIN,
      .get = get_scope},
+    {.key = "local_name",
+     .help = "host name of this end's address",
+     .kind = CELL_TEXT,
+     .id = NET_END_LOCAL,
+     .get = name_get_host},
+    {.key = "peer_name",
+     .help = "host name of the other end's address",
+     .kind = CELL_TEXT,
+     .id = NET_END_PEER,
+     .get = name_get_host},
+    {.key = "service",
+     .help = "service of the local port, or else of the peer's",
+     .kind = CELL_TEXT,
+     .id = COLUMN_PLAIN,
+     .get = name_get_service},
     {.key = "owner",
      .help = "processes that hold it: name[pid]/descriptor",
      .kind = CELL_TEXT,

@@ -16,14 +16,17 @@
 #include "net/socket.h"
 #include "render/render.h"
 
+struct reverse;
+
 struct socket_view {
     struct vec namespaces;       /* struct view_netns: interfaces read so far */
     struct vec known_namespaces; /* struct net_namespace: names and pids, once asked for */
     bool namespaces_asked;
-    uint64_t boot_ns;     /* now, since boot */
-    struct facts lasting; /* the processes of copied rows */
-    bool live;            /* interfaces may be read from this host */
-    bool names;           /* service names instead of port numbers, users' names */
+    uint64_t boot_ns;        /* now, since boot */
+    struct facts lasting;    /* the processes of copied rows */
+    bool live;               /* interfaces may be read from this host */
+    struct reverse *reverse; /* names of hosts and services, borrowed; NULL: none */
+    bool names;              /* tables show ends by these */
 };
 
 struct socket_row {

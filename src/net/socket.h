@@ -232,3 +232,9 @@ bool net_socket_port(const struct net_socket *s, enum net_end end, uint64_t *ret
 /* An end for people: "127.0.0.1:80", "[fe80::1%eth0]:80", "/run/x.sock", "route:812"; "-" where
  * there is none. Raw bytes of names: the caller escapes. */
 void net_socket_format_end(struct buf *out, const struct net_socket *s, enum net_end end);
+/* The same with names instead of an IP end's address and port: "localhost:http". */
+struct net_end_names {
+    const char *host, *service; /* NULL: the number */
+};
+void net_socket_format_end_named(struct buf *out, const struct net_socket *s, enum net_end end,
+                                 const struct net_end_names *names);

@@ -112,12 +112,15 @@ bool net_socket_port(const struct net_socket *s, enum net_end end, uint64_t *ret
 }
 
 static void put_inet(struct buf *out, const struct net_socket *s, const struct net_addr *a,
-                     uint32_t port)
+                     uint32_t port, const struct net_end_names *names)
 {
-    bool v6 = a->family == AF_INET6;
+    bool v6 = a->family == AF_INET6 && !names->host;
     if (v6)
         buf_char(out, '[');
-    net_addr_format(out, a);
+    if (names->host)
+        buf_str(out, names->host);
+    else
+        net_addr_format(out, a);
     if (a->scope) {
         buf_char(out, '%');
         put_device(out, s, a->scope);
@@ -125,7 +128,9 @@ static void put_inet(struct buf *out, const struct net_socket *s, const struct n
     if (v6)
         buf_char(out, ']');
     buf_char(out, ':');
-    if (port)
+    if (names->service)
+        buf_str(out, names->service);
+    else if (port)
         buf_u64(out, port);
     else
         buf_char(out, '*');
@@ -142,6 +147,12 @@ static bool has_far_end(const struct net_socket *s)
 
 void net_socket_format_end(struct buf *out, const struct net_socket *s, enum net_end end)
 {
+    net_socket_format_end_named(out, s, end, &(struct net_end_names){0});
+}
+
+void net_socket_format_end_named(struct buf *out, const struct net_socket *s, enum net_end end,
+                                 const struct net_end_names *names)
+{
     const struct net_addr *inet = inet_of(s, end);
     uint64_t port;
 
@@ -151,7 +162,7 @@ void net_socket_format_end(struct buf *out, const struct net_socket *s, enum net
     } else if (end == NET_END_PEER && !has_far_end(s)) {
         buf_char(out, '-');
     } else if (inet->family) {
-        put_inet(out, s, inet, end == NET_END_LOCAL ? s->local_port : s->peer_port);
+        put_inet(out, s, inet, end == NET_END_LOCAL ? s->local_port : s->peer_port, names);
     } else if (!net_socket_address(out, s, end)) {
         buf_char(out, '-');
     } else if (net_socket_port(s, end, &port)) {
