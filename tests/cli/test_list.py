@@ -229,3 +229,9 @@ def test_a_namespace_has_a_name(berth, mksock, make_netns):
     mksock("tcp listen 127.0.0.1:0 as=far", netns=other)
     rows = rows_of(berth, "--all-namespaces", "-o", "netns,netns_name")
     assert {"netns": other.inode, "netns_name": "berthtest", "not_permitted": []} in rows
+
+
+def test_ends_and_groups_count_what_matches(berth, mksock):
+    mksock(*SCENE)
+    groups = rows_of(berth, "--ends", "--group-by", "state", "state", "listening")
+    assert [(group["state"], group["count"]) for group in groups] == [("LISTEN", 2)]
