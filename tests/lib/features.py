@@ -165,12 +165,6 @@ def has_netns():
     return os.waitpid(pid, 0)[1] == 0
 
 
-def is_plain(path):
-    """a build without sanitizers"""
-    with open(path, "rb") as program:
-        return b"__asan_" not in program.read()
-
-
 def is_root():
     """root"""
     return os.geteuid() == 0
