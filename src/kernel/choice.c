@@ -35,7 +35,7 @@ bool choice_many_sockets(void)
  * /proc/loadavg: "0.20 0.18 0.12 1/80 11206", the fourth ending with how many tasks there are. */
 bool choice_few_files(void)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT(1 << 12);
+    _cleanup_buf_ struct buf text = BUF_INIT(1 << 14);
     unsigned long long files;
     unsigned tasks;
     if (!read_text("/proc/sys/fs/file-nr", &text) || sscanf(buf_cstr(&text), "%llu", &files) != 1 ||
