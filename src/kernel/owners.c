@@ -261,6 +261,7 @@ static void look_around(struct owners *o)
     o->looked = true;
     o->blind.hidepid = is_process_one_missing() && proc_hides();
     o->blind.pid_namespace = in_pid_namespace();
+    o->blind.no_proc = access("/proc/self", F_OK) < 0;
 }
 
 /* Whether a process's descriptors may not be seen: its first says it for all. */
@@ -326,7 +327,7 @@ void owners_free(struct owners **o)
 
 static bool is_blind(const struct owners *o)
 {
-    return o->blind.refused || o->blind.hidepid || o->blind.pid_namespace;
+    return o->blind.refused || o->blind.hidepid || o->blind.pid_namespace || o->blind.no_proc;
 }
 
 /* The holders of the ring that ends with `last`, from its first on. */

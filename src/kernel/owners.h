@@ -53,6 +53,6 @@ bool owners_may_hide(struct owners *o);
  * listed here (hidepid, a pid namespace). */
 struct owners_blind {
     uint32_t refused;
-    bool hidepid, pid_namespace;
+    bool hidepid, pid_namespace, no_proc;
 };
 void owners_blind(const struct owners *o, struct owners_blind *ret);

@@ -173,14 +173,17 @@ void sockopts_read(struct sockopts *o, struct net_socket *s, bool *ret_refused)
         read = r == 0;
         refused |= r == -EPERM || r == -EACCES || r == -ENOSYS;
     }
-    *ret_refused = refused && !read;
-    if (*ret_refused)
-        sockopts_forbid(s);
+    *ret_refused = refused && !read && sockopts_forbid(s);
 }
 
-void sockopts_forbid(struct net_socket *s)
+bool sockopts_forbid(struct net_socket *s)
 {
-    for (size_t i = 0; i < N_OPTIONS; i++)
-        if (applies(&options[i], s))
-            net_socket_forbid(s, options[i].field);
+    bool any = false;
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (!applies(&options[i], s))
+            continue;
+        net_socket_forbid(s, options[i].field);
+        any = true;
+    }
+    return any;
 }

@@ -27,4 +27,4 @@ void sockopts_clear(struct sockopts *o);
  * no process holds it, they stay absent. *ret_refused tells the first of these. */
 void sockopts_read(struct sockopts *o, struct net_socket *s, bool *ret_refused);
 /* Marks the options that aren't known as forbidden, for a row whose owners may not be seen. */
-void sockopts_forbid(struct net_socket *s);
+bool sockopts_forbid(struct net_socket *s);

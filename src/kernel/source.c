@@ -23,6 +23,7 @@
 #include "kernel/proc_net.h"
 #include "kernel/sockopts.h"
 #include "net/facts.h"
+#include "net/filter.h"
 
 struct device {
     char name[16 + 1];
@@ -89,6 +90,12 @@ static int complete_owners(struct joiner *j, struct net_socket *s)
     return 0;
 }
 
+/* Only what the caller will see is worth a note. */
+static bool may_match(const struct joiner *j, const struct net_socket *s)
+{
+    return !j->query->filter || net_filter_match(j->query->filter, s) != NET_MATCH_NO;
+}
+
 static int join_owners(struct joiner *j, struct net_socket *s)
 {
     if (s->n_owners || net_socket_knows(s, NET_F_OWNERS))
@@ -105,8 +112,8 @@ static int join_owners(struct joiner *j, struct net_socket *s)
             s->detached = classify(s);
         break;
     case OWNERS_HIDDEN:
-        j->hidden++;
         net_socket_forbid(s, NET_F_OWNERS);
+        j->hidden += may_match(j, s);
         return 0;
     case OWNERS_NO_MEMORY:
         return -ENOMEM;
@@ -117,12 +124,12 @@ static int join_owners(struct joiner *j, struct net_socket *s)
 
 static void join_options(struct joiner *j, struct net_socket *s)
 {
-    bool refused = net_socket_forbids(s, NET_F_OWNERS);
-    if (refused)
-        sockopts_forbid(s);
+    bool refused;
+    if (net_socket_forbids(s, NET_F_OWNERS))
+        refused = sockopts_forbid(s);
     else
         sockopts_read(&j->sockopts, s, &refused);
-    j->refused += refused;
+    j->refused += refused && may_match(j, s);
 }
 
 /* The name of a device in this namespace or another; "if7" where it can't be found. */
@@ -301,7 +308,8 @@ static int read_by_diag(struct joiner *j, const struct source_query *q, struct e
 static bool is_refusal(int r)
 {
     return r == -EPERM || r == -EACCES || r == -EOPNOTSUPP || r == -ENOSYS ||
-           r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ENOENT;
+           r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ENOENT || r == -EMFILE ||
+           r == -ENFILE || r == -ENOMEM;
 }
 
 /* Whether the filter lets the kernel leave out TCP sockets, by which a dump gets cheap. */
@@ -472,7 +480,11 @@ static void note_hidden(const struct joiner *j)
     struct owners_blind blind = {0};
     if (j->owners)
         owners_blind(j->owners, &blind);
-    if (j->hidden && blind.refused)
+    if (j->hidden && blind.no_proc)
+        source_report_note(j->report, false,
+                           "owners of %llu sockets may not be seen: /proc is not mounted",
+                           (unsigned long long)j->hidden);
+    else if (j->hidden && blind.refused)
         source_report_note(j->report, true,
                            "owners of %llu sockets may not be seen; run as root or with "
                            "CAP_SYS_PTRACE",
