@@ -483,18 +483,24 @@ static int read_holders(struct scene *scene, const struct services_arguments *a,
 
 /* Showing */
 
-static int show(const struct scene *s, const struct services_arguments *a, struct output *o)
+struct shown {
+    const struct render_column *columns[COUNT(columns)];
+    size_t n;
+};
+
+static int choose(const struct services_arguments *a, struct output *o, struct shown *ret)
 {
-    const struct render_column *chosen[COUNT(columns)];
     const char *usual = a->no_owners ? "port,protocol,name,aliases,privileged"
                                      : "port,protocol,name,aliases,privileged,owners";
     bool table = o->options.format == RENDER_TABLE;
-    size_t n;
-    int r = 0, status = output_choose(o, &command_services, a->output.columns, columns,
-                                      COUNT(columns), table ? usual : "all", chosen, &n);
-    if (status || n == 0)
-        return status;
-    _cleanup_render_ struct render *render = render_new(&o->options, chosen, n, &o->out);
+    return output_choose(o, &command_services, a->output.columns, columns, COUNT(columns),
+                         table ? usual : "all", ret->columns, &ret->n);
+}
+
+static int show(const struct scene *s, const struct shown *c, struct output *o)
+{
+    int r = 0;
+    _cleanup_render_ struct render *render = render_new(&o->options, c->columns, c->n, &o->out);
     if (!render)
         return EXIT_NO;
     for (size_t i = 0; r == 0 && i < s->rows.len; i++)
@@ -506,13 +512,17 @@ static int show(const struct scene *s, const struct services_arguments *a, struc
 static int answer(struct scene *s, const struct services_arguments *a,
                   const struct command_words *words, struct output *o)
 {
+    struct shown c;
+    int status = choose(a, o, &c);
+    if (status || c.n == 0) /* -o help */
+        return status;
     int found = gather(s, a, words);
     if (found == EXIT_USAGE)
         return found;
     s->privilege_known =
         sysctl_read_u64("net.ipv4.ip_unprivileged_port_start", &s->unprivileged_start) == 0;
-    int status = a->no_owners ? 0 : read_holders(s, a, words->n < 2);
-    int shown = show(s, a, o);
+    status = a->no_owners ? 0 : read_holders(s, a, words->n < 2);
+    int shown = show(s, &c, o);
     return shown ? shown : found ? found : status;
 }
 
