@@ -162,6 +162,8 @@ static const struct command_option list_options[] = {
 };
 
 static const char table_columns[] = "proto,state,recv_q,send_q,local,peer,owner,reach";
+/* On terminals of 80 columns two addresses leave no room for queues. */
+static const char narrow_columns[] = "proto,state,local,peer,owner,reach";
 static const char data_columns[] = "proto,family,state,local,peer,recv_q,send_q,uid,inode,cookie,"
                                    "netns,device,scope_id,reach,reach_class,owners,detached";
 static const char summary_columns[] = "proto,state";
@@ -186,7 +188,7 @@ static bool detail_asked(const struct list_arguments *a, size_t i)
     return flag || (a->extended && i > 0);
 }
 
-enum { COLUMNS_MAX = 160, SORT_KEYS_MAX = 16 };
+enum { COLUMNS_MAX = 160, SORT_KEYS_MAX = 16, WIDE = 100 };
 
 struct column_list {
     const struct render_column *columns[COLUMNS_MAX];
@@ -222,9 +224,9 @@ static uint32_t columns_detail(const struct render_column *const *columns, size_
 static void default_columns(struct buf *ret, const struct list *l)
 {
     const struct list_arguments *a = l->arguments;
-    buf_str(ret, a->summary                                 ? summary_columns
-                 : l->output.options.format == RENDER_TABLE ? table_columns
-                                                            : data_columns);
+    const struct render_options *o = &l->output.options;
+    const char *usual = o->terminal && o->width < WIDE ? narrow_columns : table_columns;
+    buf_str(ret, a->summary ? summary_columns : o->format == RENDER_TABLE ? usual : data_columns);
     if (a->sockets.all_namespaces && !a->summary && l->output.options.format == RENDER_TABLE)
         buf_str(ret, ",netns_name");
     for (size_t i = 0; i < sizeof details / sizeof *details && !a->summary; i++) {
