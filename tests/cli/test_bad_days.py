@@ -179,6 +179,8 @@ def test_hidepid(berth, netns, mksock):
 
 
 def test_without_proc(berth, netns, mksock):
+    if _is_sanitized(berth.path):
+        pytest.skip("not here: the check for leaks reads /proc")
     mk = mksock(*SERVER)
 
     def blind(words, **how):
