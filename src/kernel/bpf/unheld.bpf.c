@@ -160,17 +160,36 @@ static __always_inline __u32 netns_of(__u64 net)
     return last_netns;
 }
 
+/* Whether it has a struct socket, and whether the kernel made that for itself: where both can be
+ * told from neighbouring fields, by one read. */
+static __always_inline bool has_socket(struct sock *sk, bool *ret_kernel)
+{
+    __u32 from = __builtin_preserve_field_info(sk->sk_kern_sock, BPF_FIELD_BYTE_OFFSET);
+    __u32 end;
+
+    if (bpf_core_field_exists(struct sock, sk_ino)) { /* 0 without a struct socket */
+        end = bpf_core_field_offset(struct sock, sk_ino) + sizeof(__u64);
+        if (from < end && end - from <= 64 && end <= sizeof sock_bytes &&
+            !bpf_probe_read_kernel(sock_bytes + from, end - from, (void *)sk + from)) {
+            *ret_kernel = BPF_CORE_READ_BITFIELD((struct sock *)sock_bytes, sk_kern_sock);
+            return FULL(__u64, sk_ino) != 0;
+        }
+    }
+    *ret_kernel = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
+    return BPF_CORE_READ(sk, sk_socket) != 0;
+}
+
 /* Whether a process can have it open; BPF_SOCK_KERNEL in *flags if the kernel made it. */
 static __always_inline bool has_file(struct sock *sk, __u16 *flags)
 {
-    struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+    bool kernel;
 
-    if (!socket)
+    if (!has_socket(sk, &kernel))
         return false;
-    if (!BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
+    if (!kernel)
         return true;
     *flags |= BPF_SOCK_KERNEL;
-    return BPF_CORE_READ(socket, file) != 0;
+    return BPF_CORE_READ(sk, sk_socket, file) != 0;
 }
 
 static __always_inline __u32 inode_of_copy(void)
