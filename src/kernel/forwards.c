@@ -103,6 +103,8 @@ static void get_protocol(const struct words *w, struct kernel_forward *f)
 static bool parse_line(const char *line, size_t n, struct kernel_forward *ret)
 {
     struct words w;
+    if (memchr(line, '\0', n))
+        return false;
     split(line, n, &w);
     const char *target = iptables_target(&w);
     const char *port = target ? word_after(&w, "--dport") : word_after(&w, "dport");

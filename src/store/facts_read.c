@@ -128,7 +128,7 @@ static int read_processes(struct facts_reader *r, const json_t *list)
         int result = reader_get_members(r, object, &members_process, p, &p->known);
         if (result < 0)
             return result;
-        p->forbidden = read_process_forbidden(json_object_get(object, "not_permitted"));
+        p->forbidden = read_process_forbidden(json_object_get(object, "not_permitted")) & ~p->known;
         uint64_t *at = hash_put(&r->by_pid, (uint32_t)p->pid, NULL);
         if (!at)
             return -ENOMEM;

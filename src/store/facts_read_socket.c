@@ -92,6 +92,13 @@ static int read_owners(struct facts_reader *r, const json_t *list, struct vec *o
     return 0;
 }
 
+/* What has a value is known, whatever the list says. */
+static void forbid(struct net_socket *s, enum net_field f)
+{
+    if (!net_socket_knows(s, f))
+        net_socket_forbid(s, f);
+}
+
 static void read_forbidden(const json_t *list, struct net_socket *s)
 {
     size_t i;
@@ -103,9 +110,9 @@ static void read_forbidden(const json_t *list, struct net_socket *s)
         if (!key)
             continue;
         if (strcmp(key, "owners") == 0)
-            net_socket_forbid(s, NET_F_OWNERS);
+            forbid(s, NET_F_OWNERS);
         else if (net_field_find(key, &f) == 0)
-            net_socket_forbid(s, f);
+            forbid(s, f);
     }
 }
 
