@@ -25,10 +25,15 @@ static uint64_t start_in_ns(uint64_t ticks)
     return ticks / per_second * NS_PER_SECOND + ticks % per_second * NS_PER_SECOND / per_second;
 }
 
-bool process_is_same_start(uint64_t a_ns, uint64_t b_ns)
+uint64_t process_round_start(uint64_t ns)
 {
     uint64_t tick = NS_PER_SECOND / (uint64_t)sysconf(_SC_CLK_TCK);
-    return a_ns / tick == b_ns / tick;
+    return ns - ns % tick;
+}
+
+bool process_is_same_start(uint64_t a_ns, uint64_t b_ns)
+{
+    return process_round_start(a_ns) == process_round_start(b_ns);
 }
 
 static int open_process(int32_t pid)

@@ -40,6 +40,8 @@ int process_read(int dirfd, int32_t pid, struct net_process *ret);
 /* Whether two starts of one pid are the same process's: BPF tells a start to the nanosecond, /proc
  * to the tick, rounded down. */
 bool process_is_same_start(uint64_t a_ns, uint64_t b_ns);
+/* A start to the nanosecond as /proc would tell it, so that every way tells the same. */
+uint64_t process_round_start(uint64_t ns);
 /* Adds what `detail` (SOURCE_CMDLINE, SOURCE_PROCESS) asks for, as far as it may be seen, if the
  * process still lives; the texts are owned by *p. 0, -ESRCH when it ended, -ENOMEM. */
 int process_read_details(struct net_process *p, uint32_t detail);

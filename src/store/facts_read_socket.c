@@ -6,14 +6,14 @@
 #include "store/facts_reader.h"
 
 static int read_end(struct facts_reader *r, const json_t *object, const char *key,
-                    struct net_addr *addr, uint32_t *port, uint64_t *id)
+                    uint64_t port_most, struct net_addr *addr, uint32_t *port, uint64_t *id)
 {
     uint64_t number = 0;
     const json_t *address = json_object_get(object, "address");
     if (reader_has(address) && reader_get_addr(address, addr) < 0)
         return reader_fault(r, key);
     const json_t *value = json_object_get(object, "port");
-    if (reader_has(value) && reader_get_uint(value, UINT32_MAX, &number) < 0)
+    if (reader_has(value) && reader_get_uint(value, port_most, &number) < 0)
         return reader_fault(r, key);
     *port = (uint32_t)number;
     value = json_object_get(object, "id");
@@ -25,14 +25,16 @@ static int read_ends(struct facts_reader *r, const json_t *object, struct net_so
 {
     const json_t *local = json_object_get(object, "local");
     const json_t *peer = json_object_get(object, "peer");
+    bool ip = s->family == AF_INET || s->family == AF_INET6;
+    uint64_t port_most = ip ? UINT16_MAX : UINT32_MAX; /* vsock's, netlink's are larger */
     int result = 0;
     if (reader_has(local)) {
         net_socket_set(s, NET_F_LOCAL);
-        result = read_end(r, local, "local", &s->local, &s->local_port, &s->local_id);
+        result = read_end(r, local, "local", port_most, &s->local, &s->local_port, &s->local_id);
     }
     if (result == 0 && reader_has(peer)) {
         net_socket_set(s, NET_F_PEER);
-        result = read_end(r, peer, "peer", &s->peer, &s->peer_port, &s->peer_id);
+        result = read_end(r, peer, "peer", port_most, &s->peer, &s->peer_port, &s->peer_id);
     }
     return result;
 }

@@ -1,4 +1,5 @@
 #include "kernel/bpf/merge.h"
+#include "kernel/process.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -144,7 +145,7 @@ static int take_task(void *ctx, const struct bpf_task_chunk *task)
             return -ENOMEM;
         p->pid = (int32_t)task->pid;
         p->uid = task->euid;
-        p->start_ns = task->start_ns;
+        p->start_ns = process_round_start(task->start_ns);
         memcpy(p->comm, task->comm, sizeof p->comm - 1);
         p->known = 1 << NET_P_UID | 1 << NET_P_START;
         *slot = (uintptr_t)p;
