@@ -1,0 +1,174 @@
+"""Facts: a saved host answers as the live one did; a file that isn't one is an error in a line."""
+
+import json
+
+import pytest
+
+from lib import process
+
+SCENE = [
+    "tcp listen 127.0.0.1:0 backlog=5 reuseaddr keepalive as=srv",
+    "tcp connect @srv as=c1",
+    "tcp accept @srv as=a1",
+    "tcp listen [::]:0 v6only as=six",
+    "tcp bind 127.0.0.1:0 as=bound",
+    "udp bind 127.0.0.1:0 as=u1",
+    "udp connect @u1 as=u2",
+    "unix-stream listen @berth-facts as=name",
+    "fork keep=@srv as=kid",
+]
+
+
+@pytest.fixture
+def host(berth, mksock, tmp_path):
+    """(mksock, the file that the host with its sockets was saved in)"""
+    mk = mksock(*SCENE)
+    path = tmp_path / "host.json"
+    berth("list", "--all", "--save", path)
+    return mk.refresh(), path
+
+
+def in_order(rows):
+    for row in rows:
+        row.pop("timer_ms", None)  # it runs
+    return sorted(rows, key=lambda row: (row["inode"] or 0, json.dumps(row["local"])))
+
+
+FILTERS = [
+    [],
+    ["--kind", "unix"],
+    ["--kind", "unix,tcp,udp"],
+    ["-4"],
+    ["-6"],
+    ["listening"],
+    ["established"],
+    ["sport = :{port}"],
+    ["dport = :{port}"],
+    ["src 127.0.0.0/8 and not listening"],
+    ["mksock"],
+    ["pid = {pid}"],
+    ["@root"],
+    ["state bound-inactive"],
+    ["autobound"],
+    ["recvq > 0"],
+    ["inode = {inode}"],
+    ["--listeners"],
+    ["tcp"],
+    ["udp"],
+]
+
+
+@pytest.mark.parametrize("words", FILTERS, ids=" ".join)
+def test_list_is_as_it_was(berth, host, words):
+    mk, path = host
+    words = [w.format(port=mk["srv"].port, pid=mk.pid, inode=mk["srv"].inode) for w in words]
+    live = berth("list", "--json", *words).json()
+    saved = berth("list", "--json", "--facts", path, *words).json()
+    assert in_order(saved) == in_order(live)
+    assert live or words in (["recvq > 0"],)
+
+
+def test_options_and_info_are_as_they_were(berth, host):
+    mk, path = host
+    live = berth("list", "--json", "--options", "tcp").json()
+    saved = berth("list", "--json", "--options", "--facts", path, "tcp").json()
+    for name in ("srv", "c1", "six", "bound"):
+        assert mk[name].find(saved)["options"] == mk[name].find(live)["options"], name
+    table = berth("list", "--extended", "--facts", path).stdout
+    assert str(mk["srv"].port) in table and "reuseaddr" in table
+
+
+def test_who_is_as_it_was(berth, host):
+    mk, path = host
+    for target in (str(mk["srv"].port), f"pid:{mk.pid}", "127.0.0.1", "mksock"):
+        live = berth("who", target, "--json").json()
+        saved = berth("who", target, "--json", "--facts", path).json()
+        by_pid = {row["pid"]: row for row in saved}
+        assert {row["pid"] for row in live} == set(by_pid)
+        for row in live:
+            assert in_order(by_pid[row["pid"]].pop("sockets")) == in_order(row.pop("sockets"))
+            assert by_pid[row["pid"]] == row
+    assert "listens    tcp" in berth("who", mk["srv"].port, "--facts", path).stdout
+
+
+def test_the_saved_host_stays_when_its_processes_are_gone(berth, host):
+    mk, path = host
+    mk.close()
+    shown = berth("who", mk["srv"].port, "--facts", path).stdout
+    assert f"[{mk.pid}]" in shown and "since" in shown
+    berth("who", "14", "--facts", path, status=1)
+
+
+def test_a_file_may_come_from_a_pipe(berth, host):
+    _, path = host
+    text = path.read_text(encoding="utf-8")
+    one = berth("list", "--json", "--facts", "-", input=text).json()
+    assert one == berth("list", "--json", "--facts", path).json()
+
+
+def test_what_an_ordinary_user_could_not_see_stays_so(berth, mksock, tmp_path):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv")
+    path = tmp_path / "facts.json"
+    path.write_text(berth("list", "--save", "-", user=process.NOBODY).stdout, encoding="utf-8")
+    row = mk["srv"].find(berth("list", "--json", "--facts", path).json())
+    assert row["owners"] is None and "owners" in row["not_permitted"]
+    assert "?" in berth("list", "--facts", path).stdout
+
+
+BROKEN = {
+    "empty": "",
+    "no JSON": "PROTO STATE",
+    "a list": "[]",
+    "a number": "1",
+    "other JSON": "{}",
+    "a later version": '{"berth_facts":2}',
+    "a text for a version": '{"berth_facts":"1"}',
+    "sockets that are none": '{"berth_facts":1,"sockets":[{}]}',
+    "a protocol": '{"berth_facts":1,"sockets":[{"proto":"\\u001b[31m","state":"LISTEN"}]}',
+    "a port": '{"berth_facts":1,"sockets":[{"proto":"tcp","state":"LISTEN","family":2,'
+              '"local":{"address":"1.2.3.4","port":65536}}]}',
+    "an address": '{"berth_facts":1,"sockets":[{"proto":"tcp","state":"LISTEN","family":2,'
+                  '"local":{"address":"1.2.3.4.5","port":1}}]}',
+    "a NUL": '{"berth_facts":1,\0}',
+    "not UTF-8": b'{"berth_facts":1,"host":{"hostname":"\xff"}}',
+    "deep": "[" * 5000,
+    "cut": None,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_one_clear_line(berth, host, tmp_path, name):
+    _, whole = host
+    path = tmp_path / "broken.json"
+    text = BROKEN[name]
+    if text is None:
+        text = whole.read_bytes()[:-10]
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    for args in (["list"], ["list", "--json"], ["who", "80"]):
+        result = berth(*args, "--facts", path, status=1)
+        assert result.stdout == "" and result.stderr.count("\n") == 1
+        assert result.stderr.startswith("berth: cannot ") and str(path) in result.stderr
+        assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("path", ["/nonexistent", "/", "/dev/null"])
+def test_a_file_that_cannot_be_read(berth, netns, path):
+    result = berth("list", "--facts", path, status=1)
+    assert result.stderr.count("\n") == 1 and result.stdout == "" and netns
+
+
+def test_every_cut_is_an_error(berth, host, tmp_path):
+    """At a few places all over the file."""
+    _, whole = host
+    content = whole.read_bytes().rstrip()
+    path = tmp_path / "cut.json"
+    for part in range(1, 20):
+        path.write_bytes(content[: len(content) * part // 20])
+        assert berth("list", "--facts", path, status=1).stderr.count("\n") == 1
+
+
+def test_saving_where_nothing_can_be_written(berth, netns, tmp_path):
+    for path in ("/nonexistent/file", "/proc/file", str(tmp_path)):
+        result = berth("list", "--save", path, status=1)
+        assert result.stderr.startswith("berth: cannot ") and path in result.stderr
+    assert netns and not list(tmp_path.iterdir())
