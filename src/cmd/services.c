@@ -11,11 +11,10 @@
 #include "base/vec.h"
 #include "cmd/commands.h"
 #include "cmd/output.h"
+#include "cmd/services_columns.h"
 #include "cmd/sockets.h"
 #include "kernel/sysctl.h"
-#include "names/services.h"
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
 enum { FILTER_MAX = 1 << 12 };
 
 struct services_arguments {
@@ -39,15 +38,6 @@ static const struct command_option services_options[] = {
     OUTPUT_OPTIONS(struct services_arguments){0},
 };
 
-/* A process that listens at a port. */
-struct holder {
-    uint16_t port;
-    enum net_kind kind;
-    int32_t pid; /* 0: no process, or one that may not be seen */
-    bool hidden;
-    char comm[16 + 1];
-};
-
 /* Of a range that was asked for, ports without a name are told too, if they are taken. */
 struct range {
     uint16_t first, last;
@@ -56,189 +46,11 @@ struct range {
 struct scene {
     struct vec ranges;   /* struct range */
     struct vec services; /* struct service */
-    struct vec rows;     /* struct row */
-    struct vec holders;  /* struct holder, ordered by port and kind */
+    struct vec rows;     /* struct services_row */
+    struct vec holders;  /* struct services_holder, ordered by port and kind */
     bool looked;         /* holders were read */
-    bool privilege_known;
+    enum presence privilege;
     uint64_t unprivileged_start;
-};
-
-struct row {
-    const struct scene *scene;
-    const struct service *service; /* NULL: the port has no name */
-    uint16_t port;
-    const struct holder *holders; /* of this port and protocol */
-    size_t n_holders;
-    bool observable; /* berth can tell who listens with this protocol */
-};
-
-/* Columns */
-
-static const struct row *row_of(const void *row)
-{
-    return row;
-}
-
-static void get_port(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    ret->presence = KNOWN;
-    ret->uint = row_of(row)->port;
-}
-
-static void get_name(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    if (row_of(row)->service)
-        cell_set_text(ret, row_of(row)->service->name);
-}
-
-static void get_protocol(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    if (row_of(row)->service)
-        cell_set_text(ret, row_of(row)->service->protocol);
-}
-
-static void get_aliases(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    const struct service *s = row_of(row)->service;
-    if (s && s->aliases && s->aliases[0])
-        ret->presence = KNOWN;
-}
-
-static void text_aliases(const struct render_column *c, const void *row, struct buf *out)
-{
-    (void)c;
-    for (char **alias = row_of(row)->service->aliases; *alias; alias++)
-        buf_printf(out, "%s%s", alias == row_of(row)->service->aliases ? "" : " ", *alias);
-}
-
-static bool is_privileged(const struct row *row)
-{
-    return row->port < row->scene->unprivileged_start;
-}
-
-static void get_privileged(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    if (!row_of(row)->scene->privilege_known)
-        return;
-    ret->presence = KNOWN;
-    ret->boolean = is_privileged(row);
-}
-
-static void text_privileged(const struct render_column *c, const void *row, struct buf *out)
-{
-    (void)c;
-    buf_str(out, is_privileged(row) ? "privileged" : "free to all");
-}
-
-static void get_listening(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    if (!row_of(row)->observable)
-        return;
-    ret->presence = KNOWN;
-    ret->boolean = row_of(row)->n_holders > 0;
-}
-
-static bool is_hidden(const struct row *row)
-{
-    for (size_t i = 0; i < row->n_holders; i++)
-        if (row->holders[i].hidden)
-            return true;
-    return false;
-}
-
-static void get_owners(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    const struct row *r = row;
-    if (!r->observable)
-        return;
-    ret->presence = is_hidden(r) ? FORBIDDEN : KNOWN;
-    ret->list.items = r->holders;
-    ret->list.n = r->n_holders;
-    ret->list.stride = sizeof *r->holders;
-}
-
-static void text_owners(const struct render_column *c, const void *row, struct buf *out)
-{
-    (void)c;
-    const struct row *r = row;
-    for (size_t i = 0; i < r->n_holders; i++) {
-        const struct holder *h = &r->holders[i];
-        if (i)
-            buf_str(out, ", ");
-        if (h->pid)
-            buf_printf(out, "%s[%d]", h->comm, h->pid);
-        else
-            buf_str(out, "no process");
-        if (!r->service)
-            buf_printf(out, " (%s)", net_kind_name(h->kind));
-    }
-    if (!r->n_holders)
-        buf_str(out, "nobody");
-}
-
-static void get_owner_pid(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    const struct holder *h = row;
-    if (!h->pid)
-        return;
-    ret->presence = KNOWN;
-    ret->uint = (uint64_t)h->pid;
-}
-
-static void get_owner_comm(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    cell_set_text(ret, ((const struct holder *)row)->comm);
-}
-
-static const struct render_column owner_columns_here[] = {
-    {.key = "pid", .kind = CELL_UINT, .get = get_owner_pid},
-    {.key = "comm", .kind = CELL_TEXT, .get = get_owner_comm},
-};
-
-static const struct render_column columns[] = {
-    {.key = "port",
-     .kind = CELL_UINT,
-     .align = RENDER_RIGHT,
-     .width = 5,
-     .get = get_port,
-     .help = "the port"},
-    {.key = "protocol",
-     .kind = CELL_TEXT,
-     .get = get_protocol,
-     .help = "tcp, udp … as the services database has it"},
-    {.key = "name", .kind = CELL_TEXT, .width = 16, .get = get_name, .help = "the service's name"},
-    {.key = "aliases",
-     .kind = CELL_TEXT,
-     .width = 16,
-     .get = get_aliases,
-     .text = text_aliases,
-     .help = "its other names, separated by blanks"},
-    {.key = "privileged",
-     .kind = CELL_BOOL,
-     .width = 11,
-     .get = get_privileged,
-     .text = text_privileged,
-     .help = "whether it takes CAP_NET_BIND_SERVICE to bind it here"},
-    {.key = "listening",
-     .kind = CELL_BOOL,
-     .get = get_listening,
-     .help = "whether somebody listens there now (tcp and udp)"},
-    {.key = "owners",
-     .kind = CELL_LIST,
-     .get = get_owners,
-     .text = text_owners,
-     .columns = owner_columns_here,
-     .n_columns = COUNT(owner_columns_here),
-     .help = "the processes that listen there"},
 };
 
 /* Which services */
@@ -258,7 +70,10 @@ static bool is_wanted(const struct services_arguments *a, const struct service *
 
 static int add_row(struct scene *s, const struct service *service, uint16_t port)
 {
-    struct row row = {.scene = s, .service = service, .port = port};
+    struct services_row row = {.service = service,
+                               .port = port,
+                               .privilege = s->privilege,
+                               .privileged = port < s->unprivileged_start};
     return vec_add(&s->rows, &row);
 }
 
@@ -297,7 +112,7 @@ static void tell(const char *word, int code)
 
 static int compare_rows(const void *a, const void *b)
 {
-    const struct row *x = a, *y = b;
+    const struct services_row *x = a, *y = b;
     if (x->port != y->port)
         return x->port < y->port ? -1 : 1;
     return x->service && y->service ? strcmp(x->service->protocol, y->service->protocol) : 0;
@@ -341,7 +156,7 @@ static int gather(struct scene *s, const struct services_arguments *a,
 
 static int compare_holders(const void *a, const void *b)
 {
-    const struct holder *x = a, *y = b;
+    const struct services_holder *x = a, *y = b;
     if (x->port != y->port)
         return x->port < y->port ? -1 : 1;
     if (x->kind != y->kind)
@@ -355,7 +170,7 @@ static int take_socket(void *ctx, const struct socket_row *row)
     const struct net_socket *s = row->socket;
     if (!net_socket_is_listener(s) || !s->local_port)
         return 0;
-    struct holder h = {.port = (uint16_t)s->local_port, .kind = s->kind};
+    struct services_holder h = {.port = (uint16_t)s->local_port, .kind = s->kind};
     h.hidden = net_socket_forbids(s, NET_F_OWNERS);
     if (!s->n_owners)
         return vec_add(&scene->holders, &h);
@@ -374,7 +189,7 @@ static int take_socket(void *ctx, const struct socket_row *row)
 static void merge_holders(struct vec *holders)
 {
     size_t kept = 0;
-    struct holder *all = holders->items;
+    struct services_holder *all = holders->items;
     if (holders->len)
         qsort(all, holders->len, sizeof *all, compare_holders);
     for (size_t i = 0; i < holders->len; i++) {
@@ -386,9 +201,9 @@ static void merge_holders(struct vec *holders)
     holders->len = kept;
 }
 
-static void give_holders(struct scene *s, struct row *row)
+static void give_holders(struct scene *s, struct services_row *row)
 {
-    const struct holder *all = s->holders.items;
+    const struct services_holder *all = s->holders.items;
     int kind = row->service ? kind_of(row->service->protocol) : -1;
     row->observable = s->looked && (!row->service || kind >= 0);
     if (!row->observable)
@@ -405,7 +220,7 @@ static void give_holders(struct scene *s, struct row *row)
 /* One port is a question that the kernel can narrow down to; many aren't, and get no filter. */
 static void write_filter(struct buf *out, const struct scene *scene)
 {
-    const struct row *all = scene->rows.items;
+    const struct services_row *all = scene->rows.items;
     const struct vec *rows = &scene->rows;
     for (size_t i = 1; i < rows->len; i++)
         if (all[i].port != all[0].port)
@@ -428,7 +243,7 @@ static bool is_in_range(const struct scene *s, uint16_t port)
 static bool has_row(const struct scene *s, size_t n, uint16_t port)
 {
     for (size_t i = 0; i < n; i++)
-        if (((const struct row *)vec_at(&s->rows, i))->port == port)
+        if (((const struct services_row *)vec_at(&s->rows, i))->port == port)
             return true;
     return false;
 }
@@ -439,8 +254,8 @@ static int add_unnamed(struct scene *s, const struct services_arguments *a)
     int r = 0;
     size_t named = s->rows.len;
     for (size_t i = 0; r == 0 && s->ranges.len && i < s->holders.len; i++) {
-        const struct holder *h = vec_at(&s->holders, i);
-        const struct row *last = s->rows.len ? vec_at(&s->rows, s->rows.len - 1) : NULL;
+        const struct services_holder *h = vec_at(&s->holders, i);
+        const struct services_row *last = s->rows.len ? vec_at(&s->rows, s->rows.len - 1) : NULL;
         bool wanted = (!a->tcp && !a->udp) || (a->tcp && h->kind == NET_TCP) ||
                       (a->udp && h->kind == NET_UDP);
         bool told = s->rows.len > named && last->port == h->port;
@@ -484,7 +299,7 @@ static int read_holders(struct scene *scene, const struct services_arguments *a,
 /* Showing */
 
 struct shown {
-    const struct render_column *columns[COUNT(columns)];
+    const struct render_column *columns[SERVICES_COLUMNS];
     size_t n;
 };
 
@@ -493,8 +308,8 @@ static int choose(const struct services_arguments *a, struct output *o, struct s
     const char *usual = a->no_owners ? "port,protocol,name,aliases,privileged"
                                      : "port,protocol,name,aliases,privileged,owners";
     bool table = o->options.format == RENDER_TABLE;
-    return output_choose(o, &command_services, a->output.columns, columns, COUNT(columns),
-                         table ? usual : "all", ret->columns, &ret->n);
+    return output_choose(o, &command_services, a->output.columns, services_columns,
+                         SERVICES_COLUMNS, table ? usual : "all", ret->columns, &ret->n);
 }
 
 static int show(const struct scene *s, const struct shown *c, struct output *o)
@@ -509,6 +324,12 @@ static int show(const struct scene *s, const struct shown *c, struct output *o)
     return 0;
 }
 
+static void read_privilege(struct scene *s)
+{
+    int r = sysctl_read_u64("net.ipv4.ip_unprivileged_port_start", &s->unprivileged_start);
+    s->privilege = r == 0 ? KNOWN : r == -EACCES ? FORBIDDEN : ABSENT;
+}
+
 static int answer(struct scene *s, const struct services_arguments *a,
                   const struct command_words *words, struct output *o)
 {
@@ -516,11 +337,10 @@ static int answer(struct scene *s, const struct services_arguments *a,
     int status = choose(a, o, &c);
     if (status || c.n == 0) /* -o help */
         return status;
+    read_privilege(s);
     int found = gather(s, a, words);
     if (found == EXIT_USAGE)
         return found;
-    s->privilege_known =
-        sysctl_read_u64("net.ipv4.ip_unprivileged_port_start", &s->unprivileged_start) == 0;
     status = a->no_owners ? 0 : read_holders(s, a, words->n < 2);
     int shown = show(s, &c, o);
     return shown ? shown : found ? found : status;
@@ -531,8 +351,8 @@ static int run(const void *arguments, const struct command_words *words)
     const struct services_arguments *a = arguments;
     _cleanup_output_ struct output o;
     struct scene s = {.services = VEC_INIT(struct service),
-                      .rows = VEC_INIT(struct row),
-                      .holders = VEC_INIT(struct holder),
+                      .rows = VEC_INIT(struct services_row),
+                      .holders = VEC_INIT(struct services_holder),
                       .ranges = VEC_INIT(struct range)};
     int status = output_open(&o, &command_services, &a->output);
     if (status == 0)
@@ -547,8 +367,9 @@ static int run(const void *arguments, const struct command_words *words)
 /* For the shells' completion. */
 static int values(const char *what, struct vec *ret)
 {
-    return strcmp(what, "columns") == 0 ? output_column_values(columns, COUNT(columns), ret)
-                                        : -ENOENT;
+    return strcmp(what, "columns") == 0
+               ? output_column_values(services_columns, SERVICES_COLUMNS, ret)
+               : -ENOENT;
 }
 
 const struct command command_services = {
