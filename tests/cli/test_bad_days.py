@@ -234,6 +234,8 @@ def test_nothing_is_permitted(berth, mksock):
         assert sock.find(rows)["not_permitted"] == ["owners"]
     result = berth("list", "--via", "bpf", user=process.NOBODY, status=None)
     assert result.status in (1, 3) and result.stderr.count("\n") == 1
+    for form in [["--json"], ["--csv"], ["--summary"], ["--sort", "uid"], []]:
+        assert berth("list", "--via", "bpf", *form, user=process.NOBODY, status=None).stdout == ""
 
 
 def test_options_that_may_not_be_seen_are_counted_once(berth, mksock):
