@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/time.h"
 #include "kernel/links.h"
@@ -87,12 +88,13 @@ static void gather_host(struct facts *f)
 static int gather_sysctls(struct facts *f, struct source_report *report)
 {
     for (size_t i = 0; i < sizeof sysctls / sizeof *sysctls; i++) {
-        struct net_sysctl *s = vec_push(&f->sysctls);
-        if (!s)
-            return -ENOMEM;
-        sysctl_get(sysctls[i], s);
-        if (s->forbidden)
+        _cleanup_buf_ struct buf value = BUF_INIT(SYSCTL_MAX);
+        int r = sysctl_read(sysctls[i], &value);
+        if (r == -EACCES)
             source_report_note(report, true, "the setting %s may not be read", sysctls[i]);
+        r = facts_add_sysctl(f, sysctls[i], r == 0 ? buf_cstr(&value) : NULL, r == -EACCES);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

@@ -3,13 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/parse.h"
-#include "net/facts.h"
 
-enum { NAME_MAX_LENGTH = 128, VALUE_MAX = 65536 };
+enum {
+    NAME_MAX_LENGTH = 128,
+    STEP = 4096,
+    NUMBER_ROOM = 16, /* a value that ends this near to the buffer's end may have been cut */
+    VALUE_MAX = STEP,
+};
 
 static int path_of(const char *name, char *ret, size_t size)
 {
@@ -24,12 +29,35 @@ static int path_of(const char *name, char *ret, size_t size)
     return strstr(to, "..") || *to == '/' ? -EINVAL : 0;
 }
 
+/* In one read: most settings give nothing to a second one (proc_do_large_bitmap in
+ * kernel/sysctl.c), so that what didn't fit must be read anew, from the start. */
+static int read_value(int fd, struct buf *into)
+{
+    for (size_t size = STEP;; size *= 4) {
+        char *to = buf_reserve(into, size);
+        if (!to)
+            return size > into->max ? -EFBIG : -ENOMEM;
+        ssize_t n = pread(fd, to, size, 0);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n < 0) {
+            size /= 4;
+        } else if ((size_t)n + NUMBER_ROOM < size) {
+            into->len = (size_t)n;
+            return 0;
+        }
+    }
+}
+
 int sysctl_read(const char *name, struct buf *into)
 {
     char path[NAME_MAX_LENGTH];
     int r = path_of(name, path, sizeof path);
-    if (r == 0)
-        r = fd_read_file(AT_FDCWD, path, into);
+    if (r < 0)
+        return r;
+    buf_clear(into);
+    _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    r = fd < 0 ? -errno : read_value(fd, into);
     if (r < 0)
         return r == -EPERM ? -EACCES : r;
     while (into->len && into->data[into->len - 1] == '\n')
@@ -63,16 +91,4 @@ int sysctl_read_pair(const char *name, uint32_t *ret_first, uint32_t *ret_second
     *ret_first = (uint32_t)first;
     *ret_second = (uint32_t)second;
     return 0;
-}
-
-void sysctl_get(const char *name, struct net_sysctl *ret)
-{
-    _cleanup_buf_ struct buf text = BUF_INIT(VALUE_MAX);
-    *ret = (struct net_sysctl){0};
-    strncpy(ret->name, name, sizeof ret->name - 1);
-    int r = sysctl_read(name, &text);
-    ret->known = r == 0;
-    ret->forbidden = r == -EACCES;
-    if (r == 0)
-        strncpy(ret->value, buf_cstr(&text), sizeof ret->value - 1);
 }

@@ -62,6 +62,8 @@ void facts_clear(struct facts *f)
         process_free(*(struct net_process **)vec_at(&f->processes, i));
     for (size_t i = 0; i < f->interfaces.len; i++)
         net_iface_clear(vec_at(&f->interfaces, i));
+    for (size_t i = 0; i < f->sysctls.len; i++)
+        free(((struct net_sysctl *)vec_at(&f->sysctls, i))->value);
     vec_free(&f->sockets);
     vec_free(&f->processes);
     vec_free(&f->interfaces);
@@ -120,11 +122,25 @@ int facts_add_socket(struct facts *f, const struct net_socket *s)
     return r;
 }
 
+int facts_add_sysctl(struct facts *f, const char *name, const char *value, bool forbidden)
+{
+    struct net_sysctl s = {.forbidden = forbidden};
+    if (strlen(name) >= sizeof s.name)
+        return -ENAMETOOLONG;
+    strcpy(s.name, name);
+    if (value && !(s.value = strdup(value)))
+        return -ENOMEM;
+    int r = vec_add(&f->sysctls, &s);
+    if (r < 0)
+        free(s.value);
+    return r;
+}
+
 const char *facts_sysctl(const struct facts *f, const char *name)
 {
     for (size_t i = 0; i < f->sysctls.len; i++) {
         const struct net_sysctl *s = vec_at(&f->sysctls, i);
-        if (s->known && strcmp(s->name, name) == 0)
+        if (s->value && strcmp(s->name, name) == 0)
             return s->value;
     }
     return NULL;

@@ -20,9 +20,9 @@ struct net_namespace {
 };
 
 struct net_sysctl {
-    char name[64];  /* as sysctl(8) writes it: "net.ipv4.ip_unprivileged_port_start" */
-    char value[64]; /* without the newline; "" and !known where it couldn't be read */
-    bool known, forbidden;
+    char name[64]; /* as sysctl(8) writes it: "net.ipv4.ip_unprivileged_port_start" */
+    char *value;   /* owned, without the newline; NULL where it couldn't be read */
+    bool forbidden;
 };
 
 struct facts {
@@ -36,7 +36,7 @@ struct facts {
     struct vec processes;          /* struct net_process *, owned with their texts */
     struct vec interfaces;         /* struct net_iface, owned */
     struct vec namespaces;         /* struct net_namespace */
-    struct vec sysctls;            /* struct net_sysctl */
+    struct vec sysctls;            /* struct net_sysctl, owned */
     struct hash process_by_pid;    /* pid -> index + 1 in processes */
 };
 
@@ -50,4 +50,7 @@ int facts_add_socket(struct facts *f, const struct net_socket *s);
 /* A copy for the caller, to be released with net_socket_copy_free; the processes that it points to
  * are copied into the facts and live as long as these. 0 or -ENOMEM. */
 int facts_copy_socket(struct facts *f, const struct net_socket *s, struct net_socket *ret);
+/* Appends a setting with a copy of its value; value NULL: not known. 0, -ENAMETOOLONG or -ENOMEM.
+ */
+int facts_add_sysctl(struct facts *f, const char *name, const char *value, bool forbidden);
 const char *facts_sysctl(const struct facts *f, const char *name); /* NULL: not known */

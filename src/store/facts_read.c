@@ -73,6 +73,8 @@ static int read_interfaces(struct facts_reader *r, const json_t *list)
     return 0;
 }
 
+enum { SYSCTL_TEXT_MAX = 1 << 20 };
+
 static int read_sysctls(struct facts_reader *r, const json_t *root)
 {
     const char *name;
@@ -80,20 +82,20 @@ static int read_sysctls(struct facts_reader *r, const json_t *root)
     size_t i;
     json_object_foreach(json_object_get(root, "sysctls"), name, value)
     {
-        struct net_sysctl s = {.known = true};
-        if (strlen(name) >= sizeof s.name || reader_get_chars(value, s.value, sizeof s.value) < 0)
+        _cleanup_buf_ struct buf text = BUF_INIT(SYSCTL_TEXT_MAX);
+        if (reader_get_bytes(value, text.max, &text) < 0)
             return reader_fault(r, "sysctls");
-        strcpy(s.name, name);
-        if (vec_add(&r->facts->sysctls, &s) < 0)
-            return -ENOMEM;
+        int result = facts_add_sysctl(r->facts, name, buf_cstr(&text), false);
+        if (result < 0)
+            return result == -ENAMETOOLONG ? reader_fault(r, "sysctls") : result;
     }
     const json_t *list = json_object_get(root, "not_permitted");
     json_array_foreach(list, i, value)
     {
-        struct net_sysctl s = {.forbidden = true};
-        if (reader_get_chars(value, s.name, sizeof s.name) < 0)
+        char key[sizeof((struct net_sysctl *)NULL)->name];
+        if (reader_get_chars(value, key, sizeof key) < 0)
             return reader_fault(r, "not_permitted");
-        if (vec_add(&r->facts->sysctls, &s) < 0)
+        if (facts_add_sysctl(r->facts, key, NULL, true) < 0)
             return -ENOMEM;
     }
     return 0;

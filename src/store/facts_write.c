@@ -246,7 +246,7 @@ static void write_sysctls(struct jsonw *j, const struct facts *f)
     jsonw_object(j);
     for (size_t i = 0; i < f->sysctls.len; i++) {
         const struct net_sysctl *s = vec_at(&f->sysctls, i);
-        if (!s->known)
+        if (!s->value)
             continue;
         jsonw_key(j, s->name);
         jsonw_str(j, s->value);

@@ -172,3 +172,18 @@ def test_saving_where_nothing_can_be_written(berth, netns, tmp_path):
         result = berth("list", "--save", path, status=1)
         assert result.stderr.startswith("berth: cannot ") and path in result.stderr
     assert netns and not list(tmp_path.iterdir())
+
+
+def test_a_setting_of_any_length_is_saved(berth, netns, tmp_path):
+    """The kernel tells such a list in one read, or the rest of it never."""
+    name = "net.ipv4.ip_local_reserved_ports"
+    ports = ",".join(str(port) for port in range(1, 30000, 2))
+    with netns.inside(), open("/proc/sys/" + name.replace(".", "/"), "r+b", buffering=0) as f:
+        while ports:
+            ports = ports[f.write(ports.encode()):]
+        f.seek(0)
+        there = f.read(1 << 18).decode().strip()
+    path = tmp_path / "host.json"
+    berth("list", "--save", path)
+    assert len(there) > 65536
+    assert json.loads(path.read_text())["sysctls"][name] == there

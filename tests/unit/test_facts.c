@@ -48,10 +48,12 @@ static void fill(struct facts *f)
     assert_int_equal(facts_add_socket(f, &s), 0);
     struct net_iface *i = vec_push(&f->interfaces);
     *i = (struct net_iface){.index = 2, .name = "en0", .mac = {2, 0, 255}, .mac_len = 6};
-    struct net_sysctl limit = {"net.core.somaxconn", "4096", true, false};
-    struct net_sysctl hidden = {.name = "net.ipv4.tcp_fastopen_key", .forbidden = true};
-    vec_add(&f->sysctls, &limit);
-    vec_add(&f->sysctls, &hidden);
+    char ports[100000];
+    memset(ports, '7', sizeof ports - 1);
+    ports[sizeof ports - 1] = '\0';
+    assert_int_equal(facts_add_sysctl(f, "net.core.somaxconn", "4096", false), 0);
+    assert_int_equal(facts_add_sysctl(f, "net.ipv4.ip_local_reserved_ports", ports, false), 0);
+    assert_int_equal(facts_add_sysctl(f, "net.ipv4.tcp_fastopen_key", NULL, true), 0);
 }
 
 static void test_round_trip(void **state)
@@ -79,6 +81,7 @@ static void test_round_trip(void **state)
     assert_null(s->owners[1].process);
     assert_true(s->owners[0].process->forbidden >> NET_P_CWD & 1);
     assert_string_equal(facts_sysctl(&g, "net.core.somaxconn"), "4096");
+    assert_int_equal(strlen(facts_sysctl(&g, "net.ipv4.ip_local_reserved_ports")), 99999);
     assert_null(facts_sysctl(&g, "net.ipv4.tcp_fastopen_key"));
     facts_clear(&f);
     facts_clear(&g);
