@@ -1,0 +1,298 @@
+#include "flow/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+enum { FIRST_CHUNK = 1 << 16, LEAST_CHUNK = 1 << 14, SENDFILE_CHUNK = 1 << 24 };
+
+static bool is_socket(enum stream_kind k)
+{
+    return k == STREAM_TCP || k == STREAM_SOCKET;
+}
+
+enum pump_means pump_choose(enum stream_kind from, enum stream_kind to, bool plain, bool looks)
+{
+    if (!plain || looks)
+        return PUMP_COPY;
+    if (from == STREAM_TCP && to == STREAM_NULL)
+        return PUMP_DISCARD;
+    if (from == STREAM_FILE && is_socket(to))
+        return PUMP_SENDFILE;
+    if (is_socket(from) && to == STREAM_PIPE)
+        return PUMP_SPLICE;
+    if (from == STREAM_PIPE && (is_socket(to) || to == STREAM_PIPE || to == STREAM_NULL))
+        return PUMP_SPLICE;
+    if (from == STREAM_FILE && to == STREAM_PIPE)
+        return PUMP_SPLICE;
+    return PUMP_COPY;
+}
+
+void pump_init(struct pump *p, struct stream *from, struct stream *to)
+{
+    *p = (struct pump){.from = from, .to = to, .left = UINT64_MAX, .chunk = FIRST_CHUNK};
+}
+
+void pump_clear(struct pump *p)
+{
+    free(p->held);
+    p->held = NULL;
+    p->held_n = p->held_at = 0;
+}
+
+bool pump_is_idle(const struct pump *p)
+{
+    if (p->held)
+        return !p->to->can_write;
+    return !p->from->can_read || !p->to->can_write;
+}
+
+static void choose(struct pump *p)
+{
+    p->chosen = true;
+    p->means = pump_choose((enum stream_kind)p->from->in_kind, (enum stream_kind)p->to->out_kind,
+                           stream_is_plain(p->from) && stream_is_plain(p->to) &&
+                               !p->from->in_polls && !p->to->out_polls && !p->copies,
+                           p->hooks != NULL);
+    /* A pipe as large as may be: fcntl(2) F_SETPIPE_SZ, bounded by fs.pipe-max-size. */
+    if (p->means == PUMP_SPLICE && p->from->in_kind == STREAM_PIPE)
+        fcntl(p->from->in, F_SETPIPE_SZ, PUMP_SCRATCH);
+    if (p->means == PUMP_SPLICE && p->to->out_kind == STREAM_PIPE)
+        fcntl(p->to->out, F_SETPIPE_SZ, PUMP_SCRATCH);
+}
+
+/* Held bytes */
+
+static int hold(struct pump *p, const char *bytes, size_t n)
+{
+    p->held = malloc(n);
+    if (!p->held)
+        return -ENOMEM;
+    memcpy(p->held, bytes, n);
+    p->held_at = 0;
+    p->held_n = (uint32_t)n;
+    return 0;
+}
+
+int pump_put(struct pump *p, const void *bytes, size_t n)
+{
+    size_t old = p->held_n - p->held_at;
+    if (n == 0)
+        return 0;
+    char *all = malloc(old + n);
+    if (!all)
+        return -ENOMEM;
+    if (old)
+        memcpy(all, p->held + p->held_at, old);
+    memcpy(all + old, bytes, n);
+    pump_clear(p);
+    p->held = all;
+    p->held_n = (uint32_t)(old + n);
+    return 0;
+}
+
+/* 1 when nothing is held any more, 0 when the writer is full, or a negative errno. */
+static int write_held(struct pump *p)
+{
+    while (p->held) {
+        ssize_t put = stream_write(p->to, p->held + p->held_at, p->held_n - p->held_at, false);
+        if (put == -EAGAIN)
+            return 0;
+        if (put < 0) {
+            p->failed_writing = true;
+            return (int)put;
+        }
+        p->bytes += (uint64_t)put;
+        p->held_at += (uint32_t)put;
+        if (p->held_at == p->held_n)
+            pump_clear(p);
+    }
+    return 1;
+}
+
+/* One step of each means: how many bytes moved (for the budget), 0 at the end, -EAGAIN with the
+ * flags saying what to wait for, or another negative errno. */
+
+/* The writer took less than was read: read about so much next time, so that little has to be kept
+ * and copied; and more again, when it takes all. */
+static void adapt(struct pump *p, size_t got, size_t put)
+{
+    if (put < got) {
+        p->chunk = put > LEAST_CHUNK ? (uint32_t)put : LEAST_CHUNK;
+    } else if (got == p->chunk && p->chunk < PUMP_SCRATCH) {
+        uint32_t twice = 2 * p->chunk;
+        p->chunk = twice > PUMP_SCRATCH ? PUMP_SCRATCH : twice;
+    }
+}
+
+static int through_hooks(struct pump *p, const char **bytes, size_t *n)
+{
+    for (struct pump_hook *h = p->hooks; h; h = h->next) {
+        int result = h->pass(h, bytes, n);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* Writes what it can, holds the rest. How many bytes were written, or a negative errno. */
+static ssize_t write_out(struct pump *p, const char *bytes, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t put = stream_write(p->to, bytes + done, n - done, false);
+        if (put == -EAGAIN) {
+            int result = hold(p, bytes + done, n - done);
+            if (result < 0)
+                return result;
+            break;
+        }
+        if (put < 0) {
+            p->failed_writing = true;
+            return put;
+        }
+        done += (size_t)put;
+        p->bytes += (uint64_t)put;
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t step_copy(struct pump *p, char *scratch, size_t n)
+{
+    if (n > p->chunk)
+        n = p->chunk;
+    ssize_t got = stream_read(p->from, scratch, n);
+    if (got < 0)
+        return got;
+    const char *bytes = scratch;
+    size_t out_n = (size_t)got;
+    int result = through_hooks(p, &bytes, &out_n);
+    if (result < 0)
+        return result;
+    ssize_t put = write_out(p, bytes, out_n);
+    if (put < 0)
+        return put;
+    if (!p->hooks && !p->copies)
+        adapt(p, (size_t)got, (size_t)put);
+    return got;
+}
+
+static ssize_t step_splice(struct pump *p, size_t n)
+{
+    if (n > PUMP_SCRATCH)
+        n = PUMP_SCRATCH;
+    ssize_t moved;
+    do
+        moved = splice(p->from->in, NULL, p->to->out, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (moved < 0 && errno == EINTR);
+    if (moved >= 0)
+        return moved;
+    if (errno == EAGAIN)
+        stream_ask_ready(p->from, p->to);
+    return -errno;
+}
+
+static ssize_t step_sendfile(struct pump *p, size_t n)
+{
+    if (n > SENDFILE_CHUNK)
+        n = SENDFILE_CHUNK;
+    ssize_t moved;
+    do
+        moved = sendfile(p->to->out, p->from->in, NULL, n);
+    while (moved < 0 && errno == EINTR);
+    if (moved >= 0)
+        return moved;
+    if (errno == EAGAIN)
+        p->to->can_write = false;
+    return -errno;
+}
+
+static ssize_t step_discard(struct pump *p, size_t n)
+{
+    ssize_t got;
+    do
+        got = recv(p->from->in, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    if (got >= 0)
+        return got;
+    if (errno == EAGAIN)
+        p->from->can_read = false;
+    return -errno;
+}
+
+/* Whether an error of the kernel's own means says that it can't move between these two (a file
+ * opened to append, /dev/full, a file system without splice), so that copying may go on. */
+static bool is_unable(ssize_t error)
+{
+    return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
+}
+
+/* Which side an error of the kernel's own means came from: the socket, but for EPIPE of a pipe and
+ * EIO of a file. */
+static bool is_of_writer(const struct pump *p, ssize_t error)
+{
+    return is_socket((enum stream_kind)p->to->out_kind) ? error != -EIO : error == -EPIPE;
+}
+
+static ssize_t step_by_kernel(struct pump *p, size_t n)
+{
+    ssize_t moved = p->means == PUMP_SPLICE     ? step_splice(p, n)
+                    : p->means == PUMP_SENDFILE ? step_sendfile(p, n)
+                                                : step_discard(p, n);
+    if (moved > 0)
+        p->bytes += (uint64_t)moved;
+    else if (moved == 0)
+        p->from->ended = true;
+    else if (moved != -EAGAIN)
+        p->failed_writing = is_of_writer(p, moved);
+    return moved;
+}
+
+static ssize_t step(struct pump *p, char *scratch, size_t n)
+{
+    if (p->means == PUMP_COPY)
+        return step_copy(p, scratch, n);
+    ssize_t moved = step_by_kernel(p, n);
+    if (!is_unable(moved))
+        return moved;
+    p->means = PUMP_COPY;
+    return step_copy(p, scratch, n);
+}
+
+int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
+{
+    if (!p->chosen)
+        choose(p);
+    for (;;) {
+        int result = write_held(p);
+        if (result < 0)
+            return result;
+        if (result == 0)
+            return PUMP_WAITS;
+        if (p->drained || p->left == 0)
+            return PUMP_ENDED;
+        if (budget == 0)
+            return PUMP_MORE;
+        if (!p->from->can_read || !p->to->can_write)
+            return PUMP_WAITS;
+        size_t n = p->left < budget ? (size_t)p->left : budget;
+        if (p->rate)
+            n = rate_allows(p->rate, n, now_ns);
+        if (n == 0)
+            return PUMP_RATED;
+        ssize_t moved = step(p, scratch, n);
+        if (moved == -EAGAIN)
+            continue; /* the flags say whether it's worth another try */
+        if (moved < 0)
+            return (int)moved;
+        p->drained = moved == 0;
+        budget -= (size_t)moved < budget ? (size_t)moved : budget;
+        if (p->left != UINT64_MAX)
+            p->left -= (uint64_t)moved;
+        if (p->rate)
+            rate_take(p->rate, (size_t)moved, now_ns);
+    }
+}
