@@ -120,6 +120,13 @@ static int find_netns(void *ctx, const char *name, uint64_t *ret_inode)
     return fd < 0 ? fd : netns_inode(fd, ret_inode);
 }
 
+static enum net_reach find_reach(void *ctx, const struct net_socket *socket)
+{
+    struct sockets *s = ctx;
+    struct socket_row row = {.socket = socket, .view = &s->view};
+    return socket_row_reach(&row);
+}
+
 /* The range that `autobound` goes by: of the saved host, or of this one. */
 static void take_auto_range(const struct sockets *s, struct net_filter_names *names)
 {
@@ -140,6 +147,8 @@ int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen)
     struct net_filter_needs needs;
     struct net_filter_names names = *filter_names();
     names.netns = find_netns;
+    names.reach = find_reach;
+    names.ctx = s;
     names.now_ns = s->view.boot_ns;
     take_auto_range(s, &names);
     int r = net_filter_parse(text, &names, &s->filter, &fault);

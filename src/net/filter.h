@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/reach.h"
 #include "net/socket.h"
 
 struct buf;
@@ -26,6 +27,9 @@ struct net_filter_names {
     int (*cgroup)(void *ctx, const char *path, uint64_t *ret_id);
     /* A network namespace by name, or "pid:N"; its inode. */
     int (*netns)(void *ctx, const char *name, uint64_t *ret_inode);
+    /* Who can reach a socket, by the interfaces beside it; NULL: nobody knows. It is asked while
+     * matching, so that ctx must outlive the filter. */
+    enum net_reach (*reach)(void *ctx, const struct net_socket *s);
     uint64_t now_ns;                /* since boot: what `age` counts to; 0: ages are unknown */
     uint16_t auto_first, auto_last; /* ip_local_port_range, for autobound; 0, 0: the default */
 };
@@ -77,6 +81,7 @@ enum net_filter_op {
                        */
     NET_FILTER_AUTOBOUND, /* by the port's range. The kernel's own answer (INET_DIAG_BC_AUTO) is
                              another, so that neither it nor its negation may be handed down */
+    NET_FILTER_REACH,     /* mask of 1 << enum net_reach */
     NET_FILTER_DEVICE,    /* number: ifindex */
     NET_FILTER_MARK,      /* number, mask */
     NET_FILTER_CGROUP,    /* number: id */

@@ -40,6 +40,8 @@ struct net_filter {
     struct filter_regex *regexes;
     const struct net_filter_node *root;
     size_t n_nodes;
+    enum net_reach (*reach)(void *ctx, const struct net_socket *s);
+    void *reach_ctx;
     uint64_t now_ns;
     uint16_t auto_first, auto_last;
 };
@@ -148,6 +150,8 @@ bool filter_find_what(const char *word, size_t n, struct filter_what *ret);
 /* A state or a group of states, in ss's, the kernel's or any mixed spelling. The groups that are
  * common words (all, big, bucket) only where in_clause. */
 bool filter_find_states(const char *word, bool in_clause, uint32_t *ret_states);
+/* A class of reach, as its column has it or as the sentence begins: "all", "every-interface". */
+bool filter_find_reach(const char *word, uint32_t *ret_reaches);
 /* The word that was meant, among those considered. */
 struct filter_nearest {
     const char *written, *meant; /* NULL: none differs only by a slip of the fingers */
@@ -155,6 +159,7 @@ struct filter_nearest {
 };
 void filter_consider(struct filter_nearest *nearest, const char *word);
 void filter_consider_states(struct filter_nearest *nearest);
+void filter_consider_reaches(struct filter_nearest *nearest);
 bool filter_same_word(const char *a, const char *b); /* case and '-' or '_' don't count */
 
 /* filter_value.c */

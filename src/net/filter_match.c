@@ -263,6 +263,14 @@ static enum net_match match_autobound(const struct net_filter *f, const struct n
                   s->local_port <= f->auto_last);
 }
 
+static enum net_match match_reach(const struct net_filter *f, const struct net_filter_node *n,
+                                  const struct net_socket *s)
+{
+    if (!f->reach)
+        return NET_MATCH_UNKNOWN;
+    return answer(n->mask >> f->reach(f->reach_ctx, s) & 1);
+}
+
 static enum net_match match_device(const struct net_filter *f, const struct net_filter_node *n,
                                    const struct net_socket *s)
 {
@@ -446,6 +454,7 @@ static enum net_match match(const struct net_filter *f, const struct net_filter_
         [NET_FILTER_HOST] = match_host,
         [NET_FILTER_PATH] = match_path,
         [NET_FILTER_AUTOBOUND] = match_autobound,
+        [NET_FILTER_REACH] = match_reach,
         [NET_FILTER_DEVICE] = match_device,
         [NET_FILTER_MARK] = match_mark,
         [NET_FILTER_CGROUP] = match_cgroup,

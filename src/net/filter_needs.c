@@ -95,6 +95,18 @@ static struct range of_host_node(const struct net_filter_node *n)
     return r;
 }
 
+/* Who is reached listens, or waits for datagrams; of some classes only UNIX sockets can be. */
+static struct range of_reach_node(const struct net_filter_node *n)
+{
+    uint32_t names = 1 << NET_REACH_PATH | 1 << NET_REACH_NETNS;
+    struct range r = of_kinds(ALL_KINDS);
+    r.named = !(n->mask & ~names);
+    r.meant = NET_KINDS_UNIX;
+    if (!(n->mask & 1 << NET_REACH_NONE))
+        r.yes.states = 1 << NET_LISTEN | 1 << NET_CLOSE;
+    return r;
+}
+
 static struct range of_field_node(const struct net_filter_node *n)
 {
     struct range r = of_kinds(ALL_KINDS);
@@ -136,6 +148,8 @@ static struct range range_of(const struct net_filter_node *n)
         return r;
     case NET_FILTER_AUTOBOUND:
         return of_kinds(FILTER_KINDS_IP | NET_KINDS_UNIX);
+    case NET_FILTER_REACH:
+        return of_reach_node(n);
     case NET_FILTER_FIELD:
         return of_field_node(n);
     default:

@@ -232,6 +232,8 @@ int net_filter_parse(const char *text, const struct net_filter_names *names,
         .len = strlen(text),
         .fault = &fault,
     };
+    f->reach = p.names->reach;
+    f->reach_ctx = p.names->ctx;
     f->now_ns = p.names->now_ns;
     f->auto_first = p.names->auto_last ? p.names->auto_first : DEFAULT_AUTO_FIRST;
     f->auto_last = p.names->auto_last ? p.names->auto_last : DEFAULT_AUTO_LAST;

@@ -9,7 +9,7 @@ typedef const filter_tree *term_reader(struct filter_parser *p, const struct fil
                                        int argument);
 
 static term_reader read_host, read_port, read_device, read_mark, read_cgroup, read_autobound,
-    read_all, read_what, read_owner, read_netns, read_field_alias;
+    read_all, read_what, read_owner, read_netns, read_reach, read_field_alias;
 
 /* Words of STATE-FILTER; apart from the others because several in a row are one set. */
 static const struct {
@@ -39,6 +39,7 @@ static const struct keyword {
     {"kind", read_what, 0},
     {"family", read_what, 0},
     {"netns", read_netns, 0},
+    {"reach", read_reach, 0},
     {"pid", read_owner, NET_OWNER_PID},
     {"fd", read_owner, NET_OWNER_FD},
     {"comm", read_owner, NET_OWNER_COMM},
@@ -204,6 +205,29 @@ static const filter_tree *read_netns(struct filter_parser *p, const struct filte
     node->relation = negated ? NET_NE : NET_EQ;
     node->number = inode;
     return node;
+}
+
+static const filter_tree *read_reach(struct filter_parser *p, const struct filter_token *word,
+                                     int argument)
+{
+    struct filter_token value;
+    bool negated;
+    uint32_t reaches;
+    (void)argument;
+    if (!take_equality(p, word, &value, &negated))
+        return NULL;
+    if (!filter_find_reach(value.text, &reaches)) {
+        struct filter_nearest nearest = {.written = value.text};
+        filter_consider_reaches(&nearest);
+        return filter_fault(p, &value, "no such reach: '%s'%s%s%s", filter_quote(value.text).text,
+                            nearest.meant ? "; did you mean " : "",
+                            nearest.meant ? nearest.meant : "", nearest.meant ? "?" : "");
+    }
+    filter_tree *node = filter_node(p, NET_FILTER_REACH);
+    if (!node)
+        return NULL;
+    node->mask = reaches;
+    return maybe_not(p, negated, node);
 }
 
 static const filter_tree *read_autobound(struct filter_parser *p, const struct filter_token *word,

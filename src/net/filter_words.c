@@ -115,6 +115,29 @@ bool filter_find_states(const char *word, bool in_clause, uint32_t *ret_states)
     return false;
 }
 
+/* Beside the words of the column reach_class. */
+static const struct {
+    const char *word;
+    enum net_reach reach;
+} reaches[] = {{"this-machine", NET_REACH_LOCAL}, {"every-interface", NET_REACH_ALL}};
+
+bool filter_find_reach(const char *word, uint32_t *ret_reaches)
+{
+    for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++) {
+        if (filter_same_word(word, reaches[i].word)) {
+            *ret_reaches = 1u << reaches[i].reach;
+            return true;
+        }
+    }
+    for (int i = 0; i < NET_REACHES; i++) {
+        if (filter_same_word(word, net_reach_name((enum net_reach)i))) {
+            *ret_reaches = 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
     unsigned least = a < b ? a : b;
@@ -161,4 +184,12 @@ void filter_consider_states(struct filter_nearest *nearest)
 {
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
         filter_consider(nearest, states[i].word);
+}
+
+void filter_consider_reaches(struct filter_nearest *nearest)
+{
+    for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++)
+        filter_consider(nearest, reaches[i].word);
+    for (int i = 0; i < NET_REACHES; i++)
+        filter_consider(nearest, net_reach_name((enum net_reach)i));
 }

@@ -60,6 +60,15 @@ static int name_netns(void *ctx, const char *name, uint64_t *ret)
     return strcmp(name, "blue") == 0 ? 0 : strcmp(name, "pid:1") == 0 ? -EACCES : -ENOENT;
 }
 
+/* As net_reach_of would have it of the scene's addresses. */
+static enum net_reach name_reach(void *ctx, const struct net_socket *s)
+{
+    (void)ctx;
+    if (!net_socket_is_listener(s))
+        return NET_REACH_NONE;
+    return net_reach_of(s, NULL, 0);
+}
+
 enum { SECOND = 1000000000 };
 
 static const struct net_filter_names names = {
@@ -69,6 +78,7 @@ static const struct net_filter_names names = {
     .device = name_device,
     .cgroup = name_cgroup,
     .netns = name_netns,
+    .reach = name_reach,
     .now_ns = 1000 * UINT64_C(1000000000),
 };
 
@@ -429,6 +439,13 @@ static const struct {
     {"cgroup != /web", "LSMTUVXANKP"},
     {"autobound", "TA"},
     {"! autobound", "LSEMUVXNKP"},
+    /* reach */
+    {"reach all", "LS"},
+    {"reach = every-interface", "LS"},
+    {"reach This_Machine", "U"},
+    {"reach netns", "A"},
+    {"reach none", "EMTVNKP"},
+    {"reach != none", "LSUXA"},
     /* and, or, not */
     {"sport 22 or sport 80", "LSE"},
     {"sport 22 | sport 80", "LSE"},
@@ -610,6 +627,9 @@ static const struct {
     {"state listning", "      ~~~~~~~~", "did you mean listening?"},
     {"state TIME-WIAT", "      ~~~~~~~~~", "did you mean time-wait?"},
     {"establishd", "~~~~~~~~~~", "did you mean established?"},
+    {"reach nowhere", "      ~~~~~~~", "no such reach: 'nowhere'"},
+    {"reach lcoal", "      ~~~~~", "did you mean local?"},
+    {"reach > all", "      ~", "reach takes = or != only"},
     {"sprot = 22", "~~~~~", "did you mean sport?"},
     {"frobnicate = 22", "~~~~~~~~~~", "nothing called 'frobnicate'"},
     {"tcp and retarns > 3", "        ~~~~~~~", "did you mean retrans?"},
