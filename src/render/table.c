@@ -6,7 +6,6 @@
  * no other path leads from a row to the output. Blanks are written before a cell, never after, so
  * no line ends in padding.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "base/text.h"
 #include "base/vec.h"
+#include "render/style.h"
 #include "render/widths.h"
 #include "render/writer.h"
 
@@ -22,13 +22,6 @@ enum {
     LEAST_WIDTH = 8, /* what is left of a text that is cut */
     LEAST_PRECIOUS = 16,
 };
-
-static const char *const sgr[] = {
-    [RENDER_PLAIN] = "",           [RENDER_DIM] = "\033[2m",   [RENDER_STRONG] = "\033[1m",
-    [RENDER_GOOD] = "\033[32m",    [RENDER_WARN] = "\033[33m", [RENDER_BAD] = "\033[1;31m",
-    [RENDER_ADDRESS] = "\033[36m", [RENDER_NAME] = "\033[35m",
-};
-static_assert(sizeof sgr / sizeof *sgr == RENDER_STYLES, "a colour for each style");
 
 /* A finished cell: escaped bytes, and the columns that they take. */
 struct shown {
@@ -112,13 +105,10 @@ static void put_styled(struct render *r, enum render_style style, const char *by
                        const char *tail)
 {
     struct buf *out = &r->out->buf;
-    bool colour = r->options.colour && style != RENDER_PLAIN;
-    if (colour)
-        buf_str(out, sgr[style]);
+    style_begin(out, r->options.colour, style);
     buf_add(out, bytes, n);
     buf_str(out, tail);
-    if (colour)
-        buf_str(out, "\033[0m");
+    style_end(out, r->options.colour, style);
 }
 
 /* Writes a finished cell at its place. */
