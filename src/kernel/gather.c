@@ -122,6 +122,8 @@ static int gather_here(struct facts *f, struct source_report *report, struct err
     int r = links_read(&f->interfaces, e);
     if (r < 0)
         return r;
+    for (size_t i = 0; i < f->interfaces.len; i++)
+        links_read_speed(vec_at(&f->interfaces, i));
     r = gather_sysctls(f, report);
     return r < 0 ? err_set(e, -r, "read the settings of", "/proc/sys", NULL) : 0;
 }
