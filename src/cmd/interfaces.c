@@ -1,7 +1,6 @@
 /* berth interfaces: the network interfaces of this host, their addresses, and how many sockets
  * listen and are connected at each. */
 #include <errno.h>
-#include <linux/if_addr.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +8,16 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/text.h"
 #include "base/vec.h"
 #include "cmd/commands.h"
-#include "cmd/iface_columns.h"
+#include "cmd/iface_words.h"
 #include "cmd/output.h"
+#include "cmd/sockets.h"
 #include "kernel/links.h"
-#include "kernel/source.h"
-#include "net/iface_text.h"
 
 struct interfaces_arguments {
     struct output_arguments output;
+    struct sockets_arguments sockets;
     bool up;
     bool no_sockets;
 };
@@ -32,12 +30,16 @@ static const struct command_option interfaces_options[] = {
     {.name = "no-sockets",
      .field = offsetof(struct interfaces_arguments, no_sockets),
      .help = "don't count the sockets at each address"},
-    OUTPUT_OPTIONS(struct interfaces_arguments){0},
+    SOCKETS_NETNS_OPTION(struct interfaces_arguments)
+        SOCKETS_FACTS_OPTION(struct interfaces_arguments)
+            OUTPUT_OPTIONS(struct interfaces_arguments){0},
 };
 
 /* What was read. */
 struct scene {
-    struct vec links; /* struct net_iface */
+    struct sockets sockets;
+    struct vec live;         /* struct net_iface, of a running host */
+    const struct vec *links; /* these, or those of a saved host */
     struct net_iface_uses uses;
     bool counted;
     struct iface_addr_row *addrs; /* of all interfaces, in their order */
@@ -47,203 +49,61 @@ static void scene_clear(struct scene *s)
 {
     free(s->addrs);
     net_iface_uses_clear(&s->uses);
-    links_free(&s->links);
+    links_free(&s->live);
+    sockets_clear(&s->sockets);
 }
 
-static int count_socket(void *ctx, const struct net_socket *s)
+static int count_socket(void *ctx, const struct socket_row *row)
 {
-    net_iface_uses_add(ctx, s);
+    struct scene *s = ctx;
+    if (!sockets_is_elsewhere(&s->sockets, row->socket))
+        net_iface_uses_add(&s->uses, row->socket);
     return 0;
 }
 
 static int count_sockets(struct scene *s, struct err *e)
 {
-    struct source_report report;
-    const struct source_query query = {
-        .kinds = NET_KINDS_DEFAULT,
-        .states = NET_STATES_ALL & ~(1u << NET_TIME_WAIT),
-        .families = 1u << AF_INET | 1u << AF_INET6,
-        .netns_fd = -1,
-    };
-    source_report_init(&report);
-    int r = source_read(&query, count_socket, &s->uses, &report, e);
-    source_report_clear(&report);
+    s->sockets.query.states &= ~(1u << NET_TIME_WAIT);
+    int r = sockets_read(&s->sockets, count_socket, s, e);
     s->counted = r == 0;
+    return r;
+}
+
+static int read_links(void *ctx, struct err *e)
+{
+    struct scene *s = ctx;
+    int r = links_read(&s->live, e);
+    for (size_t i = 0; r == 0 && i < s->live.len; i++)
+        links_read_speed(vec_at(&s->live, i));
     return r;
 }
 
 static int scene_read(struct scene *s, struct err *e)
 {
-    int r = links_read(&s->links, e);
+    bool saved = s->sockets.arguments->facts;
+    int r = saved ? 0 : sockets_visit(&s->sockets, read_links, s, e);
     if (r < 0)
         return r;
-    r = net_iface_uses_init(&s->uses, s->links.items, (uint32_t)s->links.len);
+    s->links = saved ? &s->sockets.facts.interfaces : &s->live;
+    r = net_iface_uses_init(&s->uses, s->links->items, (uint32_t)s->links->len);
     return r < 0 ? err_set(e, -r, "count the sockets at", "each address", NULL) : 0;
 }
 
 static int scene_rows(struct scene *s)
 {
     size_t n = 0, at = 0;
-    for (size_t i = 0; i < s->links.len; i++)
-        n += ((struct net_iface *)vec_at(&s->links, i))->n_addrs;
+    for (size_t i = 0; i < s->links->len; i++)
+        n += ((struct net_iface *)vec_at(s->links, i))->n_addrs;
     s->addrs = calloc(n + 1, sizeof *s->addrs);
     if (!s->addrs)
         return -ENOMEM;
-    for (size_t i = 0; i < s->links.len; i++) {
-        struct net_iface *link = vec_at(&s->links, i);
-        links_read_speed(link);
+    for (size_t i = 0; i < s->links->len; i++) {
+        struct net_iface *link = vec_at(s->links, i);
         for (uint32_t k = 0; k < link->n_addrs; k++, at++)
             s->addrs[at] = (struct iface_addr_row){link, &link->addrs[k],
                                                    s->counted ? &s->uses.uses[at] : NULL};
     }
     return 0;
-}
-
-/* In words */
-
-static void add_name(struct buf *out, const char *name)
-{
-    text_escape(out, name, strlen(name));
-}
-
-static void say_use(struct buf *out, const struct net_iface_use *use)
-{
-    buf_printf(out, "        %u listening here", use->listening + use->wildcard);
-    if (use->wildcard)
-        buf_printf(out, " (%u on every interface)", use->wildcard);
-    buf_printf(out, ", %u connected\n", use->connected);
-}
-
-static void say_lifetime(struct buf *out, const struct net_iface_addr *a)
-{
-    if (a->valid_s != UINT32_MAX)
-        buf_printf(out, ", valid for %us", a->valid_s);
-    if (a->preferred_s != UINT32_MAX && a->preferred_s)
-        buf_printf(out, ", preferred for %us", a->preferred_s);
-}
-
-static void say_address(struct buf *out, const struct iface_addr_row *row)
-{
-    const struct net_iface_addr *a = row->addr;
-    buf_str(out, "    ");
-    net_addr_format(out, &a->addr);
-    if (a->peer.family) {
-        buf_str(out, " to ");
-        net_addr_format(out, &a->peer);
-    }
-    buf_printf(out, "/%u, ", a->prefix_len);
-    net_iface_format_scope(out, a->scope);
-    if (a->broadcast.family) {
-        buf_str(out, ", broadcast ");
-        net_addr_format(out, &a->broadcast);
-    }
-    size_t before = out->len;
-    buf_str(out, ", ");
-    net_iface_format_addr_flags(out, a);
-    if (out->len == before + 2)
-        out->len = before;
-    say_lifetime(out, a);
-    if (a->label[0] && strcmp(a->label, row->iface->name) != 0) {
-        buf_str(out, ", label ");
-        add_name(out, a->label);
-    }
-    buf_char(out, '\n');
-    if (row->use)
-        say_use(out, row->use);
-}
-
-static void say_head(struct buf *out, const struct iface_row *row)
-{
-    const struct net_iface *i = row->iface;
-    add_name(out, i->name);
-    buf_str(out, i->flags & IFF_UP ? ": up" : ": down");
-    buf_str(out, ", ");
-    net_iface_format_type(out, i->type);
-    if (i->mac_len && !(i->flags & IFF_LOOPBACK)) {
-        buf_char(out, ' ');
-        net_iface_format_mac(out, i, i->mac);
-    }
-    buf_printf(out, ", mtu %u", i->mtu);
-    if (i->speed_mbps)
-        buf_printf(out, ", %u Mbit/s", i->speed_mbps);
-    if (i->altname[0]) {
-        buf_str(out, ", also called ");
-        add_name(out, i->altname);
-    }
-    buf_char(out, '\n');
-}
-
-static void say_relations(struct buf *out, const struct iface_row *row)
-{
-    const struct net_iface *i = row->iface;
-    const char *master = iface_name_of(row, i->master), *link = iface_name_of(row, i->link);
-    if (i->kind[0]) {
-        buf_str(out, ", ");
-        add_name(out, i->kind);
-    }
-    if (i->master) {
-        buf_str(out, ", part of ");
-        add_name(out, master ? master : "an interface elsewhere");
-    }
-    if (i->link_netns >= 0)
-        buf_printf(out, ", linked to device %u of namespace id %d", i->link, i->link_netns);
-    else if (i->link && link) {
-        buf_str(out, ", on ");
-        add_name(out, link);
-    }
-}
-
-static void say_details(struct buf *out, const struct iface_row *row)
-{
-    const struct net_iface *i = row->iface;
-    buf_printf(out, "    index %u, state ", i->index);
-    net_iface_format_operstate(out, i->operstate);
-    buf_str(out, ", ");
-    net_iface_format_flags(out, i->flags);
-    say_relations(out, row);
-    if (i->qdisc[0]) {
-        buf_str(out, ", queue ");
-        add_name(out, i->qdisc);
-        buf_printf(out, " of %u", i->txqueuelen);
-    }
-    buf_char(out, '\n');
-}
-
-/* The usual counters always, the rare ones where they aren't 0. */
-static void say_traffic(struct buf *out, const char *verb, const struct net_iface_counters *n,
-                        const char *fifth, const char *sixth)
-{
-    buf_printf(out, "    %-8s ", verb);
-    buf_u64(out, n->bytes);
-    buf_str(out, " bytes, ");
-    buf_u64(out, n->packets);
-    buf_str(out, " packets, ");
-    buf_u64(out, n->errors);
-    buf_str(out, " errors, ");
-    buf_u64(out, n->dropped);
-    buf_str(out, " dropped");
-    const struct {
-        uint64_t value;
-        const char *name;
-    } rare[] = {
-        {n->overrun, "overrun"}, {n->frame_or_carrier, fifth}, {n->multicast_or_collisions, sixth}};
-    for (size_t k = 0; k < sizeof rare / sizeof *rare; k++)
-        if (rare[k].value)
-            buf_printf(out, ", %llu %s", (unsigned long long)rare[k].value, rare[k].name);
-    buf_char(out, '\n');
-}
-
-static int say(struct output *o, const struct iface_row *row)
-{
-    struct buf *out = &o->out.buf;
-    const struct net_iface *i = row->iface;
-    say_head(out, row);
-    for (uint32_t k = 0; k < i->n_addrs; k++)
-        say_address(out, &row->addrs[k]);
-    say_traffic(out, "received", &i->rx, "frame errors", "multicast");
-    say_traffic(out, "sent", &i->tx, "carrier errors", "collisions");
-    say_details(out, row);
-    return out_flush_if_full(&o->out);
 }
 
 /* Which, and how */
@@ -267,8 +127,8 @@ static int check_names(const struct scene *s, const struct command_words *words)
     int status = EXIT_YES;
     for (int k = 0; k < words->n; k++) {
         bool found = false;
-        for (size_t i = 0; i < s->links.len; i++)
-            found |= is_called(vec_at(&s->links, i), words->words[k]);
+        for (size_t i = 0; i < s->links->len; i++)
+            found |= is_called(vec_at(s->links, i), words->words[k]);
         if (found)
             continue;
         struct err e;
@@ -286,16 +146,21 @@ static int write_rows(const struct scene *s, const struct interfaces_arguments *
     const struct iface_addr_row *addrs = s->addrs;
     int r = 0;
     bool first = true;
-    for (size_t i = 0; r == 0 && i < s->links.len; i++) {
-        const struct net_iface *link = vec_at(&s->links, i);
-        struct iface_row row = {link, s->links.items, (uint32_t)s->links.len, addrs};
+    for (size_t i = 0; r == 0 && i < s->links->len; i++) {
+        const struct net_iface *link = vec_at(s->links, i);
+        struct iface_row row = {link, s->links->items, (uint32_t)s->links->len, addrs};
         addrs += link->n_addrs;
         if (!is_asked_for(link, words) || (a->up && !(link->flags & IFF_UP)))
             continue;
         if (!render && !first)
             buf_char(&o->out.buf, '\n');
         first = false;
-        r = render ? render_row(render, &row) : say(o, &row);
+        if (render) {
+            r = render_row(render, &row);
+            continue;
+        }
+        iface_describe(&o->out.buf, &row, o->options.colour);
+        r = out_flush_if_full(&o->out);
     }
     return r < 0 || !render ? r : render_end(render);
 }
@@ -329,7 +194,9 @@ static int answer(struct scene *s, const struct interfaces_arguments *a,
                   const struct command_words *words, struct output *o)
 {
     struct err e = {0};
-    int status = EXIT_YES;
+    int status = sockets_init(&s->sockets, &command_interfaces, &a->sockets);
+    if (status)
+        return status;
     if (scene_read(s, &e) < 0)
         return fail(&e);
     if (!a->no_sockets && count_sockets(s, &e) < 0)
@@ -345,7 +212,7 @@ static int run(const void *arguments, const struct command_words *words)
 {
     const struct interfaces_arguments *a = arguments;
     _cleanup_output_ struct output o;
-    struct scene s = {0};
+    struct scene s = {.live = VEC_INIT(struct net_iface)};
     int status = output_open(&o, &command_interfaces, &a->output);
     if (status == 0)
         status = answer(&s, a, words, &o);

@@ -14,10 +14,14 @@
 #include "cmd/commands.h"
 #include "cmd/output.h"
 #include "cmd/resolve_explain.h"
+#include "cmd/sockets.h"
 #include "kernel/links.h"
+#include "kernel/netns_join.h"
+#include "render/style.h"
 
 struct resolve_arguments {
     struct output_arguments output;
+    struct sockets_arguments sockets;
     bool ipv4, ipv6, udp;
     bool no_sockets;
 };
@@ -38,7 +42,7 @@ static const struct command_option resolve_options[] = {
     {.name = "no-sockets",
      .field = offsetof(struct resolve_arguments, no_sockets),
      .help = "don't look who listens"},
-    OUTPUT_OPTIONS(struct resolve_arguments){0},
+    SOCKETS_NETNS_OPTION(struct resolve_arguments) OUTPUT_OPTIONS(struct resolve_arguments){0},
 };
 
 /* The word */
@@ -118,7 +122,15 @@ static bool somebody_listens(const struct resolve_query *q)
     return false;
 }
 
-static void say_route(struct buf *out, const struct resolve_row *row)
+static void say_styled(struct buf *out, bool colour, enum render_style style,
+                       const struct buf *text)
+{
+    style_begin(out, colour, style);
+    text_escape(out, text->data, text->len);
+    style_end(out, colour, style);
+}
+
+static void say_route(struct buf *out, const struct resolve_row *row, bool colour)
 {
     const struct resolved *r = row->resolved;
     if (row->local) {
@@ -128,43 +140,48 @@ static void say_route(struct buf *out, const struct resolve_row *row)
         buf_str(out, "    route      from ");
         net_addr_format(out, &r->from);
     } else {
-        buf_printf(out, "    route      none: %s", strerror(r->unreachable_error));
+        buf_str(out, "    route      ");
+        style_begin(out, colour, RENDER_BAD);
+        buf_printf(out, "none: %s", strerror(r->unreachable_error));
+        style_end(out, colour, RENDER_BAD);
     }
     buf_char(out, '\n');
 }
 
 static void say_listeners(struct buf *out, const struct resolve_query *q,
-                          const struct resolve_row *row)
+                          const struct resolve_row *row, bool colour)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(1 << 20);
     if (!row->looked)
         return;
     resolve_describe_listeners(&text, row);
     buf_str(out, "    listening  ");
-    text_escape(out, text.data, text.len);
+    say_styled(out, colour, row->n_listeners ? RENDER_NAME : RENDER_DIM, &text);
     if (!row->n_listeners && somebody_listens(q))
         buf_str(out, ": a program that tries only this address is refused");
     buf_char(out, '\n');
 }
 
 static void say_address(struct buf *out, const struct resolve_query *q,
-                        const struct resolve_row *row)
+                        const struct resolve_row *row, bool colour)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(1 << 12);
     buf_str(out, "  ");
     resolve_describe_end(&text, row);
-    text_escape(out, text.data, text.len);
+    say_styled(out, colour, RENDER_ADDRESS, &text);
     buf_str(out, "\n    origin     ");
     resolve_describe_origin(out, row->resolved);
     buf_printf(out, "\n    order      %s\n", row->order);
-    say_route(out, row);
-    say_listeners(out, q, row);
+    say_route(out, row, colour);
+    say_listeners(out, q, row, colour);
 }
 
-static void say(struct buf *out, const struct resolve_query *q)
+static void say(struct buf *out, const struct resolve_query *q, bool colour)
 {
     size_t n = q->answer.addresses.len;
+    style_begin(out, colour, RENDER_STRONG);
     put_escaped(out, q->word);
+    style_end(out, colour, RENDER_STRONG);
     if (q->answer.canonical[0]) {
         buf_str(out, ", canonically ");
         put_escaped(out, q->answer.canonical);
@@ -175,7 +192,7 @@ static void say(struct buf *out, const struct resolve_query *q)
     else
         buf_printf(out, " has %zu addresses, tried in this order:\n", n);
     for (size_t i = 0; i < n; i++)
-        say_address(out, q, &q->rows[i]);
+        say_address(out, q, &q->rows[i], colour);
 }
 
 /* Asking and answering */
@@ -244,7 +261,7 @@ static int write_query(struct writer *w, const struct resolve_query *q)
     if (!w->render) {
         if (w->any)
             buf_char(&w->o->out.buf, '\n');
-        say(&w->o->out.buf, q);
+        say(&w->o->out.buf, q, w->o->options.colour);
         r = out_flush_if_full(&w->o->out);
     }
     for (size_t i = 0; r == 0 && w->render && i < q->answer.addresses.len; i++)
@@ -307,6 +324,21 @@ static int check_words(const struct resolve_arguments *a, const struct command_w
     return status;
 }
 
+/* Everything is then asked from there. */
+static int join(const char *netns)
+{
+    struct source_report report;
+    struct err e = {0};
+    source_report_init(&report);
+    int r = netns_join(netns, &report, &e);
+    sockets_tell_report(&report);
+    source_report_clear(&report);
+    if (r == 0)
+        return 0;
+    err_print(&e, stderr);
+    return e.code == EPERM || e.code == EACCES ? EXIT_PERMISSION : EXIT_NO;
+}
+
 static int run(const void *arguments, const struct command_words *words)
 {
     const struct resolve_arguments *a = arguments;
@@ -316,6 +348,8 @@ static int run(const void *arguments, const struct command_words *words)
     int status = output_open(&o, &command_resolve, &a->output);
     if (status == 0)
         status = check_words(a, words);
+    if (status == 0 && a->sockets.netns)
+        status = join(a->sockets.netns);
     if (status == 0) {
         resolve_read_tables(&s.tables);
         if (links_read(&s.links, &e) < 0)

@@ -19,6 +19,7 @@ enum { FILTER_MAX = 1 << 12 };
 
 struct services_arguments {
     struct output_arguments output;
+    struct sockets_arguments sockets;
     bool tcp, udp;
     bool no_owners;
 };
@@ -35,7 +36,8 @@ static const struct command_option services_options[] = {
     {.name = "no-owners",
      .field = offsetof(struct services_arguments, no_owners),
      .help = "don't look who has the ports"},
-    OUTPUT_OPTIONS(struct services_arguments){0},
+    SOCKETS_NETNS_OPTION(struct services_arguments) SOCKETS_FACTS_OPTION(struct services_arguments)
+        OUTPUT_OPTIONS(struct services_arguments){0},
 };
 
 /* Of a range that was asked for, ports without a name are told too, if they are taken. */
@@ -44,6 +46,7 @@ struct range {
 };
 
 struct scene {
+    struct sockets sockets;
     struct vec ranges;   /* struct range */
     struct vec services; /* struct service */
     struct vec rows;     /* struct services_row */
@@ -168,7 +171,7 @@ static int take_socket(void *ctx, const struct socket_row *row)
 {
     struct scene *scene = ctx;
     const struct net_socket *s = row->socket;
-    if (!net_socket_is_listener(s) || !s->local_port)
+    if (!net_socket_is_listener(s) || !s->local_port || sockets_is_elsewhere(&scene->sockets, s))
         return 0;
     struct services_holder h = {.port = (uint16_t)s->local_port, .kind = s->kind};
     h.hidden = net_socket_forbids(s, NET_F_OWNERS);
@@ -267,24 +270,20 @@ static int add_unnamed(struct scene *s, const struct services_arguments *a)
 
 static int read_holders(struct scene *scene, const struct services_arguments *a, bool sorted)
 {
-    static const struct sockets_arguments here = {0};
-    _cleanup_sockets_ struct sockets s = {0};
+    struct sockets *s = &scene->sockets;
     _cleanup_buf_ struct buf filter = BUF_INIT(FILTER_MAX);
     struct err e = {0};
-    int status = sockets_init(&s, &command_services, &here);
-    if (status == 0) {
-        s.query.detail = SOURCE_OWNERS;
-        s.query.states = 1u << NET_LISTEN | 1u << NET_CLOSE;
-        write_filter(&filter, scene);
-        status = filter.len ? sockets_filter(&s, buf_cstr(&filter), true) : 0;
-    }
+    s->query.detail = SOURCE_OWNERS;
+    s->query.states = 1u << NET_LISTEN | 1u << NET_CLOSE;
+    write_filter(&filter, scene);
+    int status = filter.len ? sockets_filter(s, buf_cstr(&filter), true) : 0;
     if (status)
         return status;
-    if (sockets_read(&s, take_socket, scene, &e) < 0) {
+    if (sockets_read(s, take_socket, scene, &e) < 0) {
         err_print(&e, stderr);
         return EXIT_NO;
     }
-    sockets_tell_notes(&s);
+    sockets_tell_notes(s);
     scene->looked = true;
     merge_holders(&scene->holders);
     if (add_unnamed(scene, a) < 0)
@@ -326,7 +325,10 @@ static int show(const struct scene *s, const struct shown *c, struct output *o)
 
 static void read_privilege(struct scene *s)
 {
-    int r = sysctl_read_u64("net.ipv4.ip_unprivileged_port_start", &s->unprivileged_start);
+    _cleanup_buf_ struct buf start = BUF_INIT(SYSCTL_MAX);
+    int r = sockets_sysctl(&s->sockets, "net.ipv4.ip_unprivileged_port_start", &start);
+    if (r == 0)
+        r = parse_u64(buf_cstr(&start), 0, UINT64_MAX, &s->unprivileged_start);
     s->privilege = r == 0 ? KNOWN : r == -EACCES ? FORBIDDEN : ABSENT;
 }
 
@@ -336,6 +338,9 @@ static int answer(struct scene *s, const struct services_arguments *a,
     struct shown c;
     int status = choose(a, o, &c);
     if (status || c.n == 0) /* -o help */
+        return status;
+    status = sockets_init(&s->sockets, &command_services, &a->sockets);
+    if (status)
         return status;
     read_privilege(s);
     int found = gather(s, a, words);
@@ -357,6 +362,7 @@ static int run(const void *arguments, const struct command_words *words)
     int status = output_open(&o, &command_services, &a->output);
     if (status == 0)
         status = answer(&s, a, words, &o);
+    sockets_clear(&s.sockets);
     vec_free(&s.holders);
     vec_free(&s.ranges);
     vec_free(&s.rows);

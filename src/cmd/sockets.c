@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -57,6 +58,24 @@ static int take_netns(struct sockets *s, const char *name)
     return 0;
 }
 
+/* Not every command has all of these options: those that were given are named. */
+static int check_place(const struct command *c, const struct sockets_arguments *a)
+{
+    const char *given[4];
+    int n = 0;
+    if (a->facts)
+        given[n++] = "--facts";
+    if (a->tcpdiag)
+        given[n++] = "--tcpdiag";
+    if (a->netns)
+        given[n++] = "--netns";
+    if (a->all_namespaces)
+        given[n++] = "--all-namespaces";
+    if (n < 2)
+        return 0;
+    return command_usage_error(c, "%s and %s can't be given together", given[0], given[1]);
+}
+
 int sockets_init(struct sockets *s, const struct command *c, const struct sockets_arguments *a)
 {
     bool saved = a->facts || a->tcpdiag;
@@ -74,9 +93,9 @@ int sockets_init(struct sockets *s, const struct command *c, const struct socket
     source_report_init(&s->report);
     socket_view_init(&s->view, !saved);
 
-    if ((a->facts != NULL) + (a->tcpdiag != NULL) + (a->netns != NULL) + a->all_namespaces > 1)
-        return command_usage_error(
-            c, "only one of --facts, --tcpdiag, --netns and --all-namespaces can be given");
+    int status = check_place(c, a);
+    if (status)
+        return status;
     if (a->facts)
         return take_facts(s, a->facts);
     return a->netns ? take_netns(s, a->netns) : 0;
@@ -84,10 +103,12 @@ int sockets_init(struct sockets *s, const struct command *c, const struct socket
 
 void sockets_clear(struct sockets *s)
 {
+    if (!s->arguments) /* never made ready */
+        return;
     socket_view_clear(&s->view);
     source_report_clear(&s->report);
     net_filter_free(s->filter);
-    if (s->arguments && s->arguments->facts)
+    if (s->arguments->facts)
         facts_clear(&s->facts);
     users_clear(&s->users);
     fd_close(&s->netns_fd);
@@ -127,15 +148,63 @@ static enum net_reach find_reach(void *ctx, const struct net_socket *socket)
     return socket_row_reach(&row);
 }
 
-/* The range that `autobound` goes by: of the saved host, or of this one. */
+int sockets_visit(const struct sockets *s, int (*read)(void *ctx, struct err *e), void *ctx,
+                  struct err *e)
+{
+    struct netns_visit visit = {.home = -1};
+    int r = s->netns_fd >= 0 ? netns_enter(&visit, s->netns_fd, e) : 0;
+    if (r < 0)
+        return r;
+    r = read(ctx, e);
+    int back = netns_leave(&visit, e);
+    return r < 0 ? r : back;
+}
+
+struct setting {
+    const char *name;
+    struct buf *into;
+};
+
+/* /proc/sys/net shows the settings of the namespace of the thread that looks. */
+static int read_setting(void *ctx, struct err *e)
+{
+    struct setting *wanted = ctx;
+    int r = sysctl_read(wanted->name, wanted->into);
+    return r < 0 ? err_set(e, -r, "read the setting", wanted->name, NULL) : 0;
+}
+
+static int read_saved_setting(const struct facts *f, const char *name, struct buf *into)
+{
+    for (size_t i = 0; i < f->sysctls.len; i++) {
+        const struct net_sysctl *s = vec_at(&f->sysctls, i);
+        if (strcmp(s->name, name) != 0)
+            continue;
+        if (s->value)
+            buf_str(into, s->value);
+        return s->value ? 0 : s->forbidden ? -EACCES : -ENOENT;
+    }
+    return -ENOENT;
+}
+
+int sockets_sysctl(const struct sockets *s, const char *name, struct buf *into)
+{
+    struct setting wanted = {name, into};
+    struct err e;
+    buf_clear(into);
+    if (s->arguments->facts)
+        return read_saved_setting(&s->facts, name, into);
+    int r = s->view.live ? sockets_visit(s, read_setting, &wanted, &e) : -ENOENT;
+    return r == -EPERM ? -EACCES : r;
+}
+
+/* The range that `autobound` goes by. */
 static void take_auto_range(const struct sockets *s, struct net_filter_names *names)
 {
-    static const char setting[] = "net.ipv4.ip_local_port_range";
+    _cleanup_buf_ struct buf range = BUF_INIT(SYSCTL_MAX);
     uint32_t first, last;
-    const char *saved = s->arguments->facts ? facts_sysctl(&s->facts, setting) : NULL;
-    bool known = saved ? sscanf(saved, "%u %u", &first, &last) == 2
-                       : s->view.live && sysctl_read_pair(setting, &first, &last) == 0;
-    if (!known || first > UINT16_MAX || last > UINT16_MAX)
+    if (sockets_sysctl(s, "net.ipv4.ip_local_port_range", &range) < 0 ||
+        sscanf(buf_cstr(&range), "%u %u", &first, &last) != 2 || first > UINT16_MAX ||
+        last > UINT16_MAX)
         return;
     names->auto_first = (uint16_t)first;
     names->auto_last = (uint16_t)last;
@@ -230,14 +299,26 @@ int sockets_read(struct sockets *s, sockets_sink *sink, void *ctx, struct err *e
     return source_read(&s->query, pass, &p, &s->report, e);
 }
 
-bool sockets_tell_notes(const struct sockets *s)
+bool sockets_is_elsewhere(const struct sockets *s, const struct net_socket *socket)
+{
+    return s->arguments->facts && s->facts.netns && net_socket_knows(socket, NET_F_NETNS) &&
+           socket->netns != s->facts.netns;
+}
+
+bool sockets_tell_report(const struct source_report *r)
 {
     bool permission = false;
-    for (size_t i = 0; i < s->report.notes.len; i++) {
-        const struct source_note *note = vec_at(&s->report.notes, i);
+    for (size_t i = 0; i < r->notes.len; i++) {
+        const struct source_note *note = vec_at(&r->notes, i);
         err_tell("%s", note->text);
         permission |= note->permission;
     }
+    return permission;
+}
+
+bool sockets_tell_notes(const struct sockets *s)
+{
+    bool permission = sockets_tell_report(&s->report);
     if (s->unknown)
         err_tell(
             "some sockets were left out: what the filter asks about them may not be seen (run as "

@@ -2,7 +2,9 @@
  * dump; narrowed by a filter in the user's words.
  *
  * `list`, `who`, `free` and others put a struct sockets_arguments into their arguments and
- * SOCKETS_OPTIONS into their tables; sockets_read then gives each socket that matches.
+ * SOCKETS_OPTIONS, or some of them, into their tables; sockets_read then gives each socket that
+ * matches. What else a command wants to know of the same host it gets by sockets_visit and
+ * sockets_sysctl.
  */
 #pragma once
 #include <stdbool.h>
@@ -24,29 +26,39 @@ struct sockets_arguments {
 
 extern const char *const sockets_via_choices[];
 
-#define SOCKETS_OPTIONS(arguments)                                                              \
-    {.name = "all-namespaces",                                                                  \
-     .letter = 'N',                                                                             \
-     .field = offsetof(arguments, sockets.all_namespaces),                                      \
-     .group = "Where to look",                                                                  \
-     .help = "in every network namespace of this host"},                                        \
-        {.name = "netns",                                                                       \
-         .type = OPTION_TEXT,                                                                   \
-         .field = offsetof(arguments, sockets.netns),                                           \
-         .metavar = "NETNS",                                                                    \
-         .help = "in one other namespace: its name, its inode, or the pid of a process in it"}, \
-        {.name = "via",                                                                         \
-         .type = OPTION_CHOICE,                                                                 \
-         .field = offsetof(arguments, sockets.via),                                             \
-         .metavar = "WAY",                                                                      \
-         .choices = sockets_via_choices,                                                        \
-         .help = "how to read the kernel: best, bpf, diag or proc"},                            \
-        {.name = "facts",                                                                       \
-         .type = OPTION_TEXT,                                                                   \
-         .field = offsetof(arguments, sockets.facts),                                           \
-         .metavar = "FILE",                                                                     \
-         .completes = "file",                                                                   \
-         .help = "read a saved host instead of this one"},
+/* A command that has no use for some of them takes the others one by one. */
+#define SOCKETS_NETNS_OPTION(arguments)           \
+    {.name = "netns",                             \
+     .type = OPTION_TEXT,                         \
+     .field = offsetof(arguments, sockets.netns), \
+     .metavar = "NETNS",                          \
+     .group = "Where to look",                    \
+     .help = "in one other namespace: its name, its inode, or the pid of a process in it"},
+#define SOCKETS_VIA_OPTION(arguments)           \
+    {.name = "via",                             \
+     .type = OPTION_CHOICE,                     \
+     .field = offsetof(arguments, sockets.via), \
+     .metavar = "WAY",                          \
+     .choices = sockets_via_choices,            \
+     .group = "Where to look",                  \
+     .help = "how to read the kernel: best, bpf, diag or proc"},
+#define SOCKETS_FACTS_OPTION(arguments)           \
+    {.name = "facts",                             \
+     .type = OPTION_TEXT,                         \
+     .field = offsetof(arguments, sockets.facts), \
+     .metavar = "FILE",                           \
+     .completes = "file",                         \
+     .group = "Where to look",                    \
+     .help = "read a saved host instead of this one"},
+
+#define SOCKETS_OPTIONS(arguments)                                    \
+    {.name = "all-namespaces",                                        \
+     .letter = 'N',                                                   \
+     .field = offsetof(arguments, sockets.all_namespaces),            \
+     .group = "Where to look",                                        \
+     .help = "in every network namespace of this host"},              \
+        SOCKETS_NETNS_OPTION(arguments) SOCKETS_VIA_OPTION(arguments) \
+            SOCKETS_FACTS_OPTION(arguments)
 
 /* A question about sockets, made ready. It stays where it is: the query points into it. */
 struct sockets {
@@ -78,6 +90,20 @@ int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen);
  * with *e filled. */
 typedef int sockets_sink(void *ctx, const struct socket_row *row);
 int sockets_read(struct sockets *s, sockets_sink *sink, void *ctx, struct err *e);
+
+/* Calls read with the thread in the network namespace that is asked about, and comes back. Not for
+ * saved hosts. 0, or a negative errno with *e filled. */
+int sockets_visit(const struct sockets *s, int (*read)(void *ctx, struct err *e), void *ctx,
+                  struct err *e);
+/* A setting there, or of the saved host, into an emptied *into. 0, -ENOENT (it isn't known),
+ * -EACCES (it may not be read), or another negative errno. */
+int sockets_sysctl(const struct sockets *s, const char *name, struct buf *into);
+/* A saved host may have sockets of several namespaces: is this one in another than the one whose
+ * interfaces and settings were saved? */
+bool sockets_is_elsewhere(const struct sockets *s, const struct net_socket *socket);
+
+/* Its notes, one line each on stderr. True if one is for lack of permission. */
+bool sockets_tell_report(const struct source_report *r);
 
 /* What couldn't be read, one line each on stderr. True if for lack of permission. */
 bool sockets_tell_notes(const struct sockets *s);

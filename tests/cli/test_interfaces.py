@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from lib.wait import wait_for
+
 
 def by_name(rows):
     return {row["name"]: row for row in rows}
@@ -178,3 +180,63 @@ def test_columns(berth, netns):
     assert lines[0].split() == ["NAME", "ADDRESSES"]
     assert "127.0.0.1/8, ::1/128" in lines[1]
     assert "there is no column" in berth("interfaces", "-o", "nix", status=2).stderr
+
+
+SOCKETS = ("tcp listen 192.168.7.1:0 as=one", "tcp connect @one as=c", "tcp accept @one as=a",
+           "tcp listen [::]:0 as=any", "udp bind 127.0.0.1:0 as=u")
+
+
+@pytest.fixture
+def settled(scene):
+    """The scene, with no address that is tentative still."""
+    wait_for(lambda: "tentative" not in scene.run("ip", "-6", "addr", "show").stdout,
+             what="addresses that aren't tentative")
+    return scene
+
+
+def lasting(rows):
+    """Without what runs."""
+    for row in rows.values():
+        for key in ("rx", "tx"):
+            del row[key]
+        for a in row["addresses"]:
+            del a["valid_s"]
+    return rows
+
+
+def test_of_another_namespace(berth, settled, mksock, make_netns):
+    mk = mksock(*SOCKETS)
+    here = lasting(rows_of(berth))
+    there = make_netns()
+    assert lasting(rows_of(berth, "--netns", mk.pid, netns=there)) == here
+    assert list(rows_of(berth, netns=there)) == ["lo"]
+    assert berth("interfaces", "--netns", "nix", status=1).stdout == ""
+
+
+def test_of_a_saved_host(berth, settled, mksock, make_netns, tmp_path):
+    mksock("tcp listen 127.0.0.1:0", netns=make_netns())  # counts nowhere here
+    mksock(*SOCKETS)
+    path = tmp_path / "facts.json"
+    berth("list", "--all-namespaces", "--save", path)
+    here = rows_of(berth)
+    there = make_netns()
+    saved = rows_of(berth, "--facts", path, netns=there)
+    assert saved["v1"]["rx"]["packets"] >= 0
+    assert lasting(saved) == lasting(here)
+    use = address_of(here["v1"], "192.168.7.1")
+    assert (use["listening"], use["listening_wildcard"], use["connected"]) == (1, 1, 2)
+    assert "v1: up" in berth("interfaces", "v1", "--facts", path, netns=there).stdout
+    berth("interfaces", "--facts", path, "--netns", "x", status=2)
+    berth("interfaces", "--facts", "/nonexistent", status=1)
+
+
+def test_words_on_a_terminal_are_coloured(berth, scene, terminal):
+    shown = terminal([berth.path, "interfaces", "v1"], columns=200)
+    assert shown.wait() == 0
+    assert "\033[1mv1\033[0m: \033[32mup\033[0m, " in shown.shown
+    assert "\033[36m2001:db8::1\033[0m/64" in shown.shown
+    assert re.search(r"\033\[33m[a-z,]*deprecated[a-z,]*\033\[0m", shown.shown)
+    assert "\033" not in berth("interfaces").stdout
+    plain = terminal([berth.path, "interfaces", "v1", "--color", "never"], columns=200)
+    assert plain.wait() == 0 and "\033" not in plain.shown
+    assert "\033[36m" in berth("interfaces", "--color", "always").stdout

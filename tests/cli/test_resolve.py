@@ -304,3 +304,46 @@ def test_columns(etc, words):
     assert words("localhost", "-o", "address,origin", "--no-header").lines == [
         "::1               hosts", "127.0.0.1         hosts"]
     assert "no column 'nonsense'" in words("-o", "nonsense", "x", status=2).stderr
+
+
+def test_of_another_namespace(etc, make_netns, mksock, words):
+    other = make_netns().name("berthresolve")
+    mk = mksock("tcp listen 127.0.0.1:3000 as=far", netns=other)
+    other.ip("link add d0 type veth peer name d1")
+    other.ip("addr add 10.9.9.9/24 dev d0")
+    (etc.path / "netns" / "berthresolve").mkdir(parents=True)
+    etc.write("hosts", "127.0.0.1 localhost\n10.1.1.1 web\n")
+    etc.write("netns/berthresolve/hosts", "# of it alone\n127.0.0.1 localhost\n10.9.9.9 web\n")
+    etc.write("netns/berthresolve/no-such-file", "")
+
+    def rows(*args):
+        return words("--json", *args).json()
+
+    web, = rows("--netns", "berthresolve", "web")
+    assert (web["address"], web["line"], web["interface"]) == ("10.9.9.9", 3, "d0")
+    local, = rows("--netns", "berthresolve", "localhost:3000")
+    assert [holder["pid"] for holder in local["listeners"]] == [mk.pid]
+    told = words("--netns", "berthresolve", "web").stderr
+    assert "no-such-file can't take the place of /etc/no-such-file" in told
+
+    # By its process the namespace has no name, and no files of its own.
+    web, = rows("--netns", mk.pid, "web")
+    assert (web["address"], web["line"], web["reachable"]) == ("10.1.1.1", 2, False)
+    local, = rows("localhost:3000")
+    assert local["listeners"] == []
+    assert "cannot open the network namespace 'nix'" in words("--netns", "nix", "web",
+                                                              status=1).stderr
+    # What was mounted was seen by that process alone.
+    assert rows("web")[0]["address"] == "10.1.1.1"
+
+
+def test_words_on_a_terminal_are_coloured(berth, mksock, terminal):
+    mk = mksock("tcp listen 127.0.0.1:3000 as=s")
+    shown = terminal([berth.path, "resolve", "127.0.0.1:3000"])
+    assert shown.wait() == 0
+    assert "\033[1m127.0.0.1:3000\033[0m has one address" in shown.shown
+    assert "\n  \033[36m127.0.0.1:3000\033[0m" in shown.shown
+    assert f"\033[35mmksock[{mk.pid}] at 127.0.0.1:3000\033[0m" in shown.shown
+    far = berth("resolve", "192.0.2.7", "--color", "always").stdout
+    assert "\033[1;31mnone: Network is unreachable\033[0m" in far
+    assert "\033" not in berth("resolve", "127.0.0.1:3000").stdout

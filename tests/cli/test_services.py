@@ -122,3 +122,42 @@ def test_mistakes(berth, netns):
                                                         status=1).stderr
     assert "ports are 0 to 65535" in berth("services", "70000", status=2).stderr
     assert "ports are 0 to 65535" in berth("services", "90-80", status=2).stderr
+
+
+HELD = ("tcp listen 127.0.0.1:631 as=s", "udp bind 127.0.0.1:8099 as=u")
+
+
+def test_of_another_namespace(berth, mksock, make_netns):
+    mk = mksock(*HELD)
+    berth.netns.sysctl("net.ipv4.ip_unprivileged_port_start", 631)
+    there = make_netns()
+    row, = rows_of(berth, "--netns", mk.pid, "631", netns=there)
+    assert (row["privileged"], [o["pid"] for o in row["owners"]]) == (False, [mk.pid])
+    row, = rows_of(berth, "631", netns=there)
+    assert (row["privileged"], row["owners"]) == (True, [])
+
+
+def test_of_a_saved_host(berth, mksock, make_netns, tmp_path):
+    mk = mksock(*HELD)
+    mksock("tcp listen 127.0.0.1:8080", netns=make_netns())  # of another namespace
+    path = tmp_path / "facts.json"
+    berth.netns.sysctl("net.ipv4.ip_unprivileged_port_start", 631)
+    berth("list", "--all-namespaces", "--save", path)
+    here, there = rows_of(berth, "631-8100"), make_netns()
+    mk.close()
+    assert rows_of(berth, "631-8100", "--facts", path, netns=there) == here
+    assert [row["port"] for row in here if row["listening"]] == [631, 8099]
+    assert not any(row["privileged"] for row in here)
+    assert "can't be given together" in berth("services", "--facts", path, "--netns", "1",
+                                              status=2).stderr
+
+
+def test_a_saved_host_that_knows_no_settings(berth, netns, tmp_path):
+    path = tmp_path / "facts.json"
+    path.write_text('{"berth_facts": 1, "sockets": []}')
+    row, = rows_of(berth, "631", "--facts", path)
+    assert row["privileged"] is None and row["not_permitted"] == [] and row["listening"] is False
+    path.write_text('{"berth_facts": 1, "sockets": [],'
+                    ' "not_permitted": ["net.ipv4.ip_unprivileged_port_start"]}')
+    row, = rows_of(berth, "631", "--facts", path)
+    assert row["privileged"] is None and row["not_permitted"] == ["privileged"]
