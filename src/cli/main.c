@@ -14,11 +14,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/suggest.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/options.h"
-#include "cli/suggest.h"
 #include "cli/term.h"
 
 enum { USUAL_WIDTH = 80, HELP_MAX = 1 << 20, FAULT_MAX = 1 << 16 };

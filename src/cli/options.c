@@ -15,8 +15,8 @@
 
 #include "base/buf.h"
 #include "base/parse.h"
+#include "base/suggest.h"
 #include "base/vec.h"
-#include "cli/suggest.h"
 
 static const struct command_option no_options[] = {{0}};
 

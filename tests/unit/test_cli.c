@@ -8,11 +8,11 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/suggest.h"
 #include "base/vec.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/options.h"
-#include "cli/suggest.h"
 
 struct shared {
     bool json;
