@@ -16,12 +16,26 @@ int err_set(struct err *e, int code, const char *op, const char *subject, const 
     snprintf(e->op, sizeof e->op, "%s", op ? op : "");
     snprintf(e->subject, sizeof e->subject, "%s", subject ? subject : "");
     e->hint[0] = '\0';
+    e->worded = false;
     if (hint_format) {
         va_list ap;
         va_start(ap, hint_format);
         vsnprintf(e->hint, sizeof e->hint, hint_format, ap);
         va_end(ap);
     }
+    return -code;
+}
+
+int err_word(struct err *e, int code, const char *op, const char *subject, const char *format, ...)
+{
+    if (!e)
+        return -code;
+    err_set(e, code, op, subject, NULL);
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(e->hint, sizeof e->hint, format, ap);
+    va_end(ap);
+    e->worded = true;
     return -code;
 }
 
@@ -48,9 +62,13 @@ void err_print(const struct err *e, FILE *out)
         buf_char(&line, '\'');
     }
     buf_str(&line, ": ");
-    buf_char(&line, (char)tolower((unsigned char)message[0]));
-    buf_str(&line, message + 1);
-    if (e->hint[0]) {
+    if (e->worded) {
+        text_escape(&line, e->hint, strlen(e->hint));
+    } else {
+        buf_char(&line, (char)tolower((unsigned char)message[0]));
+        buf_str(&line, message + 1);
+    }
+    if (e->hint[0] && !e->worded) {
         buf_str(&line, " (");
         text_escape(&line, e->hint, strlen(e->hint));
         buf_char(&line, ')');

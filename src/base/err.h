@@ -5,6 +5,7 @@
  * JSON can carry them and a caller can add a hint that the callee could not know.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdio.h>
 
 struct err {
@@ -12,6 +13,7 @@ struct err {
     char op[64];       /* what failed, as the words after "cannot": "listen on" */
     char subject[192]; /* what it failed on, in the user's own words; may be empty */
     char hint[320];    /* cause and remedy, one clause; may be empty */
+    bool worded;       /* the hint is the whole message: the errno only comes near it */
 };
 
 /* Fills *e (which may be NULL) and returns -code, so that callers can `return err_set(…)`.
@@ -19,10 +21,16 @@ struct err {
 int err_set(struct err *e, int code, const char *op, const char *subject, const char *hint_format,
             ...) __attribute__((format(printf, 5, 6)));
 
+/* The same where no errno says it (getaddrinfo's codes, a protocol's): the words stand in its
+ * place, and the code is the nearest there is. */
+int err_word(struct err *e, int code, const char *op, const char *subject, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* The errno's symbol ("EADDRINUSE"), or "E<number>" in a static thread-local text. */
 const char *err_name(int code);
 
-/* "berth: cannot OP 'SUBJECT': message (hint)\n", control characters of the subject escaped. */
+/* "berth: cannot OP 'SUBJECT': message (hint)\n", or the hint alone if it is `worded`; control
+ * characters of the subject escaped. */
 void err_print(const struct err *e, FILE *out);
 
 /* Any other line of talk: "berth: TEXT\n" on stderr, control characters escaped, cut at 4 KiB. */
