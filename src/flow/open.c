@@ -1,0 +1,250 @@
+#include "flow/open.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fd.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262 /* linux/in.h since 5.6 */
+#endif
+
+enum { PRIVILEGED_PORTS = 1024 };
+
+static int fail(struct err *e, int error, const char *op, const struct target *t, const char *hint)
+{
+    _cleanup_buf_ struct buf subject = BUF_INIT(512);
+    target_format(&subject, &t->address, t->address_n);
+    return err_set(e, error, op, buf_cstr(&subject), hint ? "%s" : NULL, hint);
+}
+
+/* The socket */
+
+static const char *socket_hint(const struct target *t, int error)
+{
+    if (error == EAFNOSUPPORT && t->family == AF_INET6)
+        return "this kernel has no IPv6";
+    if (error == EAFNOSUPPORT && t->family == AF_VSOCK)
+        return "this kernel has no vsock; the module is called vsock";
+    if (t->protocol == IPPROTO_MPTCP && (error == EPROTONOSUPPORT || error == ENOPROTOOPT))
+        return "MPTCP is off: sysctl net.mptcp.enabled=1, on a kernel that has it";
+    if (error == EMFILE)
+        return "this process may have no more descriptors: raise ulimit -n";
+    if (error == EPERM || error == EACCES)
+        return "a sandbox forbids this kind of socket";
+    return NULL;
+}
+
+static int open_socket(const struct target *t, const char *op, struct err *e)
+{
+    int fd = socket(t->family, t->type | SOCK_NONBLOCK | SOCK_CLOEXEC, t->protocol);
+    return fd < 0 ? fail(e, errno, op, t, socket_hint(t, errno)) : fd;
+}
+
+/* Options */
+
+static int set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static const char *device_hint(int error)
+{
+    if (error == ENODEV)
+        return "no such device; berth interfaces lists them";
+    return error == EPERM ? "this kernel wants CAP_NET_RAW for it" : NULL;
+}
+
+static int set_own(int fd, const struct target *t, struct err *e)
+{
+    if (t->family == AF_INET6 && t->v6only >= 0) {
+        int result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, t->v6only);
+        if (result < 0)
+            return err_set(e, -result, "set", "v6only", NULL);
+    }
+    if (t->device[0] &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, t->device, (socklen_t)strlen(t->device)) < 0)
+        return err_set(e, errno, "bind to the device", t->device, device_hint(errno) ? "%s" : NULL,
+                       device_hint(errno));
+    return 0;
+}
+
+/* Listening */
+
+static const char *bind_hint(const struct target *t, int error)
+{
+    struct net_addr a;
+    uint16_t port = 0;
+    bool ip = target_get_ip(&t->address, &a, &port);
+    switch (error) {
+    case EACCES:
+        if (ip && port && port < PRIVILEGED_PORTS)
+            return "ports below net.ipv4.ip_unprivileged_port_start, usually 1024, need "
+                   "CAP_NET_BIND_SERVICE: run as root, or take a higher port";
+        return t->family == AF_UNIX ? "the folder can't be written to" : NULL;
+    case EADDRNOTAVAIL:
+        return "no interface of this host has that address; berth interfaces lists what there is";
+    case EADDRINUSE:
+        return t->family == AF_UNIX ? "the name is taken" : "the address is taken";
+    case EINVAL:
+        return ip && net_addr_is_link_local(&a) && !a.scope
+                   ? "a link-local address needs its device: add %DEVICE"
+                   : NULL;
+    case ENODEV:
+        return "no such device; berth interfaces lists them";
+    case ENOENT:
+        return "there is no such folder";
+    case EROFS:
+        return "the file system is read-only";
+    default:
+        return NULL;
+    }
+}
+
+/* A UNIX socket's path stays when its program ends. Nobody listens there if connecting is
+ * refused. */
+static bool is_left_over(const struct target *t)
+{
+    struct sockaddr_un un;
+    struct stat st;
+    memcpy(&un, &t->address, sizeof un);
+    if (un.sun_path[0] == '\0' || lstat(un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    _cleanup_fd_ int fd = socket(AF_UNIX, t->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd >= 0 && connect(fd, (const struct sockaddr *)&t->address, t->address_n) < 0 &&
+           errno == ECONNREFUSED;
+}
+
+static int bind_to(int fd, const struct target *t, bool unlinks)
+{
+    const struct sockaddr *address = (const struct sockaddr *)&t->address;
+    if (bind(fd, address, t->address_n) == 0)
+        return 0;
+    if (errno != EADDRINUSE || t->family != AF_UNIX || !unlinks)
+        return -errno;
+    if (!is_left_over(t))
+        return -EADDRINUSE;
+    if (unlink(((const struct sockaddr_un *)address)->sun_path) < 0)
+        return -errno;
+    return bind(fd, address, t->address_n) < 0 ? -errno : 0;
+}
+
+static bool is_ip(const struct target *t)
+{
+    return t->family == AF_INET || t->family == AF_INET6;
+}
+
+static bool listens(const struct target *t)
+{
+    return t->type == SOCK_STREAM || t->type == SOCK_SEQPACKET;
+}
+
+int open_listener(const struct target *t, const struct open_listen *how, struct err *e)
+{
+    int result = 0;
+    _cleanup_fd_ int fd = open_socket(t, "listen on", e);
+    if (fd < 0)
+        return fd;
+    if (is_ip(t) && listens(t) && !how->no_reuseaddr)
+        result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result < 0)
+        return err_set(e, -result, "set", "reuseaddr", NULL);
+    result = set_own(fd, t, e);
+    if (result < 0)
+        return result;
+    result = bind_to(fd, t, how->unlink);
+    if (result < 0)
+        return fail(e, -result, "listen on", t, bind_hint(t, -result));
+    if (listens(t) && listen(fd, how->backlog < 0 ? SOMAXCONN : how->backlog) < 0)
+        return fail(e, errno, "listen on", t, bind_hint(t, errno));
+    return fd_take(&fd);
+}
+
+int open_accepted(int fd, const struct target *t, const struct sockopt_set *options, struct err *e)
+{
+    (void)fd, (void)t, (void)options, (void)e;
+    return 0;
+}
+
+/* Connecting */
+
+const char *open_connect_hint(const struct target *t, int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+        return t->family == AF_UNIX ? "its program has ended, and left the name behind"
+                                    : "nobody listens there";
+    case ENOENT:
+        return "there is no such socket";
+    case EAGAIN:
+        return "the listener's queue is full";
+    case ENETUNREACH:
+        return "there is no route to that network";
+    case EHOSTUNREACH:
+        return "that host doesn't answer on its network, or a firewall rejects";
+    case ETIMEDOUT:
+        return "no answer: the host is down, or a firewall drops";
+    case EADDRNOTAVAIL:
+        return "this host doesn't have the source address, or has no free port left for it";
+    case EINVAL:
+        return t->family == AF_INET6 ? "a link-local address needs its device: add %DEVICE" : NULL;
+    case EPROTOTYPE:
+        return "that socket is of another type: unix, unix-dgram, or unix-seqpacket";
+    case EACCES:
+        return t->family == AF_UNIX ? "that socket's file may not be written to"
+                                    : "a broadcast address needs --broadcast, else a firewall "
+                                      "forbids it";
+    case EPERM:
+        return "a firewall or a sandbox of this host forbids it";
+    default:
+        return socket_hint(t, error);
+    }
+}
+
+/* The port is chosen when connecting, by the whole five-tuple, so that more than one port range of
+ * connections can go out (ip(7), IP_BIND_ADDRESS_NO_PORT). */
+static int bind_source(int fd, const struct target *source, struct err *e)
+{
+    struct net_addr a;
+    uint16_t port;
+    if (target_get_ip(&source->address, &a, &port)) {
+        if (port == 0)
+            set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+        else if (source->type == SOCK_STREAM)
+            set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    }
+    int result = bind_to(fd, source, false);
+    return result < 0 ? fail(e, -result, "connect from", source, bind_hint(source, -result)) : 0;
+}
+
+int open_connection(const struct target *t, const struct open_connect *how, bool *ret_done,
+                    struct err *e)
+{
+    _cleanup_fd_ int fd = open_socket(t, "connect to", e);
+    if (fd < 0)
+        return fd;
+    int result = set_own(fd, t, e);
+    if (result == 0 && how->source)
+        result = bind_source(fd, how->source, e);
+    if (result < 0)
+        return result;
+    bool done = connect(fd, (const struct sockaddr *)&t->address, t->address_n) == 0;
+    if (!done && errno != EINPROGRESS && errno != EINTR)
+        return fail(e, errno, "connect to", t, open_connect_hint(t, errno));
+    *ret_done = done;
+    return fd_take(&fd);
+}
+
+int open_connected(int fd)
+{
+    int error = 0;
+    socklen_t n = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 ? -errno : -error;
+}
