@@ -128,9 +128,9 @@ static void adapt(struct pump *p, size_t got, size_t put)
     }
 }
 
-static int through_hooks(struct pump *p, const char **bytes, size_t *n)
+static int through_hooks(struct pump_hook *h, const char **bytes, size_t *n)
 {
-    for (struct pump_hook *h = p->hooks; h; h = h->next) {
+    for (; h && *n > 0; h = h->next) {
         int result = h->pass(h, bytes, n);
         if (result < 0)
             return result;
@@ -160,6 +160,23 @@ static ssize_t write_out(struct pump *p, const char *bytes, size_t n)
     return (ssize_t)done;
 }
 
+/* Each hook hears of the end once, when those before it have brought out what they held back. */
+static int end_hooks(struct pump *p)
+{
+    for (struct pump_hook *h = p->hooks; h; h = h->next) {
+        const char *bytes = "";
+        size_t n = 0;
+        int result = h->pass(h, &bytes, &n);
+        if (result == 0)
+            result = through_hooks(h->next, &bytes, &n);
+        if (result == 0)
+            result = pump_put(p, bytes, n);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
 static ssize_t step_copy(struct pump *p, char *scratch, size_t n)
 {
     if (n > p->chunk)
@@ -167,9 +184,11 @@ static ssize_t step_copy(struct pump *p, char *scratch, size_t n)
     ssize_t got = stream_read(p->from, scratch, n);
     if (got < 0)
         return got;
+    if (got == 0)
+        return end_hooks(p);
     const char *bytes = scratch;
     size_t out_n = (size_t)got;
-    int result = through_hooks(p, &bytes, &out_n);
+    int result = through_hooks(p->hooks, &bytes, &out_n);
     if (result < 0)
         return result;
     ssize_t put = write_out(p, bytes, out_n);

@@ -31,8 +31,9 @@ enum pump_means pump_choose(enum stream_kind from, enum stream_kind to, bool pla
 struct pump_hook {
     struct pump_hook *next;
     /* *bytes, *n are what came; the hook may point them elsewhere, to memory of its own that lives
-     * until its next call. n 0: the end, which may bring out what was held back. 0 or a negative
-     * errno, which ends the pump. */
+     * until its next call, and may make *n 0 to hold all back: those behind it are not called then.
+     * n 0 on entry: the end, once, which may bring out what was held back. 0 or a negative errno,
+     * which ends the pump. */
     int (*pass)(struct pump_hook *h, const char **bytes, size_t *n);
 };
 
