@@ -17,6 +17,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "base/unescape.h"
 #include "base/vec.h"
 
 static void test_buf_ceiling(void **state)
@@ -105,6 +106,37 @@ static void test_text(void **state)
     expect_escaped("a\\b", 3, "a\\\\b");
     assert_int_equal(text_width("caf\xc3\xa9", 5), 4);
     assert_int_equal(text_width("\xe4\xb8\xad", 3), 2);
+}
+
+static void expect_unescaped(const char *text, const char *bytes, size_t n)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(256);
+    assert_int_equal(text_unescape(&b, text, NULL), 0);
+    assert_int_equal(b.len, n);
+    assert_memory_equal(b.data, bytes, n);
+}
+
+static void expect_no_escape(const char *text, size_t at)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(256);
+    const char *bad = NULL;
+    assert_int_equal(text_unescape(&b, text, &bad), -EINVAL);
+    assert_ptr_equal(bad, text + at);
+}
+
+static void test_unescape(void **state)
+{
+    (void)state;
+    expect_unescaped("GET / HTTP/1.0\\r\\n\\r\\n", "GET / HTTP/1.0\r\n\r\n", 18);
+    expect_unescaped("\\a\\b\\e\\f\\v\\t\\\\\\\"\\'", "\a\b\33\f\v\t\\\"'", 9);
+    expect_unescaped("\\0\\12\\3779\\x0\\x4fK", "\0\n\3779\0OK", 7);
+    expect_unescaped("\\u20ac\\U0001f600", "\342\202\254\360\237\230\200", 7);
+    expect_no_escape("C:\\dir", 2);
+    expect_no_escape("end\\", 3);
+    expect_no_escape("\\400", 0);
+    expect_no_escape("\\x", 0);
+    expect_no_escape("\\ud800", 0);
+    expect_no_escape("\\u20a", 0);
 }
 
 static void test_duration(void **state)
@@ -197,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_vec),
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_unescape),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_out_keeps_first_failure),
