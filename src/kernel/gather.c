@@ -104,9 +104,9 @@ static int gather_namespaces(struct facts *f, struct source_report *report)
     uint32_t hidden = 0;
     int r = netns_list(&f->namespaces, &hidden);
     if (r == 0 && hidden)
-        source_report_note(report, true,
-                           "the network namespaces of %u processes may not be seen; run as root",
-                           hidden);
+        source_report_note(report, true, "the namespaces of %u process%s may not be seen%s", hidden,
+                           hidden == 1 ? "" : "es",
+                           geteuid() == 0 ? ", not even by root here" : "; run as root");
     return r == -ENOENT ? 0 : r; /* no /proc here: unknown */
 }
 

@@ -7,9 +7,11 @@
 #include "kernel/source.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -22,6 +24,7 @@
 #include "kernel/owners.h"
 #include "kernel/proc_net.h"
 #include "kernel/sockopts.h"
+#include "kernel/subflows.h"
 #include "net/facts.h"
 #include "net/filter.h"
 
@@ -43,6 +46,7 @@ struct joiner {
     unsigned gaps;           /* enum bpf_gap: what it missed of the others */
     struct hash missed;      /* keys of those -> whether it was told meanwhile */
     bool any_missed;
+    struct subflows subflows; /* who holds MPTCP sockets, and with them TCP sockets */
     struct sockopts sockopts;
     struct vec completed; /* struct net_owner: owners that came with the row, with their texts */
     uint64_t netns;       /* that the thread is in */
@@ -96,10 +100,39 @@ static bool may_match(const struct joiner *j, const struct net_socket *s)
     return !j->query->filter || net_filter_match(j->query->filter, s) != NET_MATCH_NO;
 }
 
+/* Port ids of 0 are the kernel's own (netlink(7)). */
+static bool is_kernel_netlink(const struct net_socket *s)
+{
+    return s->kind == NET_NETLINK && net_socket_knows(s, NET_F_LOCAL) && s->local_id == 0;
+}
+
+/* What is known without looking for descriptors. */
+static int join_sure_owners(struct joiner *j, struct net_socket *s)
+{
+    if (is_kernel_netlink(s)) {
+        s->detached = NET_OF_KERNEL;
+        net_socket_set(s, NET_F_OWNERS);
+    }
+    if (s->kind != NET_TCP || !s->inode)
+        return 0;
+    j->completed.len = 0;
+    int r = subflows_find(&j->subflows, s->inode, &j->completed);
+    if (r < 0 || j->completed.len == 0)
+        return r;
+    s->owners = j->completed.items;
+    s->n_owners = (uint32_t)j->completed.len;
+    s->detached = NET_ATTACHED;
+    net_socket_set(s, NET_F_OWNERS);
+    return 0;
+}
+
 static int join_owners(struct joiner *j, struct net_socket *s)
 {
     if (s->n_owners || net_socket_knows(s, NET_F_OWNERS))
         return s->n_owners ? complete_owners(j, s) : 0;
+    int r = join_sure_owners(j, s);
+    if (r < 0 || net_socket_knows(s, NET_F_OWNERS))
+        return r;
     enum owners_answer answer = owners_find(j->owners, s->inode, &s->owners, &s->n_owners);
     if (answer == OWNERS_NONE && s->inode && owners_may_hide(j->owners))
         answer = OWNERS_HIDDEN;
@@ -167,6 +200,14 @@ static int join_device(struct joiner *j, struct net_socket *s)
     return 0;
 }
 
+/* The socket that sock_diag is asked through, which isn't there before and after. The kernel gives
+ * the first of a process its pid as port id (netlink_autobind), and it is the only one. */
+static bool is_own_question(const struct net_socket *s)
+{
+    return s->kind == NET_NETLINK && s->protocol == NETLINK_SOCK_DIAG &&
+           s->local_id == (uint32_t)getpid();
+}
+
 /* The sink of the ways. They own the row and hand it over as const; here it gets its last parts,
  * in a copy, since a row may be told from a table of theirs. */
 static int join(void *ctx, const struct net_socket *from)
@@ -174,6 +215,8 @@ static int join(void *ctx, const struct net_socket *from)
     struct joiner *j = ctx;
     struct net_socket row = *from;
     int r = 0;
+    if (is_own_question(from))
+        return 0;
     if (!row.netns && j->netns) {
         row.netns = j->netns;
         net_socket_set(&row, NET_F_NETNS);
@@ -197,10 +240,22 @@ static uint64_t told_key(const struct net_socket *s)
     return s->inode | (uint64_t)s->kind << 56;
 }
 
+static int note_mptcp(struct joiner *j, const struct net_socket *s)
+{
+    struct net_socket copy = *s;
+    int r = complete_owners(j, &copy);
+    return r < 0 ? r : subflows_note(&j->subflows, s->inode, copy.owners, copy.n_owners);
+}
+
 /* The sink of the pass over descriptors, which tells every socket that a process holds. */
 static int join_held(void *ctx, const struct net_socket *s)
 {
     struct joiner *j = ctx;
+    if (s->kind == NET_MPTCP) {
+        int r = note_mptcp(j, s);
+        if (r < 0 || !(j->query->kinds >> NET_MPTCP & 1))
+            return r;
+    }
     bool note = j->after_bpf || j->gaps || net_socket_is_listener(s);
     if (note && s->inode && !hash_put(&j->told_by_bpf, told_key(s), NULL))
         return -ENOMEM;
@@ -246,6 +301,12 @@ static int read_one(struct joiner *j, const struct source_query *q, read_here *r
     return back < 0 ? back : r;
 }
 
+/* No advice to root, who has done it already. */
+static const char *as_root(void)
+{
+    return geteuid() == 0 ? ", not even by root here" : "; run as root";
+}
+
 /* All namespaces, one after the other; those that may not be entered are counted. */
 static int read_all(struct joiner *j, const struct source_query *q, read_here *read, struct err *e)
 {
@@ -277,12 +338,12 @@ static int read_all(struct joiner *j, const struct source_query *q, read_here *r
         }
     }
     if (refused)
-        source_report_note(j->report, true,
-                           "%zu other network namespaces may not be entered; run as root", refused);
+        source_report_note(j->report, true, "%zu other network namespace%s may not be entered%s",
+                           refused, refused == 1 ? "" : "s", as_root());
     if (unseen)
         source_report_note(j->report, true,
-                           "the network namespaces of %u processes may not be seen; run as root",
-                           unseen);
+                           "the network namespace%s of %u process%s may not be seen%s",
+                           unseen == 1 ? "" : "s", unseen, unseen == 1 ? "" : "es", as_root());
     return r;
 }
 
@@ -419,7 +480,9 @@ static int read_by_bpf(struct joiner *j, const struct source_query *q, struct er
     if (r < 0)
         return r;
     j->after_bpf = rest.kinds != 0;
-    r = bpf_read(q, BPF_ALL, join_held, fill_listeners, j, e);
+    struct source_query held = *q;
+    held.kinds |= held.kinds >> NET_TCP & 1 ? 1u << NET_MPTCP : 0; /* its holders are TCP's too */
+    r = bpf_read(&held, BPF_ALL, join_held, fill_listeners, j, e);
     if (r == 0 && j->gaps)
         r = fill_gaps(j, false, e);
     if (r == 0 && j->after_bpf) {
@@ -475,34 +538,35 @@ static int read_any(struct joiner *j, const struct source_query *q, struct err *
     return r;
 }
 
+/* n of "owners" or "options", and why. */
+static void note_unseen(const struct joiner *j, bool permission, const char *what, uint64_t n,
+                        const char *why)
+{
+    source_report_note(j->report, permission, "%s of %llu %s %s", what, (unsigned long long)n,
+                       n == 1 ? "socket" : "sockets", why);
+}
+
 static void note_hidden(const struct joiner *j)
 {
+    static const char run_as_root[] = "may not be seen; run as root or with CAP_SYS_PTRACE";
+    static const char even_root[] =
+        "may not be seen: some processes may not be looked at, not even by root here (it takes "
+        "CAP_SYS_PTRACE over them)";
     struct owners_blind blind = {0};
+    const char *refused = geteuid() == 0 ? even_root : run_as_root;
     if (j->owners)
         owners_blind(j->owners, &blind);
     if (j->hidden && blind.no_proc)
-        source_report_note(j->report, false,
-                           "owners of %llu sockets may not be seen: /proc is not mounted",
-                           (unsigned long long)j->hidden);
+        note_unseen(j, false, "owners", j->hidden, "may not be seen: /proc is not mounted");
     else if (j->hidden && blind.refused)
-        source_report_note(j->report, true,
-                           "owners of %llu sockets may not be seen; run as root or with "
-                           "CAP_SYS_PTRACE",
-                           (unsigned long long)j->hidden);
+        note_unseen(j, true, "owners", j->hidden, refused);
     else if (j->hidden && blind.hidepid)
-        source_report_note(j->report, true,
-                           "owners of %llu sockets may not be seen: /proc hides other users' "
-                           "processes (hidepid); run as root",
-                           (unsigned long long)j->hidden);
+        note_unseen(j, true, "owners", j->hidden,
+                    "may not be seen: /proc hides other users' processes (hidepid); run as root");
     else if (j->hidden)
-        source_report_note(j->report, true,
-                           "owners of %llu sockets may be outside this pid namespace",
-                           (unsigned long long)j->hidden);
+        note_unseen(j, true, "owners", j->hidden, "may be outside this pid namespace");
     if (j->refused)
-        source_report_note(j->report, true,
-                           "options of %llu sockets may not be seen; run as root or with "
-                           "CAP_SYS_PTRACE",
-                           (unsigned long long)j->refused);
+        note_unseen(j, true, "options", j->refused, refused);
 }
 
 int source_read(const struct source_query *q, source_sink *sink, void *ctx,
@@ -519,6 +583,7 @@ int source_read(const struct source_query *q, source_sink *sink, void *ctx,
         .devices = VEC_INIT(struct device),
     };
     uint64_t now;
+    subflows_init(&j.subflows);
     sockopts_init(&j.sockopts);
     (void)netns_self(&j.netns); /* without /proc it stays 0: unknown */
     int r = read_any(&j, q, e);
@@ -528,6 +593,7 @@ int source_read(const struct source_query *q, source_sink *sink, void *ctx,
     sockopts_clear(&j.sockopts);
     owners_free(&j.owners);
     vec_free(&j.completed);
+    subflows_clear(&j.subflows);
     vec_free(&j.devices);
     hash_free(&j.device_index);
     hash_free(&j.told_by_bpf);

@@ -242,7 +242,7 @@ def test_options_that_may_not_be_seen_are_counted_once(berth, mksock):
     """Only of rows that are shown."""
     mk = mksock(*SERVER)
     result = berth("list", f"sport = :{mk['srv'].port} and listening", user=process.NOBODY)
-    assert "owners of 1 sockets" in result.stderr
+    assert "owners of 1 socket " in result.stderr
 
 
 # Limits.

@@ -89,6 +89,26 @@ def test_listeners_come_first(rows, mksock, via):
     assert told == sorted(told, reverse=True)
 
 
+def test_a_subflow_has_the_holders_of_its_connection(rows, mksock, via):
+    """No process has the TCP socket below an MPTCP listener open: who listens there all the same?"""
+    mk = mksock()
+    mk.need("mptcp listen 127.0.0.1:0 as=srv")
+    for kinds in ("kinds=tcp", "kinds=all"):
+        listening = [row for row in rows(via, kinds).rows
+                     if row["proto"] == "tcp" and row["listener"] and row["local"]["port"] == mk["srv"].port]
+        assert [pairs(row) for row in listening] == [truth(mk["srv"])]
+
+
+def test_netlink_of_the_kernel_and_none_of_ours(rows, mksock, via):
+    """Port id 0 is the kernel's whoever may not be looked at; the asking socket is left out."""
+    if via == "via=proc":
+        pytest.skip("/proc/net/netlink is read without asking by netlink")
+    mk = mksock("netlink bind route as=r")
+    told = rows(via, "kinds=netlink").rows
+    assert pairs(mk["r"].find(told)) == truth(mk["r"])
+    assert {row["detached"] for row in told if not row["owners"]} == {"kernel"}
+
+
 @pytest.mark.parametrize(
     "state, why",
     [
@@ -133,7 +153,7 @@ def test_anybody_sees_their_own(rows, mksock):
         assert row["owners"] is None and "owners" in row["not_permitted"]
         row = read.of(mine["srv"])
         assert pairs(row) == truth(mine["srv"]) and "owners" not in row["not_permitted"]
-        assert "owners of 1 sockets may not be seen; run as root or with CAP_SYS_PTRACE" in read.notes
+        assert "owners of 1 socket may not be seen; run as root or with CAP_SYS_PTRACE" in read.notes
 
 
 def test_undumpable_process_is_forbidden_to_its_user(rows, mksock):
@@ -245,7 +265,7 @@ def test_pid_namespace(rows, mksock, netns):
     read = Read(process.Result(inside.args, inside.returncode, inside.stdout, inside.stderr))
     row = read.of(mk["srv"])
     assert row["owners"] is None and "owners" in row["not_permitted"]
-    assert read.notes == ["owners of 1 sockets may be outside this pid namespace"]
+    assert read.notes == ["owners of 1 socket may be outside this pid namespace"]
 
 
 def test_hidepid(mksock, netns):

@@ -25,6 +25,7 @@ enum {
     SOCK_DGRAM_ = 2,
     SOCK_RAW_ = 3,
     SOCK_SEQPACKET_ = 5,
+    STATE_ESTABLISHED = 1,
     STATE_SYN_SENT = 2,
     STATE_SYN_RECV = 3,
     STATE_TIME_WAIT = 6,
@@ -164,7 +165,8 @@ static __always_inline void fill_inet(struct bpf_sock_chunk *out, struct sock *s
  * What tcp_diag_get_info() says, at fewer cache misses: an idle connection has an
  * empty receive queue and nothing charged to its write queue, and both of these
  * stand in lines that are read anyway or alone, while the four sequence numbers
- * stand in three more.
+ * stand in three more. A FIN counts as a byte that came, even once the queue was
+ * purged.
  */
 static __always_inline void fill_tcp_queues(struct bpf_sock_chunk *out, struct sock *sk,
                                             struct tcp_sock *tp)
@@ -174,7 +176,7 @@ static __always_inline void fill_tcp_queues(struct bpf_sock_chunk *out, struct s
         out->sendq = SK(sk, sk_max_ack_backlog);
         return;
     }
-    if (SK(sk, sk_receive_queue.qlen)) {
+    if (SK(sk, sk_receive_queue.qlen) || out->state != STATE_ESTABLISHED) {
         __s32 unread = SK(tp, rcv_nxt) - SK(tp, copied_seq);
         out->recvq = unread > 0 ? unread : 0;
     }
