@@ -6,6 +6,8 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cmd/socket_names.h"
+#include "render/style.h"
 
 enum { SHOWN_SOCKETS = 6 };
 
@@ -77,20 +79,27 @@ static void describe_process(struct buf *out, const struct holder_text *t,
     describe_since(out, t, p);
 }
 
-static void put_end(struct buf *out, const struct net_socket *s, enum net_end end)
+static void put_end(struct buf *out, const struct holder_text *t, const struct net_socket *s,
+                    enum net_end end)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(1024);
-    net_socket_format_end(&text, s, end);
+    struct socket_row row = {.socket = s, .view = t->view};
+    socket_names_format_end(&text, &row, end);
+    style_begin(out, t->colour, RENDER_ADDRESS);
     text_escape(out, text.data, text.len);
+    style_end(out, t->colour, RENDER_ADDRESS);
 }
 
-static void describe_queue(struct buf *out, const struct net_socket *s)
+static void describe_queue(struct buf *out, const struct holder_text *t, const struct net_socket *s)
 {
     if (s->state != NET_LISTEN || !net_socket_knows(s, NET_F_SEND_Q))
         return;
     buf_printf(out, ", accept queue %lu of %lu", s->recv_q, s->send_q);
-    if (s->recv_q > s->send_q)
-        buf_str(out, ": full, new connections are dropped");
+    if (s->recv_q <= s->send_q)
+        return;
+    style_begin(out, t->colour, RENDER_BAD);
+    buf_str(out, ": full, new connections are dropped");
+    style_end(out, t->colour, RENDER_BAD);
 }
 
 static void describe_listener(struct buf *out, const struct holder_text *t,
@@ -102,38 +111,43 @@ static void describe_listener(struct buf *out, const struct holder_text *t,
 
     buf_str(out, net_kind_name(s->kind));
     buf_char(out, ' ');
-    put_end(out, s, NET_END_LOCAL);
+    put_end(out, t, s, NET_END_LOCAL);
+    enum render_style style = t->colour ? socket_row_reach_style(&row) : RENDER_PLAIN;
     buf_str(out, " (");
+    style_begin(out, t->colour, style);
     text_escape(out, reach.data, reach.len);
+    style_end(out, t->colour, style);
     buf_char(out, ')');
     if (s->state == NET_LISTEN) {
         uint32_t clients = net_holders_clients(s, t->sockets, t->n);
         buf_printf(out, "; %u connection%s", clients, clients == 1 ? "" : "s");
     }
-    describe_queue(out, s);
+    describe_queue(out, t, s);
 }
 
-static void describe_connection(struct buf *out, const struct net_socket *s)
+static void describe_connection(struct buf *out, const struct holder_text *t,
+                                const struct net_socket *s)
 {
     buf_str(out, net_kind_name(s->kind));
     buf_char(out, ' ');
-    put_end(out, s, NET_END_LOCAL);
+    put_end(out, t, s, NET_END_LOCAL);
     buf_str(out, " to ");
-    put_end(out, s, NET_END_PEER);
+    put_end(out, t, s, NET_END_PEER);
     buf_printf(out, ", %s", net_state_name(s->state));
 }
 
-static void describe_bound(struct buf *out, const struct net_socket *s)
+static void describe_bound(struct buf *out, const struct holder_text *t, const struct net_socket *s)
 {
     buf_str(out, net_kind_name(s->kind));
     buf_char(out, ' ');
-    put_end(out, s, NET_END_LOCAL);
+    put_end(out, t, s, NET_END_LOCAL);
     buf_str(out, ", neither listening nor connected");
 }
 
-static void describe_remains(struct buf *out, const struct net_socket *s)
+static void describe_remains(struct buf *out, const struct holder_text *t,
+                             const struct net_socket *s)
 {
-    describe_connection(out, s);
+    describe_connection(out, t, s);
     if (!net_socket_knows(s, NET_F_TIMER_MS))
         return;
     buf_str(out, ", ");
@@ -150,13 +164,13 @@ static void describe_socket(struct buf *out, const struct holder_text *t,
         describe_listener(out, t, s);
         break;
     case NET_HOLD_BOUND:
-        describe_bound(out, s);
+        describe_bound(out, t, s);
         break;
     case NET_HOLD_REMAINS:
-        describe_remains(out, s);
+        describe_remains(out, t, s);
         break;
     default:
-        describe_connection(out, s);
+        describe_connection(out, t, s);
     }
 }
 
@@ -192,20 +206,23 @@ static void describe_served(struct buf *out, const struct net_holder *h)
                    h->counts[NET_HOLD_SERVES], h->counts[NET_HOLD_SERVES] == 1 ? "" : "s");
 }
 
-static void describe_title(struct buf *out, const struct net_holder *h)
+static void describe_title(struct buf *out, const struct holder_text *t, const struct net_holder *h)
 {
+    enum render_style style = h->pid ? RENDER_NAME : RENDER_DIM;
+    style_begin(out, t->colour, style);
     if (h->pid)
         holder_name(out, h);
     else if (h->hidden)
         buf_str(out, "a process that you may not see (run as root)");
     else
         buf_str(out, "no process");
+    style_end(out, t->colour, style);
     buf_char(out, '\n');
 }
 
 void holder_describe(struct buf *out, const struct holder_text *t, const struct net_holder *h)
 {
-    describe_title(out, h);
+    describe_title(out, t, h);
     if (h->process)
         describe_process(out, t, h->process);
     describe_sockets(out, t, h, NET_HOLD_LISTENS);

@@ -10,6 +10,7 @@ struct holder_text {
     const struct net_socket *const *sockets; /* all that were found */
     size_t n;
     uint64_t real_ns; /* now, since 1970 */
+    bool colour;      /* the palette of tables */
     bool live;        /* working directories and such are of this host */
 };
 

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "base/time.h"
+#include "cmd/socket_names.h"
+#include "names/reverse.h"
 
 /* "4444", ":4444", "8000-8100", "443/tcp", "udp:53". */
 bool holding_target_port(const char *word, struct port_target *ret)
@@ -123,6 +125,22 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
     return r < 0 ? fail(&e) : 0;
 }
 
+int holding_look_up(struct holding *h, uint64_t timeout_ns)
+{
+    struct err e;
+    int r = reverse_new(NULL, &h->reverse);
+    for (size_t i = 0; r == 0 && i < h->found.len; i++)
+        r = socket_names_ask(h->reverse, *(const struct net_socket **)vec_at(&h->found, i));
+    if (r < 0) {
+        err_set(&e, -r, "look up", "names", NULL);
+        return fail(&e);
+    }
+    socket_names_wait(h->reverse, timeout_ns);
+    h->sockets.view.reverse = h->reverse;
+    h->sockets.view.names = true;
+    return 0;
+}
+
 void holding_clear(struct holding *h)
 {
     net_holders_clear(&h->holders);
@@ -131,4 +149,5 @@ void holding_clear(struct holding *h)
     vec_free(&h->rows);
     vec_free(&h->found);
     sockets_clear(&h->sockets);
+    reverse_free(h->reverse);
 }

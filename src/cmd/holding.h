@@ -12,6 +12,7 @@ struct holding {
     struct vec found;           /* const struct net_socket *: theirs */
     struct net_holders holders; /* of found */
     struct holder_text text;
+    struct reverse *reverse; /* NULL: no names */
 };
 
 struct port_target {
@@ -28,4 +29,7 @@ void holding_target(struct buf *ret, const struct command_words *words);
 /* Reads and groups; always to be cleared. 0, or an exit status after a message. */
 int holding_read(struct holding *h, const struct command *c, const struct sockets_arguments *a,
                  const char *filter);
+/* The names of the ends, shown from here on where they come in time. 0, or an exit status after a
+ * message. */
+int holding_look_up(struct holding *h, uint64_t timeout_ns);
 void holding_clear(struct holding *h);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/list.h"
 #include "cmd/socket_names.h"
@@ -96,14 +95,12 @@ static int write_rows(struct list *l, const void **rows, size_t n)
  * those through which the C library asks are not among them. */
 static int look_up(struct list *l, const void **rows, size_t n)
 {
-    static const uint64_t endless = UINT64_MAX / 4;
-    uint64_t timeout = l->arguments->names_timeout_ns;
     int r = 0;
     if (!l->reverse)
         return 0;
     for (size_t i = 0; i < n && r == 0; i++)
         r = socket_names_ask(l->reverse, ((const struct socket_row *)rows[i])->socket);
-    reverse_wait(l->reverse, time_monotonic_ns() + (timeout < endless ? timeout : endless));
+    socket_names_wait(l->reverse, l->arguments->names_timeout_ns);
     return r;
 }
 

@@ -65,7 +65,7 @@ static void default_columns(struct buf *ret, const struct list *l)
         buf_char(ret, ',');
         buf_str(ret, details[i].column);
     }
-    if (a->names == LIST_NAMES && l->output.options.format != RENDER_TABLE && !a->summary)
+    if (a->names == NAMES_SHOWN && l->output.options.format != RENDER_TABLE && !a->summary)
         buf_str(ret, name_columns);
 }
 
@@ -74,8 +74,8 @@ static void choose_names(struct list *l)
 {
     const struct list_arguments *a = l->arguments;
     bool all = a->output.columns && strcmp(a->output.columns, "all") == 0;
-    l->sockets.view.names = a->names == LIST_NAMES;
-    l->looks_up = a->names == LIST_NAMES;
+    l->sockets.view.names = a->names == NAMES_SHOWN;
+    l->looks_up = a->names == NAMES_SHOWN;
     for (size_t i = 0; i < l->shown.n && !all; i++)
         l->looks_up |= socket_column_is_name(l->shown.columns[i]);
 }

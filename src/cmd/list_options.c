@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "cmd/socket_view.h"
 
-const struct list_arguments list_defaults = {.names_timeout_ns = 1000000000};
+const struct list_arguments list_defaults = {.names_timeout_ns = NAMES_TIMEOUT_NS};
 
 const struct command_option list_options[] = {
     {.name = "kind",
@@ -76,28 +76,14 @@ const struct command_option list_options[] = {
      .letter = 'E',
      .field = offsetof(struct list_arguments, ends),
      .help = "who holds the other end, where it is on this host"},
-    {.name = "names",
-     .letter = 'r',
-     .field = offsetof(struct list_arguments, names),
-     .value = LIST_NAMES,
-     .help = "hosts and services by name, where the names come in time"},
-    {.name = "names-timeout",
-     .type = OPTION_DURATION,
-     .field = offsetof(struct list_arguments, names_timeout_ns),
-     .metavar = "TIME",
-     .help = "how long names are waited for in all (1s)"},
-    {.name = "numeric",
-     .letter = 'n',
-     .field = offsetof(struct list_arguments, names),
-     .value = LIST_NUMBERS,
-     .help = "numbers, not names: the usual way, unless --names stands before it"},
-    {.name = "sort",
-     .letter = 's',
-     .type = OPTION_TEXT,
-     .field = offsetof(struct list_arguments, sort),
-     .metavar = "LIST",
-     .completes = "columns,",
-     .help = "order by these columns; -NAME the other way round"},
+    NAMES_OPTIONS(struct list_arguments){.name = "sort",
+                                         .letter = 's',
+                                         .type = OPTION_TEXT,
+                                         .field = offsetof(struct list_arguments, sort),
+                                         .metavar = "LIST",
+                                         .completes = "columns,",
+                                         .help =
+                                             "order by these columns; -NAME the other way round"},
     {.name = "group-by",
      .letter = 'g',
      .type = OPTION_TEXT,

@@ -4,9 +4,8 @@
 #include <stdint.h>
 
 #include "cmd/output.h"
+#include "cmd/socket_names.h"
 #include "cmd/sockets.h"
-
-enum { LIST_NUMBERS = 1, LIST_NAMES };
 
 struct list_arguments {
     struct output_arguments output;

@@ -46,6 +46,19 @@ static void describe_columns(struct output *o, const struct render_column *all, 
         buf_printf(&o->out.buf, "%-22s %s\n", all[i].key, all[i].help ? all[i].help : "");
 }
 
+static bool asks_for_help(const char *list)
+{
+    return list && strcmp(list, "help") == 0;
+}
+
+int output_need_word(const struct command *c, const struct output_arguments *a,
+                     const struct command_words *words)
+{
+    if (words->n > 0 || asks_for_help(a->columns))
+        return 0;
+    return command_usage_error(c, "a word is missing: %s %s", c->name, c->usage);
+}
+
 int output_choose(struct output *o, const struct command *c, const char *list,
                   const struct render_column *all, size_t n_all, const char *defaults,
                   const struct render_column **ret, size_t *ret_n)
@@ -53,7 +66,7 @@ int output_choose(struct output *o, const struct command *c, const char *list,
     const char *bad = "";
     size_t bad_len = 0;
 
-    if (list && strcmp(list, "help") == 0) {
+    if (asks_for_help(list)) {
         describe_columns(o, all, n_all);
         *ret_n = 0;
         return 0;

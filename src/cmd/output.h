@@ -73,6 +73,11 @@ int output_choose(struct output *o, const struct command *c, const char *list,
                   const struct render_column *all, size_t n_all, const char *defaults,
                   const struct render_column **ret, size_t *ret_n);
 
+/* For a command that needs a word, but not to describe its columns: 0, or EXIT_USAGE after a
+ * message where there is none. */
+int output_need_word(const struct command *c, const struct output_arguments *a,
+                     const struct command_words *words);
+
 /* The keys of columns, as a command's `values` gives them. 0 or -ENOMEM. */
 int output_column_values(const struct render_column *all, size_t n_all, struct vec *ret);
 

@@ -313,7 +313,7 @@ static int answer_all(const struct resolve_scene *s, const struct resolve_argume
 /* A mistake in any word is told before anything is asked. */
 static int check_words(const struct resolve_arguments *a, const struct command_words *words)
 {
-    int status = 0;
+    int status = output_need_word(&command_resolve, &a->output, words);
     if (a->ipv4 && a->ipv6)
         return command_usage_error(&command_resolve, "only one of --ipv4 and --ipv6 can be given");
     for (int i = 0; status == 0 && i < words->n; i++) {
@@ -381,7 +381,6 @@ const struct command command_resolve = {
         "A bare port (3000) stands for this machine, *:3000 for every interface.",
     .options = resolve_options,
     .arguments_size = sizeof(struct resolve_arguments),
-    .min_words = 1,
     .max_words = -1,
     .values = values,
     .run = run,

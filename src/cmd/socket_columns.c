@@ -162,9 +162,8 @@ static void text_reach(const struct render_column *c, const void *row, struct bu
     socket_row_describe_reach(out, row);
 }
 
-static enum render_style style_reach(const struct render_column *c, const void *row)
+enum render_style socket_row_reach_style(const struct socket_row *row)
 {
-    (void)c;
     switch (socket_row_reach(row)) {
     case NET_REACH_LOCAL:
     case NET_REACH_PATH:
@@ -177,6 +176,12 @@ static enum render_style style_reach(const struct render_column *c, const void *
     default:
         return RENDER_PLAIN;
     }
+}
+
+static enum render_style style_reach(const struct render_column *c, const void *row)
+{
+    (void)c;
+    return socket_row_reach_style(row);
 }
 
 static void get_reach_class(const struct render_column *c, const void *row, struct cell *ret)
@@ -196,10 +201,11 @@ enum {
     COLUMN_PLAIN,
 };
 
-#define GROUP_COLUMN(name, title_, first_, count_)                                               \
-    {                                                                                            \
-        .key = name, .title = title_, .kind = CELL_OBJECT, .id = first_, .get = field_get_group, \
-        .text = field_text_group, .columns = &field_columns[first_], .n_columns = count_         \
+#define GROUP_COLUMN(name, title_, first_, count_, words)                                    \
+    {                                                                                        \
+        .key = name, .title = title_, .help = words, .kind = CELL_OBJECT, .id = first_,      \
+        .get = field_get_group, .text = field_text_group, .columns = &field_columns[first_], \
+        .n_columns = count_                                                                  \
     }
 #define COUNT(first, last) ((last) - (first) + 1)
 #define OWNERS_LIST(name, words, getter, texter)                                           \
@@ -327,10 +333,14 @@ static const struct render_column columns[] = {
      .id = COLUMN_OWNERS,
      .get = owner_get_age_ms,
      .text = owner_text_age},
-    GROUP_COLUMN("options", "OPTIONS", NET_F_MARK, COUNT(NET_F_MARK, NET_F_CONGESTION)),
-    GROUP_COLUMN("timers", "TIMERS", NET_F_TIMER, COUNT(NET_F_TIMER, NET_F_TIMER_RETRIES)),
-    GROUP_COLUMN("memory", "MEMORY", NET_F_RMEM, COUNT(NET_F_RMEM, NET_F_DROPS)),
-    GROUP_COLUMN("tcp_info", "TCP-INFO", NET_F_RTT, COUNT(NET_F_RTT, NET_F_BUSY)),
+    GROUP_COLUMN("options", "OPTIONS", NET_F_MARK, COUNT(NET_F_MARK, NET_F_CONGESTION),
+                 "options of the socket"),
+    GROUP_COLUMN("timers", "TIMERS", NET_F_TIMER, COUNT(NET_F_TIMER, NET_F_TIMER_RETRIES),
+                 "the timer that runs"),
+    GROUP_COLUMN("memory", "MEMORY", NET_F_RMEM, COUNT(NET_F_RMEM, NET_F_DROPS),
+                 "memory in use, limits, drops"),
+    GROUP_COLUMN("tcp_info", "TCP-INFO", NET_F_RTT, COUNT(NET_F_RTT, NET_F_BUSY),
+                 "what TCP knows of the path"),
     NET_FIELDS(FIELD_COLUMN)};
 
 const struct render_column *socket_columns(size_t *ret_n)

@@ -1,5 +1,6 @@
 #include "cmd/socket_names.h"
 
+#include "base/time.h"
 #include "names/reverse.h"
 
 static const struct net_addr *address_of(const struct net_socket *s, enum net_end end)
@@ -31,6 +32,12 @@ int socket_names_ask(struct reverse *r, const struct net_socket *s)
 {
     int result = reverse_ask(r, &s->local);
     return result < 0 ? result : reverse_ask(r, &s->peer);
+}
+
+void socket_names_wait(struct reverse *r, uint64_t timeout_ns)
+{
+    static const uint64_t endless = UINT64_MAX / 4;
+    reverse_wait(r, time_monotonic_ns() + (timeout_ns < endless ? timeout_ns : endless));
 }
 
 static const char *host_of(const struct socket_row *row, enum net_end end)
@@ -65,12 +72,15 @@ bool socket_column_is_name(const struct render_column *c)
     return c->get == name_get_host || c->get == name_get_service;
 }
 
+void socket_names_format_end(struct buf *out, const struct socket_row *row, enum net_end end)
+{
+    struct net_end_names names = {0};
+    if (row->view->names)
+        names = (struct net_end_names){.host = host_of(row, end), .service = service_of(row, end)};
+    net_socket_format_end_named(out, row->socket, end, &names);
+}
+
 void name_text_end(const struct render_column *c, const void *row, struct buf *out)
 {
-    const struct socket_row *r = row;
-    enum net_end end = (enum net_end)c->id;
-    struct net_end_names names = {0};
-    if (r->view->names)
-        names = (struct net_end_names){.host = host_of(r, end), .service = service_of(r, end)};
-    net_socket_format_end_named(out, r->socket, end, &names);
+    socket_names_format_end(out, row, (enum net_end)c->id);
 }

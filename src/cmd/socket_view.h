@@ -59,6 +59,8 @@ uint32_t socket_column_detail(const struct render_column *c);
 enum net_reach socket_row_reach(const struct socket_row *row);
 /* Who can reach a listener, in words; appends nothing for what is no listener. */
 void socket_row_describe_reach(struct buf *out, const struct socket_row *row);
+/* How good that is, as a colour. */
+enum render_style socket_row_reach_style(const struct socket_row *row);
 /* "nginx[812]/6, nginx[813]/6", or in parentheses why there is none. */
 void socket_row_describe_owners(struct buf *out, const struct net_socket *s);
 /* The stable word for that: "time-wait", "in-queue" …; NULL for NET_ATTACHED. */

@@ -10,120 +10,35 @@
 #include "cmd/commands.h"
 #include "cmd/holding.h"
 #include "cmd/output.h"
+#include "cmd/socket_names.h"
+#include "cmd/who_columns.h"
 #include "kernel/forwards.h"
 
 struct who_arguments {
     struct output_arguments output;
     struct sockets_arguments sockets;
+    int names;
+    uint64_t names_timeout_ns;
 };
+
+static const struct who_arguments who_defaults = {.names_timeout_ns = NAMES_TIMEOUT_NS};
 
 static const struct command_option who_options[] = {
-    SOCKETS_OPTIONS(struct who_arguments) OUTPUT_OPTIONS(struct who_arguments){0},
+    NAMES_OPTIONS(struct who_arguments) SOCKETS_OPTIONS(struct who_arguments)
+        OUTPUT_OPTIONS(struct who_arguments){0},
 };
 
-/* A holder as a row, for programs. */
-
-struct who_row {
-    const struct net_holder *holder;
-    struct vec sockets; /* struct socket_row */
-};
-
-static const struct net_process *process_of(const void *row)
+static int find(const struct who_arguments *a, const struct sockets_arguments *where,
+                const char *filter, struct output *o, struct holding *h)
 {
-    return ((const struct who_row *)row)->holder->process;
+    int status = holding_read(h, &command_who, where, filter);
+    h->text.colour = o->options.colour;
+    if (status == 0 && a->names == NAMES_SHOWN)
+        status = holding_look_up(h, a->names_timeout_ns);
+    return status;
 }
 
-static void get_pid(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    const struct net_holder *h = ((const struct who_row *)row)->holder;
-    ret->presence = h->pid ? KNOWN : h->hidden ? FORBIDDEN : ABSENT;
-    ret->uint = (uint64_t)h->pid;
-}
-
-static const size_t text_offsets[] = {
-    offsetof(struct net_process, user), offsetof(struct net_process, cmdline),
-    offsetof(struct net_process, exe),  offsetof(struct net_process, cwd),
-    offsetof(struct net_process, unit), offsetof(struct net_process, container),
-};
-
-static void get_text(const struct render_column *c, const void *row, struct cell *ret)
-{
-    const char *text;
-    const struct net_process *p = process_of(row);
-    if (!p)
-        return;
-    memcpy(&text, (const char *)p + text_offsets[c->id], sizeof text);
-    cell_set_text(ret, text);
-}
-
-static void get_comm(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    const struct net_process *p = process_of(row);
-    if (p)
-        cell_set_text(ret, p->comm);
-}
-
-static void get_start(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    const struct net_process *p = process_of(row);
-    if (!p || !(p->known >> NET_P_START & 1))
-        return;
-    ret->presence = KNOWN;
-    ret->uint = p->start_ns;
-}
-
-static void get_count(const struct render_column *c, const void *row, struct cell *ret)
-{
-    ret->presence = KNOWN;
-    ret->uint = ((const struct who_row *)row)->holder->counts[c->id];
-}
-
-#define COUNT_COLUMN(name, which)                                                       \
-    {                                                                                   \
-        .key = name, .kind = CELL_UINT, .id = which, .get = get_count, .additive = true \
-    }
-static const struct render_column who_columns[] = {
-    {.key = "pid", .kind = CELL_UINT, .get = get_pid},
-    {.key = "comm", .kind = CELL_TEXT, .get = get_comm},
-    {.key = "user", .kind = CELL_TEXT, .id = 0, .get = get_text},
-    {.key = "cmdline", .kind = CELL_TEXT, .id = 1, .get = get_text},
-    {.key = "exe", .kind = CELL_TEXT, .id = 2, .get = get_text},
-    {.key = "cwd", .kind = CELL_TEXT, .id = 3, .get = get_text},
-    {.key = "unit", .kind = CELL_TEXT, .id = 4, .get = get_text},
-    {.key = "container", .kind = CELL_TEXT, .id = 5, .get = get_text},
-    {.key = "start_ns", .kind = CELL_UINT, .get = get_start},
-    COUNT_COLUMN("listens", NET_HOLD_LISTENS),
-    COUNT_COLUMN("serves", NET_HOLD_SERVES),
-    COUNT_COLUMN("connected", NET_HOLD_CONNECTED),
-    COUNT_COLUMN("bound", NET_HOLD_BOUND),
-    COUNT_COLUMN("remains", NET_HOLD_REMAINS),
-};
-enum { WHO_COLUMNS = sizeof who_columns / sizeof *who_columns };
-
-/* The sockets of a holder, with these of list's columns. */
-static const char *const socket_keys[] = {"proto",  "state",    "local", "peer",
-                                          "recv_q", "send_q",   "reach", "inode",
-                                          "netns",  "detached", "timer", "timer_ms"};
-enum { SOCKET_KEYS = sizeof socket_keys / sizeof *socket_keys };
-
-static void get_sockets(const struct render_column *c, const void *row, struct cell *ret)
-{
-    (void)c;
-    const struct vec *sockets = &((const struct who_row *)row)->sockets;
-    ret->presence = KNOWN;
-    ret->list.items = sockets->items;
-    ret->list.n = sockets->len;
-    ret->list.stride = sockets->item_size;
-}
-
-static void text_sockets(const struct render_column *c, const void *row, struct buf *out)
-{
-    (void)c;
-    buf_u64(out, ((const struct who_row *)row)->sockets.len);
-}
+/* As rows */
 
 static int fill_row(struct who_row *row, const struct net_holder *h, struct socket_view *view)
 {
@@ -156,24 +71,14 @@ static int write_rows(struct holding *h, struct output *o,
     return h->holders.all.len ? EXIT_YES : EXIT_NO;
 }
 
-static int show_rows(struct holding *h, struct output *o, const char *chosen)
+static int show_rows(struct holding *h, const struct who_arguments *a, struct output *o)
 {
-    struct render_column all[WHO_COLUMNS + 1], of_sockets[SOCKET_KEYS];
-    const struct render_column *shown[WHO_COLUMNS + 1];
-    size_t n_list, n_shown;
-    const struct render_column *list = socket_columns(&n_list);
-
-    for (size_t i = 0; i < SOCKET_KEYS; i++)
-        of_sockets[i] = *render_find(list, n_list, socket_keys[i], strlen(socket_keys[i]));
-    memcpy(all, who_columns, sizeof who_columns);
-    all[WHO_COLUMNS] = (struct render_column){.key = "sockets",
-                                              .kind = CELL_LIST,
-                                              .get = get_sockets,
-                                              .text = text_sockets,
-                                              .columns = of_sockets,
-                                              .n_columns = SOCKET_KEYS};
-    int status =
-        output_choose(o, &command_who, chosen, all, WHO_COLUMNS + 1, "all", shown, &n_shown);
+    struct who_columns columns;
+    const struct render_column *shown[WHO_COLUMNS];
+    size_t n_shown;
+    who_columns_fill(&columns, a->names == NAMES_SHOWN);
+    int status = output_choose(o, &command_who, a->output.columns, columns.all, WHO_COLUMNS, "all",
+                               shown, &n_shown);
     return status || n_shown == 0 ? status : write_rows(h, o, shown, n_shown);
 }
 
@@ -211,7 +116,7 @@ static bool look_elsewhere(const struct who_arguments *a, const char *filter, co
     struct buf *out = &o->out.buf;
 
     everywhere.all_namespaces = true;
-    int status = holding_read(&h, &command_who, &everywhere, filter);
+    int status = find(a, &everywhere, filter, o, &h);
     if (status == 0 && h.holders.all.len) {
         buf_str(out, "nobody in this network namespace has ");
         text_escape(out, target, strlen(target));
@@ -268,16 +173,18 @@ static int answer(const struct who_arguments *a, const struct command_words *wor
                   struct output *o, struct holding *h)
 {
     _cleanup_buf_ struct buf filter = BUF_INIT(1 << 16);
-    const char *target = words->words[0];
+    int status = output_need_word(&command_who, &a->output, words);
+    if (status || words->n == 0)
+        return status ? status : show_rows(h, a, o);
     holding_target(&filter, words);
-    int status = holding_read(h, &command_who, &a->sockets, buf_cstr(&filter));
+    status = find(a, &a->sockets, buf_cstr(&filter), o, h);
     if (status)
         return status;
     if (o->options.format != RENDER_TABLE || a->output.columns)
-        return show_rows(h, o, a->output.columns);
+        return show_rows(h, a, o);
     if (h->holders.all.len == 0)
-        return tell_nobody(a, buf_cstr(&filter), target, o);
-    show_words(h, o, target);
+        return tell_nobody(a, buf_cstr(&filter), words->words[0], o);
+    show_words(h, o, words->words[0]);
     return EXIT_YES;
 }
 
@@ -297,7 +204,9 @@ static int run(const void *arguments, const struct command_words *words)
 
 static int values(const char *what, struct vec *ret)
 {
-    return strcmp(what, "columns") == 0 ? output_column_values(who_columns, WHO_COLUMNS, ret)
+    struct who_columns columns;
+    who_columns_fill(&columns, true);
+    return strcmp(what, "columns") == 0 ? output_column_values(columns.all, WHO_COLUMNS, ret)
                                         : -ENOENT;
 }
 
@@ -313,7 +222,7 @@ const struct command command_who = {
         "socket that is only bound, or what remains of a closed connection.",
     .options = who_options,
     .arguments_size = sizeof(struct who_arguments),
-    .min_words = 1,
+    .defaults = &who_defaults,
     .max_words = -1,
     .values = values,
     .run = run,

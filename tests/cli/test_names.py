@@ -1,4 +1,4 @@
-"""berth list --names, with files in /etc of the test's own. A name server that never answers is a
+"""berth list --names and berth who --names, with files in /etc of the test's own. A name server that never answers is a
 UDP socket of the test's in the namespace."""
 
 import contextlib
@@ -19,7 +19,7 @@ SLOW = 30  # seconds; a machine under load, but nobody who waits for a name serv
 
 
 class Etc:
-    """Runs `berth list` with another /etc, in a mount namespace of its own."""
+    """Runs berth with another /etc, in a mount namespace of its own."""
 
     def __init__(self, path, ns, berth):
         self.path, self.ns, self.berth = path, ns, berth
@@ -34,10 +34,13 @@ class Etc:
     def write(self, name, text):
         (self.path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
 
-    def list(self, *args, **how):
+    def run(self, *args, **how):
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", IN_ETC, "sh",
-                   str(self.path), self.berth.path, "list", *args]
+                   str(self.path), self.berth.path, *args]
         return process.run(command, netns=self.ns, **how)
+
+    def list(self, *args, **how):
+        return self.run("list", *args, **how)
 
 
 @pytest.fixture
@@ -235,3 +238,32 @@ def test_no_time_at_all(etc, mksock):
     mksock("tcp listen 127.0.0.1:4480 as=srv")
     assert etc.list("-r", "--names-timeout", "0", "-o", "proto").lines[1:] == ["tcp"]
     assert "names-timeout" in etc.list("--names-timeout", "soon", status=2).stderr
+
+
+def test_who_with_names(etc, mksock):
+    mk = mksock(*CONNECTION)
+    words = etc.run("who", "--names", "4480").stdout
+    assert "listens    tcp localhost:web (this machine only); 1 connection" in words
+    port = mk["c"].port
+    assert f"connected  tcp nine.test:{port} to localhost:web" in etc.run("who", "-r",
+                                                                          str(port)).stdout
+    assert "localhost" not in etc.run("who", "4480").stdout
+    assert "localhost" not in etc.run("who", "-r", "-n", "4480").stdout
+    holder, = etc.run("who", "-r", "--json", "4480").json()
+    listener = next(s for s in holder["sockets"] if s["state"] == "LISTEN")
+    assert listener["local"] == {"address": "127.0.0.1", "port": 4480}
+    assert (listener["local_name"], listener["service"]) == ("localhost", "web")
+    holder, = etc.run("who", "--json", "4480").json()
+    assert "local_name" not in holder["sockets"][0]
+
+
+def test_who_is_not_held_up(etc, netns, mksock):
+    etc.write("nsswitch.conf", "hosts: files dns\nservices: files\n")
+    etc.write("resolv.conf", "nameserver 127.0.0.1\n")
+    netns.ip("addr add 192.0.2.7/32 dev lo")
+    mksock("tcp listen 192.0.2.7:4480 as=srv")
+    with name_server(netns):
+        begun = time.monotonic()
+        words = etc.run("who", "--names", "--names-timeout", "100ms", "4480").stdout
+        assert time.monotonic() - begun < SLOW
+    assert "listens    tcp 192.0.2.7:web" in words

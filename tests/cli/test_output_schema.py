@@ -87,6 +87,13 @@ def test_every_column_is_in_the_schema_and_each_of_the_schema_is_one(berth):
     assert shown == COLUMNS
 
 
+@pytest.mark.parametrize("command", ["list", "interfaces", "services", "resolve", "who"])
+def test_every_column_has_a_help_line(berth, command):
+    for line in berth(command, "-o", "help").lines:
+        key, *words = line.split()
+        assert words, f"{command} -o help says nothing about {key}"
+
+
 def test_all_columns(berth, mksock):
     mksock(*SCENE)
     rows = berth("list", "--all", "-o", "all", "--json").json()

@@ -186,3 +186,21 @@ def test_words_of_the_user_reach_no_terminal_raw(berth):
     result = berth("who", "\x1b[31mred", status=None)
     assert result.status in (1, 2)
     assert "\x1b" not in result.stderr + result.stdout
+
+
+def test_words_on_a_terminal_are_coloured(berth, mksock, terminal):
+    mk = mksock("tcp listen 127.0.0.1:8123 backlog=0 as=s", "tcp listen 0.0.0.0:8124 as=any")
+    shown = terminal([berth.path, "who", "8123-8124"], columns=200)
+    assert shown.wait() == 0
+    assert f"\033[35mmksock[{mk.pid}]\033[0m" in shown.shown
+    assert "\033[36m127.0.0.1:8123\033[0m (\033[32mthis machine only\033[0m)" in shown.shown
+    assert "(\033[33m" in shown.shown  # every interface
+    assert "\033" not in berth("who", "8123").stdout
+    plain = terminal([berth.path, "who", "8123", "--color", "never"], columns=200)
+    assert plain.wait() == 0 and "\033" not in plain.shown
+
+
+def test_columns_are_described_without_a_target(berth, netns):
+    assert "cmdline" in berth("who", "-o", "help").stdout
+    assert "a word is missing: who TARGET…" in berth("who", status=2).stderr
+    assert "no column 'nix'" in berth("who", "-o", "nix", "1", status=2).stderr
