@@ -1,5 +1,5 @@
-"""The documented keys of `berth list --json` (docs/output.md, docs/output.schema.json) and the real
-ones are the same, and real rows are what the schema says. Bytes of any kind are valid output."""
+"""The documented keys of --json (docs/output.md, docs/output.schema.json) and the real ones are the
+same, for each command, and real rows are what the schema says. Bytes of any kind are valid output."""
 
 import csv
 import io
@@ -155,11 +155,84 @@ def test_csv_has_the_same_keys(berth, mksock):
     assert rows and all(len(row) == len(header) for row in rows)
 
 
-def test_every_key_is_documented():
+def documented():
+    """{command: the keys in the tables of its part of docs/output.md}"""
     text = (DOCS / "output.md").read_text()
-    documented = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    ends, owner = SCHEMA["$defs"]["end"], SCHEMA["$defs"]["owner"]
-    assert set(documented) == {*SOCKET, *ends["properties"], *owner["properties"]}
+    _, *parts = re.split(r"^## The keys of `berth (\w+)`$", text, flags=re.MULTILINE)
+    tables = r"^\| key \| type \| what \|\n\|[-|]+\|\n((?:\|.*\n)+)"
+    return {
+        command: [
+            key
+            for table in re.findall(tables, part, re.MULTILINE)
+            for key in re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+        ]
+        for command, part in zip(parts[::2], parts[1::2])
+    }
+
+
+# What the rows of each command are made of: definitions of the schema.
+MADE_OF = {
+    "list": ("socket", "end", "owner"),
+    "interfaces": ("interface", "interface_address", "received", "sent"),
+    "services": ("service", "service_owner"),
+    "resolve": ("resolved", "resolved_listener"),
+    "who": ("holder",),
+}
+
+
+def test_every_key_is_documented():
+    found = documented()
+    assert set(found) == set(MADE_OF)
+    for command, definitions in MADE_OF.items():
+        expected = {key for name in definitions for key in SCHEMA["$defs"][name]["properties"]}
+        assert set(found[command]) == expected, command
+
+
+HELD = ("tcp listen 127.0.0.1:631 as=srv", "tcp connect @srv as=c1", "tcp accept @srv as=a1",
+        "udp bind [::]:631 as=u", "tcp listen 127.0.0.1:8099", "tcp state TIME_WAIT as=tw")
+
+# What each command is asked, so that rows of several sorts come.
+ASKED = {
+    "interfaces": (["interfaces"], ["interfaces", "--no-sockets"]),
+    "services": (["services", "631", "8099"], ["services", "domain", "ssh", "sunrpc", "8000-8100"],
+                 ["services", "--no-owners", "1-100"]),
+    "resolve": (["resolve", "localhost:631", "127.0.0.1", "192.0.2.7", "*:631", "[fe80::1%en0]:1"],
+                ["resolve", "-u", "[::1]:631", "--no-sockets"]),
+    "who": (["who", "631"], ["who", "--names", "631"], ["who", "tcp or udp"]),
+}
+ROW = {"interfaces": "interface", "services": "service", "resolve": "resolved", "who": "holder"}
+
+
+@pytest.mark.parametrize("user", [None, process.NOBODY], ids=["root", "nobody"])
+@pytest.mark.parametrize("command", ASKED)
+def test_rows_of_the_other_commands(berth, veth, mksock, command, user):
+    features.require(features.is_root)
+    veth.here.ip("link add br0 type bridge")
+    veth.here.ip("link set en0 master br0 alias x")
+    mksock(*HELD)
+    properties = SCHEMA["$defs"][ROW[command]]["properties"]
+    for words in ASKED[command]:
+        rows = berth(*words, "--json", user=user, status=None).json()
+        assert rows, words
+        check(rows, definition(command))
+        for row in rows:
+            assert list(row) == list(properties)
+            check_not_permitted(row)
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_columns_of_the_other_commands(berth, command):
+    shown = [line.split()[0] for line in berth(command, "-o", "help").lines]
+    properties = SCHEMA["$defs"][ROW[command]]["properties"]
+    assert [*shown, "not_permitted"] == list(properties)
+
+
+def test_a_row_that_is_wrong_is_refused():
+    """The schemas aren't so wide that everything fits."""
+    for command in ASKED:
+        for row in ({"nix": 1}, {"not_permitted": "x"}, 1):
+            with pytest.raises(jsonschema.ValidationError):
+                check([row], definition(command))
 
 
 def raw(text):
