@@ -1,0 +1,128 @@
+#include "predict/connect.h"
+
+#include <errno.h>
+
+void predict_connect_clear(struct predict_connect *c)
+{
+    predict_receiver_clear(&c->receiver);
+}
+
+static void conclude(struct predict_connect *ret, enum predict_outcome outcome, int error)
+{
+    ret->outcome = outcome;
+    ret->error = error;
+}
+
+/* The accept queue takes backlog + 1: the SYN is dropped when it holds more than it should
+ * (sk_acceptq_is_full of include/net/sock.h). */
+static bool is_full(const struct net_socket *listener, struct predict_connect *ret)
+{
+    if (!net_socket_knows(listener, NET_F_RECV_Q) || !net_socket_knows(listener, NET_F_SEND_Q))
+        return false;
+    ret->waiting = listener->recv_q;
+    ret->room = listener->send_q;
+    return listener->recv_q > listener->send_q;
+}
+
+/* A group is as full as all its members. */
+static enum tri is_group_full(struct predict_connect *ret)
+{
+    const struct vec *group = &ret->receiver.group;
+    size_t full = 0;
+    for (size_t i = 0; i < group->len; i++)
+        full += is_full(*(const struct net_socket **)vec_at(group, i), ret);
+    if (group->len == 0)
+        return tri_of(is_full(ret->receiver.socket, ret));
+    return full == 0 ? TRI_NO : full == group->len ? TRI_YES : TRI_MAYBE;
+}
+
+static void conclude_local(const struct predict_connection *c, const struct predict_host *h,
+                           struct predict_connect *ret)
+{
+    const struct predict_receiver *r = &ret->receiver;
+    if (r->certain != TRI_YES) {
+        conclude(ret, CONNECT_DEPENDS, 0);
+    } else if (!r->socket) {
+        conclude(ret, h->complete ? CONNECT_REFUSED : CONNECT_DEPENDS, ECONNREFUSED);
+    } else if (c->kind != NET_TCP) {
+        conclude(ret, CONNECT_ACCEPTED, 0);
+    } else if (r->connection) {
+        /* The five-tuple is taken already: tcp_v4_connect of net/ipv4/tcp_ipv4.c. */
+        conclude(ret, CONNECT_BLOCKED, EADDRNOTAVAIL);
+    } else {
+        enum tri full = is_group_full(ret);
+        conclude(ret,
+                 full == TRI_YES  ? CONNECT_DROPPED
+                 : full == TRI_NO ? CONNECT_ACCEPTED
+                                  : CONNECT_DEPENDS,
+                 full == TRI_YES ? ETIMEDOUT : 0);
+    }
+}
+
+static int look_local(const struct predict_connection *c, const struct predict_route *route,
+                      const struct predict_host *h, struct predict_connect *ret)
+{
+    struct predict_packet packet = {.kind = c->kind,
+                                    .from = c->from.family ? c->from : route->source,
+                                    .to = c->to,
+                                    .from_port = c->from_port,
+                                    .to_port = c->to_port,
+                                    .ifindex = route->ifindex};
+    predict_receiver_clear(&ret->receiver);
+    int result = predict_lookup(&packet, h, &ret->receiver);
+    if (result == 0)
+        conclude_local(c, h, ret);
+    return result;
+}
+
+int predict_connect(const struct predict_connection *c, const struct predict_route *route,
+                    const struct predict_host *h, struct predict_connect *ret)
+{
+    *ret = (struct predict_connect){.outcome = CONNECT_DEPENDS,
+                                    .receiver = {.group = VEC_INIT(const struct net_socket *),
+                                                 .others = VEC_INIT(struct predict_other)}};
+    if (c->unknown_device) {
+        conclude(ret, CONNECT_BLOCKED, ENODEV);
+        return 0;
+    }
+    if (c->to.family == AF_INET6 && !h->has_ipv6) {
+        conclude(ret, CONNECT_BLOCKED, EAFNOSUPPORT);
+        return 0;
+    }
+    if (c->to.family == AF_INET6 && net_addr_is_link_local(&c->to) && !c->to.scope && !c->ifindex) {
+        conclude(ret, CONNECT_BLOCKED, EINVAL);
+        return 0;
+    }
+    switch (route->kind) {
+    case ROUTE_LOCAL:
+        /* A socket that is bound to another device sends it out there all the same. */
+        if (c->ifindex && c->ifindex != route->ifindex) {
+            conclude(ret, CONNECT_REMOTE, 0);
+            return 0;
+        }
+        return look_local(c, route, h, ret);
+    case ROUTE_REMOTE:
+        conclude(ret, CONNECT_REMOTE, 0);
+        break;
+    case ROUTE_BROADCAST:
+        /* TCP has no such peers; UDP asks for SO_BROADCAST, udp_sendmsg of net/ipv4/udp.c. */
+        conclude(ret, c->kind == NET_TCP ? CONNECT_UNREACHABLE : CONNECT_REMOTE,
+                 c->kind == NET_TCP ? ENETUNREACH : 0);
+        break;
+    case ROUTE_UNREACHABLE:
+        conclude(ret, CONNECT_UNREACHABLE, EHOSTUNREACH);
+        break;
+    case ROUTE_PROHIBIT:
+        conclude(ret, CONNECT_UNREACHABLE, EACCES);
+        break;
+    case ROUTE_BLACKHOLE:
+        conclude(ret, CONNECT_UNREACHABLE, EINVAL);
+        break;
+    case ROUTE_NONE:
+        conclude(ret, CONNECT_UNREACHABLE, ENETUNREACH);
+        break;
+    case ROUTE_UNKNOWN:
+        break;
+    }
+    return 0;
+}
