@@ -10,6 +10,10 @@
 
 #include "base/buf.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262 /* linux/in.h since 5.6 */
+#endif
+
 void target_set_ip(struct target *t, const struct net_addr *addr, uint16_t port)
 {
     t->address = (struct sockaddr_storage){0};
@@ -71,6 +75,19 @@ bool target_get_ip(const struct sockaddr_storage *address, struct net_addr *ret_
         return true;
     }
     return false;
+}
+
+const char *target_proto(int family, int type, int protocol)
+{
+    if (family == AF_UNIX)
+        return type == SOCK_STREAM      ? "unix-stream"
+               : type == SOCK_SEQPACKET ? "unix-seqpacket"
+                                        : "unix-dgram";
+    if (family == AF_VSOCK)
+        return "vsock";
+    if (protocol == IPPROTO_MPTCP)
+        return "mptcp";
+    return type == SOCK_DGRAM ? "udp" : "tcp";
 }
 
 static void format_ip(struct buf *out, const struct net_addr *a, uint16_t port)

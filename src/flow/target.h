@@ -34,3 +34,6 @@ bool target_get_ip(const struct sockaddr_storage *address, struct net_addr *ret_
 /* "127.0.0.1:80", "[::1]:80", "[fe80::1%2]:80", "unix:/run/x.sock", "unix:@name", "vsock:2:80";
  * "unix:" for a UNIX socket without a name. Bytes stand as they are: escape before a terminal. */
 void target_format(struct buf *out, const struct sockaddr_storage *address, socklen_t n);
+/* The protocol of such a socket in words: "tcp", "mptcp", "udp", "unix-stream", "unix-seqpacket",
+ * "vsock" … */
+const char *target_proto(int family, int type, int protocol);

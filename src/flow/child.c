@@ -1,0 +1,151 @@
+#include "flow/child.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+static void ready(struct loop *l, struct loop_watch *w, uint32_t events)
+{
+    struct child *c = (struct child *)((char *)w - offsetof(struct child, watch));
+    (void)events;
+    if (waitpid(c->pid, &c->status, WNOHANG) != c->pid)
+        return;
+    loop_watch_stop(l, &c->watch);
+    fd_close(&c->pidfd);
+    c->pid = 0;
+    c->ended(l, c);
+}
+
+static int watch(struct loop *l, struct child *c)
+{
+    c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+    c->watch = (struct loop_watch){.ready = ready};
+    return c->pidfd < 0 ? -errno : loop_watch_start(l, &c->watch, c->pidfd, EPOLLIN);
+}
+
+static int set_up(posix_spawnattr_t *a, const sigset_t *mask)
+{
+    sigset_t usual;
+    sigfillset(&usual);
+    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP;
+    int result = posix_spawnattr_setflags(a, flags);
+    if (result == 0)
+        result = posix_spawnattr_setsigdefault(a, &usual);
+    if (result == 0)
+        result = posix_spawnattr_setsigmask(a, mask);
+    return result == 0 ? posix_spawnattr_setpgroup(a, 0) : result;
+}
+
+/* 0 or a positive errno, as posix_spawn has them. */
+static int spawn(struct child *c, const char *path, char *const *argv, char *const *environment,
+                 int in, int out, const sigset_t *mask)
+{
+    posix_spawnattr_t a;
+    posix_spawn_file_actions_t files;
+    int result = posix_spawnattr_init(&a);
+    if (result)
+        return result;
+    result = posix_spawn_file_actions_init(&files);
+    if (result == 0) {
+        result = set_up(&a, mask);
+        if (result == 0)
+            result = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+        if (result == 0)
+            result = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+        if (result == 0)
+            result = posix_spawn(&c->pid, path, &files, &a, argv, environment);
+        posix_spawn_file_actions_destroy(&files);
+    }
+    posix_spawnattr_destroy(&a);
+    return result;
+}
+
+int child_start(struct loop *l, struct child *c, const char *path, char *const *argv,
+                char *const *environment, int in, int out, const sigset_t *mask)
+{
+    int result = -spawn(c, path, argv, environment, in, out, mask);
+    if (result < 0) {
+        c->pid = 0;
+        return result;
+    }
+    result = watch(l, c);
+    if (result < 0) { /* without descriptors its end can't be seen */
+        kill(-c->pid, SIGKILL);
+        waitpid(c->pid, NULL, 0);
+        fd_close(&c->pidfd);
+        c->pid = 0;
+    }
+    return result;
+}
+
+void child_signal(struct child *c, int signal)
+{
+    if (c->pid > 0)
+        kill(-c->pid, signal);
+}
+
+void child_forget(struct loop *l, struct child *c)
+{
+    if (c->pid <= 0)
+        return;
+    loop_watch_stop(l, &c->watch);
+    fd_close(&c->pidfd);
+    waitpid(c->pid, NULL, WNOHANG);
+    c->pid = 0;
+}
+
+/* PATH */
+
+static int check(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+static int take(const char *path, char **ret)
+{
+    int result = check(path);
+    if (result < 0)
+        return result;
+    char *copy = strdup(path);
+    if (!copy)
+        return -ENOMEM;
+    *ret = copy;
+    return 0;
+}
+
+int child_find(const char *command, char **ret)
+{
+    const char *path = getenv("PATH");
+    int worst = -ENOENT;
+    if (strchr(command, '/'))
+        return take(command, ret);
+    if (!*command)
+        return -ENOENT;
+    for (const char *at = path ? path : "/bin:/usr/bin"; at;) {
+        char whole[4096];
+        size_t n = strcspn(at, ":");
+        int length =
+            snprintf(whole, sizeof whole, "%.*s/%s", n ? (int)n : 1, n ? at : ".", command);
+        int result = (size_t)length < sizeof whole ? take(whole, ret) : -ENAMETOOLONG;
+        if (result == 0 || result == -ENOMEM)
+            return result;
+        if (result == -EACCES)
+            worst = result;
+        at = at[n] ? at + n + 1 : NULL;
+    }
+    return worst;
+}
