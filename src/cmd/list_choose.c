@@ -15,9 +15,10 @@
 #include "render/group.h"
 
 static const char table_columns[] = "proto,state,recv_q,send_q,local,peer,owner,reach";
-enum { WIDE = 100 };
-/* On terminals narrower than that two addresses leave no room for queues. */
-static const char narrow_columns[] = "proto,state,local,peer,owner,reach";
+/* On terminals two addresses, owner and reach would be cut to nothing that helps. */
+enum { WIDE = 140, NARROW = 100 };
+static const char wide_columns[] = "proto,state,recv_q,send_q,local,peer_or_reach,owner";
+static const char narrow_columns[] = "proto,state,local,peer_or_reach,owner";
 static const char data_columns[] = "proto,family,state,local,peer,recv_q,send_q,uid,inode,cookie,"
                                    "netns,device,scope_id,reach,reach_class,owners,detached";
 static const char summary_columns[] = "proto,state";
@@ -50,12 +51,19 @@ static uint32_t columns_detail(const struct render_column *const *columns, size_
     return detail;
 }
 
+static const char *usual_columns(const struct render_options *o)
+{
+    if (!o->terminal || o->width >= WIDE)
+        return table_columns;
+    return o->width < NARROW ? narrow_columns : wide_columns;
+}
+
 /* The usual columns, with those that the detail options add. */
 static void default_columns(struct buf *ret, const struct list *l)
 {
     const struct list_arguments *a = l->arguments;
     const struct render_options *o = &l->output.options;
-    const char *usual = o->terminal && o->width < WIDE ? narrow_columns : table_columns;
+    const char *usual = usual_columns(o);
     buf_str(ret, a->summary ? summary_columns : o->format == RENDER_TABLE ? usual : data_columns);
     if (a->sockets.all_namespaces && !a->summary && l->output.options.format == RENDER_TABLE)
         buf_str(ret, ",netns_name");

@@ -24,13 +24,20 @@ static void get_state(const struct render_column *c, const void *row, struct cel
     cell_set_text(ret, net_state_name(socket_of(row)->state));
 }
 
-/* A UDP socket without a peer isn't closed in any sense that a reader would expect. */
+/* A datagram socket without a peer isn't closed in any sense that a reader would expect. */
+static bool is_unconnected(const struct net_socket *s)
+{
+    const uint32_t datagrams = 1 << NET_UDP | 1 << NET_UDPLITE | 1 << NET_RAW | 1 << NET_PING |
+                               1 << NET_UNIX_DGRAM | 1 << NET_NETLINK | 1 << NET_PACKET |
+                               1 << NET_XDP;
+    return s->state == NET_CLOSE && (1u << s->kind & datagrams || net_socket_is_listener(s));
+}
+
 static void text_state(const struct render_column *c, const void *row, struct buf *out)
 {
     (void)c;
     const struct net_socket *s = socket_of(row);
-    bool unconnected = s->state == NET_CLOSE && net_socket_is_listener(s);
-    buf_str(out, unconnected ? "UNCONN" : net_state_name(s->state));
+    buf_str(out, is_unconnected(s) ? "UNCONN" : net_state_name(s->state));
 }
 
 static enum render_style style_state(const struct render_column *c, const void *row)
@@ -192,6 +199,28 @@ static void get_reach_class(const struct render_column *c, const void *row, stru
         cell_set_text(ret, net_reach_name(reach));
 }
 
+/* A listener has no peer, and nobody reaches a connection: where there is no room for two columns,
+ * one says what there is to say. */
+static const struct render_column peer_column = {.id = NET_END_PEER};
+
+static void get_peer_or_reach(const struct render_column *c, const void *row, struct cell *ret)
+{
+    (void)c;
+    if (net_socket_is_listener(socket_of(row)))
+        get_reach(c, row, ret);
+    else
+        get_end(c, row, ret);
+}
+
+static void text_peer_or_reach(const struct render_column *c, const void *row, struct buf *out)
+{
+    (void)c;
+    if (net_socket_is_listener(socket_of(row)))
+        socket_row_describe_reach(out, row);
+    else
+        name_text_end(&peer_column, row, out);
+}
+
 /* The table */
 
 /* Ids of columns that are no fields, for socket_column_detail: above every field's. */
@@ -232,7 +261,8 @@ static const struct render_column columns[] = {
      .id = COLUMN_PLAIN,
      .get = get_state,
      .text = text_state,
-     .style = style_state},
+     .style = style_state,
+     .precious = true},
     {.key = "family",
      .help = "number of the address family",
      .kind = CELL_UINT,
@@ -303,6 +333,15 @@ static const struct render_column columns[] = {
      .id = COLUMN_PLAIN,
      .get = get_reach,
      .text = text_reach,
+     .style = style_reach},
+    {.key = "peer_or_reach",
+     .title = "PEER OR REACH",
+     .help = "who can connect to a listener, and the other end of what is none",
+     .kind = CELL_TEXT,
+     .width = 21,
+     .id = COLUMN_PLAIN,
+     .get = get_peer_or_reach,
+     .text = text_peer_or_reach,
      .style = style_reach},
     {.key = "reach_class",
      .help = "the same as one stable word",

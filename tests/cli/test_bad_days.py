@@ -427,6 +427,18 @@ def test_narrow_terminals(berth, mksock, terminal, columns, args):
         assert columns < 80 or max(map(len, plain)) <= columns
 
 
+@pytest.mark.parametrize("columns", [80, 100, 120, 200])
+def test_a_terminal_shows_who_and_how_far(berth, mksock, terminal, columns):
+    """Owner and reach are what one came for: neither is cut to a stump."""
+    mk = mksock("tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv as=c")
+    shown = terminal([berth.path, "list", "--color", "never"], columns=columns)
+    assert shown.wait() == 0
+    lines = "\n".join(shown.lines)
+    assert f"mksock[{mk.pid}]/{mk['srv'].fd}" in lines and "this machine only" in lines
+    assert mk["c"].peer["address"] in lines and "ESTABLISHED" in lines
+    assert ("RECV-Q" in lines) == (columns >= 100)
+
+
 @pytest.mark.parametrize("env, coloured", [({}, True), ({"NO_COLOR": "1"}, False),
                                            ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)])
 def test_colours(berth, mksock, terminal, env, coloured):

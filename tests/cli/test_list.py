@@ -235,3 +235,13 @@ def test_ends_and_groups_count_what_matches(berth, mksock):
     mksock(*SCENE)
     groups = rows_of(berth, "--ends", "--group-by", "state", "state", "listening")
     assert [(group["state"], group["count"]) for group in groups] == [("LISTEN", 2)]
+
+
+def test_what_has_no_connections_is_unconnected_not_closed(berth, mksock):
+    mk = mksock("netlink bind route as=n", "udp bind 127.0.0.1:0 as=u")
+    mk.need("packet-dgram bind *")
+    mk.need("vsock-stream listen 31999")
+    for way in ("bpf", "diag"):
+        lines = berth("list", "--kind", "netlink,packet,udp,vsock", *via(way)).lines[1:]
+        assert {line.split()[1] for line in lines} <= {"UNCONN", "LISTEN"}
+        assert not any("*:*" in line for line in lines)
