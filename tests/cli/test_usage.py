@@ -157,3 +157,13 @@ def test_help_of_every_command(berth, command):
     check_mistake(mistake, f"berth {command}: there is no option '--no-such-option'", f"berth {command}")
     summary = shown.splitlines()[0].split(": ", 1)[1]
     assert f"  {command} " in berth("help").stdout and summary.split()[0] in berth("help").stdout
+
+
+@pytest.mark.parametrize("words", [["list"], ["interfaces"], ["services", "22"], ["resolve", "22"],
+                                   ["who", "22"]], ids=" ".join)
+def test_a_namespace_that_may_not_be_entered(berth, mksock, make_netns, words):
+    mk = mksock("tcp listen 127.0.0.1:0")  # root's
+    there = make_netns()
+    result = berth(*words, "--netns", mk.pid, netns=there, user=process.NOBODY, status=3)
+    assert result.stdout == "" and result.stderr.count("\n") == 1
+    assert f"cannot open the network namespace of 'process {mk.pid}'" in result.stderr
