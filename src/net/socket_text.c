@@ -137,14 +137,14 @@ static void put_inet(struct buf *out, const struct net_socket *s, const struct n
 }
 
 /* VMADDR_PORT_ANY of vsock(7), as a listener's peer has it. */
-enum { ANY_PORT = UINT32_MAX };
+static const uint32_t any_port = UINT32_MAX;
 
 static bool has_far_end(const struct net_socket *s)
 {
     if (s->peer.family)
         return s->peer_port || !net_addr_is_wildcard(&s->peer);
     if (s->kind == NET_VSOCK || s->kind == NET_TIPC)
-        return s->state == NET_ESTABLISHED || (s->peer_port && s->peer_port != ANY_PORT);
+        return s->state == NET_ESTABLISHED || (s->peer_port && s->peer_port != any_port);
     return s->peer_id != 0;
 }
 
