@@ -59,6 +59,13 @@ static void text_field(struct buf *out, enum net_field f, const struct cell *cel
         buf_u64(out, cell->uint);
 }
 
+/* Times of keepalive where it is off. */
+static bool is_idle(enum net_field f, const struct net_socket *s)
+{
+    bool of_keepalive = f == NET_F_KEEPIDLE || f == NET_F_KEEPINTVL || f == NET_F_KEEPCNT;
+    return of_keepalive && net_socket_knows(s, NET_F_KEEPALIVE) && !s->keepalive;
+}
+
 /* Options that are off, and counters at zero, say nothing in a table. */
 static bool says_something(enum net_field f, const struct cell *cell)
 {
@@ -83,7 +90,8 @@ void field_text_group(const struct render_column *c, const void *row, struct buf
     for (int f = (int)g->first; f <= (int)g->last; f++) {
         struct cell cell = net_field_get(socket_of(row), (enum net_field)f);
         forbidden |= cell.presence == FORBIDDEN;
-        if (cell.presence != KNOWN || !says_something((enum net_field)f, &cell))
+        if (cell.presence != KNOWN || !says_something((enum net_field)f, &cell) ||
+            is_idle((enum net_field)f, socket_of(row)))
             continue;
         if (out->len > before)
             buf_char(out, ' ');

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/suggest.h"
 #include "cmd/commands.h"
 #include "cmd/list.h"
 #include "cmd/socket_names.h"
@@ -135,32 +136,50 @@ static int choose_sort(struct list *l)
     return 0;
 }
 
+static int unknown_kind(const char *word, size_t n)
+{
+    _cleanup_vec_ struct vec names = VEC_INIT(const char *);
+    struct suggest near = suggest_start(word, n);
+    if (list_option_values("kinds", &names) == 0)
+        for (size_t i = 0; i < names.len; i++)
+            suggest_offer(&near, *(const char **)vec_at(&names, i));
+    const char *best = suggest_best(&near);
+    return command_usage_error(&command_list, "there is no kind '%.*s'; %s%s%s", (int)n, word,
+                               best ? "did you mean " : "there are tcp, udp, unix, netlink …",
+                               best ? best : "", best ? "?" : "");
+}
+
+static int parse_kinds(const char *list, uint32_t *ret)
+{
+    char word[32];
+    uint32_t mask, kinds = 0;
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, ",");
+        snprintf(word, sizeof word, "%.*s", (int)n, at);
+        if (n >= sizeof word || net_kinds_parse(word, &mask) < 0)
+            return unknown_kind(at, n);
+        kinds |= mask;
+        at += n + (at[n] == ',');
+    }
+    *ret = kinds;
+    return 0;
+}
+
 static int choose_kinds(struct list *l)
 {
     const struct list_arguments *a = l->arguments;
-    uint32_t *kinds = &l->sockets.query.kinds;
-
-    if (a->all_kinds)
-        *kinds = NET_KINDS_ALL;
-    if (a->kinds) {
-        char word[32];
-        uint32_t mask;
-        *kinds = 0;
-        for (const char *at = a->kinds; *at;) {
-            size_t n = strcspn(at, ",");
-            snprintf(word, sizeof word, "%.*s", (int)n, at);
-            if (n >= sizeof word || net_kinds_parse(word, &mask) < 0)
-                return command_usage_error(&command_list, "there is no kind '%.*s'", (int)n, at);
-            *kinds |= mask;
-            at += n + (at[n] == ',');
-        }
-    }
+    struct source_query *q = &l->sockets.query;
+    int status = a->kinds ? parse_kinds(a->kinds, &q->kinds) : 0;
+    if (status)
+        return status;
+    if (a->all_kinds && !a->kinds)
+        q->kinds = NET_KINDS_ALL;
     if (a->listeners) {
         l->sockets.listeners = true;
-        l->sockets.query.states = 1u << NET_LISTEN | 1u << NET_CLOSE;
+        q->states = 1u << NET_LISTEN | 1u << NET_CLOSE;
     }
     if (a->ipv4 != a->ipv6)
-        l->sockets.query.families = a->ipv4 ? 1u << AF_INET : 1u << AF_INET6;
+        q->families = a->ipv4 ? 1u << AF_INET : 1u << AF_INET6;
     return 0;
 }
 

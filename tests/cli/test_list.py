@@ -245,3 +245,10 @@ def test_what_has_no_connections_is_unconnected_not_closed(berth, mksock):
         lines = berth("list", "--kind", "netlink,packet,udp,vsock", *via(way)).lines[1:]
         assert {line.split()[1] for line in lines} <= {"UNCONN", "LISTEN"}
         assert not any("*:*" in line for line in lines)
+
+
+@pytest.mark.parametrize("way", ["bpf", "diag"])
+def test_times_of_keepalive_only_where_it_is_on(berth, mksock, way):
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:5555 keepalive keepidle=77")
+    off, on = berth("list", "-o", "local,options", "--sort", "local", *via(way)).lines[1:]
+    assert "keep" not in off and "keepalive keepidle_s=77" in on
