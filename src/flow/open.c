@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "net/sockopt.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262 /* linux/in.h since 5.6 */
@@ -55,13 +56,53 @@ static int set_int(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-static const char *device_hint(int error)
+static const char *option_hint(const struct sockopt_call *call, int error)
 {
-    if (error == ENODEV)
+    if (call->option == SOCKOPT_DEVICE && error == ENODEV)
         return "no such device; berth interfaces lists them";
-    return error == EPERM ? "this kernel wants CAP_NET_RAW for it" : NULL;
+    if (call->option == SOCKOPT_CONGESTION && error == ENOENT)
+        return "see sysctl net.ipv4.tcp_available_congestion_control";
+    if (call->option == SOCKOPT_CONGESTION && error == EPERM)
+        return "see sysctl net.ipv4.tcp_allowed_congestion_control";
+    if (error == EPERM && call->option == SOCKOPT_DEVICE)
+        return "it takes CAP_NET_RAW here";
+    if (error == EPERM)
+        return "it takes CAP_NET_ADMIN";
+    return error == ENOPROTOOPT ? "this kernel doesn't have that option for such sockets" : NULL;
 }
 
+struct setting {
+    int fd;
+    struct err *e;
+};
+
+static int set_option(void *ctx, const struct sockopt_call *call)
+{
+    const struct setting *s = ctx;
+    if (setsockopt(s->fd, call->level, call->optname, call->value, call->size) == 0)
+        return 0;
+    const char *hint = option_hint(call, errno);
+    return err_set(s->e, errno, "set", call->name, hint ? "%s" : NULL, hint);
+}
+
+static bool is_ip(const struct target *t)
+{
+    return t->family == AF_INET || t->family == AF_INET6;
+}
+
+static int set_options(int fd, const struct target *t, const struct sockopt_set *options,
+                       enum sockopt_when when, struct err *e)
+{
+    struct setting s = {.fd = fd, .e = e};
+    int protocol = t->protocol;
+    if (!options)
+        return 0;
+    if (!protocol && is_ip(t))
+        protocol = t->type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
+    return sockopt_each(options, t->family, protocol, when, set_option, &s);
+}
+
+/* What the endpoint itself says comes last: it is more exact. */
 static int set_own(int fd, const struct target *t, struct err *e)
 {
     if (t->family == AF_INET6 && t->v6only >= 0) {
@@ -69,11 +110,13 @@ static int set_own(int fd, const struct target *t, struct err *e)
         if (result < 0)
             return err_set(e, -result, "set", "v6only", NULL);
     }
-    if (t->device[0] &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, t->device, (socklen_t)strlen(t->device)) < 0)
-        return err_set(e, errno, "bind to the device", t->device, device_hint(errno) ? "%s" : NULL,
-                       device_hint(errno));
-    return 0;
+    if (!t->device[0])
+        return 0;
+    const struct sockopt_call call = {.option = SOCKOPT_DEVICE};
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, t->device, (socklen_t)strlen(t->device)) == 0)
+        return 0;
+    const char *hint = option_hint(&call, errno);
+    return err_set(e, errno, "bind to the device", t->device, hint ? "%s" : NULL, hint);
 }
 
 /* Listening */
@@ -136,32 +179,39 @@ static int bind_to(int fd, const struct target *t, bool unlinks)
     return bind(fd, address, t->address_n) < 0 ? -errno : 0;
 }
 
-static bool is_ip(const struct target *t)
-{
-    return t->family == AF_INET || t->family == AF_INET6;
-}
-
 static bool listens(const struct target *t)
 {
     return t->type == SOCK_STREAM || t->type == SOCK_SEQPACKET;
 }
 
+static int set_reuseaddr(int fd, const struct target *t, const struct open_listen *how,
+                         struct err *e)
+{
+    bool chosen = how->options && sockopt_given(how->options, SOCKOPT_REUSEADDR);
+    if (!is_ip(t) || !listens(t) || how->no_reuseaddr || chosen)
+        return 0;
+    int result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    return result < 0 ? err_set(e, -result, "set", "reuseaddr", NULL) : 0;
+}
+
 int open_listener(const struct target *t, const struct open_listen *how, struct err *e)
 {
-    int result = 0;
     _cleanup_fd_ int fd = open_socket(t, "listen on", e);
     if (fd < 0)
         return fd;
-    if (is_ip(t) && listens(t) && !how->no_reuseaddr)
-        result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (result < 0)
-        return err_set(e, -result, "set", "reuseaddr", NULL);
-    result = set_own(fd, t, e);
+    int result = set_reuseaddr(fd, t, how, e);
+    if (result == 0)
+        result = set_options(fd, t, how->options, SOCKOPT_BEFORE_BIND, e);
+    if (result == 0)
+        result = set_own(fd, t, e);
     if (result < 0)
         return result;
     result = bind_to(fd, t, how->unlink);
     if (result < 0)
         return fail(e, -result, "listen on", t, bind_hint(t, -result));
+    result = set_options(fd, t, how->options, SOCKOPT_BEFORE_LISTEN, e);
+    if (result < 0)
+        return result;
     if (listens(t) && listen(fd, how->backlog < 0 ? SOMAXCONN : how->backlog) < 0)
         return fail(e, errno, "listen on", t, bind_hint(t, errno));
     return fd_take(&fd);
@@ -169,8 +219,7 @@ int open_listener(const struct target *t, const struct open_listen *how, struct 
 
 int open_accepted(int fd, const struct target *t, const struct sockopt_set *options, struct err *e)
 {
-    (void)fd, (void)t, (void)options, (void)e;
-    return 0;
+    return set_options(fd, t, options, SOCKOPT_ACCEPTED, e);
 }
 
 /* Connecting */
@@ -230,9 +279,13 @@ int open_connection(const struct target *t, const struct open_connect *how, bool
     _cleanup_fd_ int fd = open_socket(t, "connect to", e);
     if (fd < 0)
         return fd;
-    int result = set_own(fd, t, e);
+    int result = set_options(fd, t, how->options, SOCKOPT_BEFORE_BIND, e);
+    if (result == 0)
+        result = set_own(fd, t, e);
     if (result == 0 && how->source)
         result = bind_source(fd, how->source, e);
+    if (result == 0)
+        result = set_options(fd, t, how->options, SOCKOPT_BEFORE_CONNECT, e);
     if (result < 0)
         return result;
     bool done = connect(fd, (const struct sockaddr *)&t->address, t->address_n) == 0;
@@ -247,4 +300,10 @@ int open_connected(int fd)
     int error = 0;
     socklen_t n = sizeof error;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 ? -errno : -error;
+}
+
+int open_connected_options(int fd, const struct target *t, const struct sockopt_set *options,
+                           struct err *e)
+{
+    return set_options(fd, t, options, SOCKOPT_CONNECTED, e);
 }

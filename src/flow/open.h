@@ -32,6 +32,9 @@ int open_connection(const struct target *t, const struct open_connect *how, bool
                     struct err *e);
 /* 0, or the negative errno of the connection (SO_ERROR). */
 int open_connected(int fd);
+/* The options that a socket takes once it is connected. 0, or a negative errno with *e filled. */
+int open_connected_options(int fd, const struct target *t, const struct sockopt_set *options,
+                           struct err *e);
 /* What the positive errno of a failed connection means, and what would help; NULL: nothing to add
  * to strerror's words. */
 const char *open_connect_hint(const struct target *t, int error);

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "flow/open.h"
+#include "net/sockopt.h"
 
 static struct target ip_target(const char *address, uint16_t port)
 {
@@ -104,6 +105,40 @@ static void listens_and_connects(void **state)
     assert_int_not_equal(port, 0);
 }
 
+static int option_of(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t n = sizeof value;
+    assert_int_equal(getsockopt(fd, level, option, &value, &n), 0);
+    return value;
+}
+
+static void options_are_set(void **state)
+{
+    struct sockopt_set set = {0};
+    struct open_listen how = {.options = &set, .backlog = -1};
+    struct err e = {0};
+    (void)state;
+    sockopt_choose(&set, SOCKOPT_KEEPALIVE, 1);
+    sockopt_choose(&set, SOCKOPT_REUSEADDR, 0);
+    struct target t = ip_target("127.0.0.1", 0);
+    _cleanup_fd_ int fd = open_listener(&t, &how, &e);
+    assert_true(fd >= 0);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_REUSEADDR), 0);
+
+    assert_int_equal(sockopt_parse(&set, SOCKOPT_CONGESTION, "nosuch", &e), 0);
+    assert_int_equal(open_listener(&t, &how, &e), -ENOENT);
+    assert_string_equal(e.subject, "congestion");
+
+    how.options = NULL;
+    _cleanup_fd_ int usual = open_listener(&t, &how, &e);
+    assert_int_equal(option_of(usual, SOL_SOCKET, SO_REUSEADDR), 1);
+    t.type = SOCK_DGRAM;
+    _cleanup_fd_ int udp = open_listener(&t, &how, &e);
+    assert_int_equal(option_of(udp, SOL_SOCKET, SO_REUSEADDR), 0);
+}
+
 static void failures_are_explained(void **state)
 {
     struct open_listen how = {.backlog = -1};
@@ -186,9 +221,13 @@ static void left_over_names_are_taken_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(targets_have_words),   cmocka_unit_test(unix_names_have_a_length),
-        cmocka_unit_test(listens_and_connects), cmocka_unit_test(failures_are_explained),
-        cmocka_unit_test(refusals_come_later),  cmocka_unit_test(left_over_names_are_taken_over),
+        cmocka_unit_test(targets_have_words),
+        cmocka_unit_test(unix_names_have_a_length),
+        cmocka_unit_test(listens_and_connects),
+        cmocka_unit_test(options_are_set),
+        cmocka_unit_test(failures_are_explained),
+        cmocka_unit_test(refusals_come_later),
+        cmocka_unit_test(left_over_names_are_taken_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
