@@ -98,10 +98,12 @@ static bool is_deaf(const struct pump *pump, int result)
     return result == -EPIPE && pump->failed_writing && pump->to->in >= 0 && !pump->to->ended;
 }
 
-/* What nobody wants is read all the same: a close with bytes unread would be a reset, which can
- * take from the peer what it hasn't read yet (RFC 2525, 2.17). */
+/* What nobody wants is read all the same from a socket: a close with bytes unread would be a reset,
+ * which can take from the peer what it hasn't read yet (RFC 2525, 2.17). */
 static int drain(struct pair *p, struct stream *from)
 {
+    if (from->in_kind != STREAM_TCP && from->in_kind != STREAM_SOCKET)
+        return PUMP_WAITS;
     for (size_t left = TURN_BYTES; left > 0;) {
         ssize_t got = stream_read(from, p->scratch, PUMP_SCRATCH);
         if (got <= 0)

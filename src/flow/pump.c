@@ -207,11 +207,16 @@ static ssize_t step_splice(struct pump *p, size_t n)
     do
         moved = splice(p->from->in, NULL, p->to->out, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (moved < 0 && errno == EINTR);
-    if (moved >= 0)
+    if (moved >= 0) {
+        p->stuck = false;
         return moved;
-    if (errno == EAGAIN)
-        stream_ask_ready(p->from, p->to);
-    return -errno;
+    }
+    if (errno != EAGAIN)
+        return -errno;
+    stream_ask_ready(p->from, p->to);
+    bool ready = p->from->can_read && p->to->can_write, again = p->stuck && ready;
+    p->stuck = ready;
+    return again ? -EOPNOTSUPP : -EAGAIN;
 }
 
 static ssize_t step_sendfile(struct pump *p, size_t n)
@@ -243,7 +248,8 @@ static ssize_t step_discard(struct pump *p, size_t n)
 }
 
 /* Whether an error of the kernel's own means says that it can't move between these two (a file
- * opened to append, /dev/full, a file system without splice), so that copying may go on. */
+ * opened to append, /dev/full, a file system without splice, a byte of urgent data that splice
+ * doesn't get over), so that copying may go on. */
 static bool is_unable(ssize_t error)
 {
     return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
@@ -264,7 +270,7 @@ static ssize_t step_by_kernel(struct pump *p, size_t n)
     if (moved > 0)
         p->bytes += (uint64_t)moved;
     else if (moved == 0)
-        p->from->ended = true;
+        p->from->ended = p->means != PUMP_SPLICE;
     else if (moved != -EAGAIN)
         p->failed_writing = is_of_writer(p, moved);
     return moved;
@@ -275,9 +281,12 @@ static ssize_t step(struct pump *p, char *scratch, size_t n)
     if (p->means == PUMP_COPY)
         return step_copy(p, scratch, n);
     ssize_t moved = step_by_kernel(p, n);
+    if (moved == 0 && p->means == PUMP_SPLICE)
+        return step_copy(p, scratch, n); /* before urgent data a splice says 0, at the end a read */
     if (!is_unable(moved))
         return moved;
     p->means = PUMP_COPY;
+    p->failed_writing = false;
     return step_copy(p, scratch, n);
 }
 
@@ -291,8 +300,15 @@ int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
             return result;
         if (result == 0)
             return PUMP_WAITS;
-        if (p->drained || p->left == 0)
+        if (p->drained)
             return PUMP_ENDED;
+        if (p->left == 0) {
+            p->drained = true;
+            result = end_hooks(p);
+            if (result < 0)
+                return result;
+            continue;
+        }
         if (budget == 0)
             return PUMP_MORE;
         if (!p->from->can_read || !p->to->can_write)

@@ -47,6 +47,7 @@ struct pump {
     bool chosen;
     bool copies;         /* set by the owner: read and write only, `chunk` bytes at a time */
     bool drained;        /* the end came, and the hooks have had it */
+    bool stuck;          /* a splice said EAGAIN, with both ends ready */
     bool failed_writing; /* the error was to's, not from's */
     uint32_t chunk;      /* how much is read at once: follows what the writer takes */
     char *held;          /* what a write left over; NULL none */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -104,8 +105,9 @@ static void init(struct stream *s, int in, int out)
                          .in = in,
                          .out = out,
                          .in_kind = (uint8_t)stream_kind_of(in),
-                         .can_read = in >= 0,
-                         .can_write = out >= 0,
+                         .can_read = true,
+                         .can_write = true,
+                         .ended = in < 0,
                          .read_waits = EPOLLIN,
                          .write_waits = EPOLLOUT};
     s->out_kind = in == out ? s->in_kind : (uint8_t)stream_kind_of(out);
@@ -130,15 +132,25 @@ void stream_init_own(struct stream *s, int in, int out)
     set_nonblocking(out);
 }
 
+static bool is_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && !(flags & O_NONBLOCK);
+}
+
 static bool may_block(uint8_t kind)
 {
     return kind == STREAM_PIPE || kind == STREAM_TERMINAL || kind == STREAM_OTHER;
 }
 
 /* The same pipe or terminal with flags of its own, or -1. The number of a socket can't be opened
- * (ENXIO), and needs no flag: MSG_DONTWAIT does. */
-static int reopen(int fd, int mode)
+ * (ENXIO), and needs no flag: MSG_DONTWAIT does. That of a pseudo terminal's master gives a new
+ * terminal (pts(4)), as other devices may give something new. */
+static int reopen(int fd, uint8_t kind, int mode)
 {
+    unsigned number;
+    if (kind == STREAM_OTHER || (kind == STREAM_TERMINAL && ioctl(fd, TIOCGPTN, &number) == 0))
+        return -1;
     char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -162,7 +174,7 @@ static bool unshare(int *fd, uint8_t kind, int mode)
 {
     if (!may_block(kind))
         return false;
-    int own = reopen(*fd, mode);
+    int own = reopen(*fd, kind, mode);
     if (own < 0)
         return true;
     close_shared(*fd);
@@ -181,6 +193,8 @@ void stream_init_shared(struct stream *s, int in, int out)
     } else {
         s->out_polls = unshare(&s->out, s->out_kind, O_WRONLY);
     }
+    s->blocks = (is_socket(s->in_kind) && is_blocking(s->in)) ||
+                (is_socket(s->out_kind) && is_blocking(s->out));
 }
 
 /* Watching */
@@ -307,7 +321,7 @@ int stream_finish(struct loop *l, struct stream *s)
 
 bool stream_is_plain(const struct stream *s)
 {
-    return s->ops == &stream_plain;
+    return s->ops == &stream_plain && !s->blocks;
 }
 
 void stream_ask_ready(struct stream *from, struct stream *to)

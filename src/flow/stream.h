@@ -24,7 +24,7 @@
 struct stream;
 
 enum stream_kind {
-    STREAM_NONE,   /* can't be read, or written */
+    STREAM_NONE,   /* can't be read: at its end already; or written: -EPIPE */
     STREAM_TCP,    /* a stream socket of TCP */
     STREAM_SOCKET, /* any other connected socket */
     STREAM_PIPE,
@@ -55,6 +55,7 @@ struct stream {
     int in, out;               /* owned; the same number for a socket; -1: none, or closed */
     uint8_t in_kind, out_kind; /* enum stream_kind */
     bool in_polls, out_polls;  /* may block: poll before each call */
+    bool blocks;               /* a socket without O_NONBLOCK: each call says MSG_DONTWAIT */
     bool can_read, can_write;
     bool ended;    /* everything was read */
     bool finished; /* nothing more will be written */
