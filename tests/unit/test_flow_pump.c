@@ -144,17 +144,12 @@ static void take(struct half *h, size_t most)
     }
 }
 
-/* What is still on its way; a terminal has no end as long as it is open. */
+/* What is still on its way. */
 static void take_rest(struct half *h)
 {
     struct pollfd p = {.fd = h->far_out, .events = POLLIN};
-    bool last = h->to.out_kind == STREAM_TERMINAL;
-    while (h->far_out >= 0 && poll(&p, 1, last ? 0 : 10000) == 1) {
-        size_t before = h->got_n;
+    while (h->far_out >= 0 && h->got_n < h->pump.bytes && poll(&p, 1, 10000) == 1)
         take(h, SIZE_MAX);
-        if (h->got_n == before)
-            break;
-    }
 }
 
 /* Until it ends; the result of the last turn. */
@@ -169,7 +164,6 @@ static int drive(struct half *h, size_t bite)
         if (result < 0 || result == PUMP_ENDED)
             break;
     }
-    stream_finish(NULL, &h->to);
     if (result == PUMP_ENDED)
         take_rest(h);
     return result;
