@@ -31,6 +31,7 @@ int endpoint_fault(struct endpoint_parser *p, const char *format, ...)
         va_start(ap, format);
         vsnprintf(p->e->hint, sizeof p->e->hint, format, ap);
         va_end(ap);
+        p->e->worded = true;
     }
     return -EINVAL;
 }
@@ -129,6 +130,13 @@ static enum endpoint_scheme read_scheme(struct endpoint_parser *p, const char **
         }
     }
     return strcmp(*at, "-") == 0 ? ENDPOINT_STDIO : ENDPOINT_TCP;
+}
+
+bool endpoint_scheme_is_written(const char *text)
+{
+    struct endpoint_parser p = {0};
+    skip_prefix(&text, listen_word);
+    return read_scheme(&p, &text) == ENDPOINT_STDIO || p.scheme_given;
 }
 
 /* Addresses other than those of IP */

@@ -82,6 +82,8 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 const char *endpoint_scheme_name(enum endpoint_scheme scheme); /* "tcp", "unix-dgram" …; "-" */
 bool endpoint_has_port(enum endpoint_scheme scheme);           /* tcp, udp, tls */
 bool endpoint_is_unix(enum endpoint_scheme scheme);            /* any of the three */
+/* Whether the text names its scheme, rather than leave it to be TCP. */
+bool endpoint_scheme_is_written(const char *text);
 /* The device is the scope of an IPv6 address that needs one (fe80::/10, ff01::/16, ff02::/16);
  * else the socket is to be bound to it (SO_BINDTODEVICE). False without a device. */
 bool endpoint_device_is_scope(const struct endpoint *ep);

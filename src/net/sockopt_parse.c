@@ -138,7 +138,8 @@ static int fault(const struct sockopt_row *row, const char *word, struct err *e)
 {
     char wanted[128];
     describe(row, wanted, sizeof wanted);
-    return err_set(e, EINVAL, "set", row->name, "--%s wants %s, not '%s'", row->name, wanted, word);
+    return err_word(e, EINVAL, "set", row->name, "--%s wants %s, not '%s'", row->name, wanted,
+                    word);
 }
 
 static bool take_text(struct sockopt_set *s, enum sockopt o, const char *word)
@@ -179,8 +180,8 @@ static int take_group(struct sockopt_set *s, const char *word, struct err *e)
     if (!read_group(word, &g))
         return fault(row, word, e);
     if (s->n_groups == SOCKOPT_GROUPS_MAX)
-        return err_set(e, EINVAL, "set", row->name, "--%s takes %d groups at most", row->name,
-                       SOCKOPT_GROUPS_MAX);
+        return err_word(e, EINVAL, "set", row->name, "--%s takes %d groups at most", row->name,
+                        SOCKOPT_GROUPS_MAX);
     s->groups[s->n_groups++] = g;
     return 0;
 }

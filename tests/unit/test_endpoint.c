@@ -395,6 +395,10 @@ static void test_schemes(void **state)
     assert_false(endpoint_has_port(ENDPOINT_VSOCK) || endpoint_has_port(ENDPOINT_UNIX));
     assert_true(endpoint_is_unix(ENDPOINT_UNIX_DGRAM));
     assert_false(endpoint_is_unix(ENDPOINT_TCP) || endpoint_is_unix(ENDPOINT_FILE));
+    assert_true(endpoint_scheme_is_written("listen:udp:53") && endpoint_scheme_is_written("-"));
+    assert_true(endpoint_scheme_is_written("Tcp:a:b") && endpoint_scheme_is_written("fd:3"));
+    assert_false(endpoint_scheme_is_written("53") || endpoint_scheme_is_written("listen:53") ||
+                 endpoint_scheme_is_written("udp") || endpoint_scheme_is_written("a:udp:3"));
     assert_string_equal(endpoint_scheme_meant("exce"), "exec");
     assert_string_equal(endpoint_scheme_meant("TPC"), "tcp");
     assert_null(endpoint_scheme_meant("example.org"));
