@@ -50,6 +50,18 @@ def test_every_page_has_a_command():
     assert pages == {"berth"} | {"berth-" + command.replace(" ", "-") for command in commands()}
 
 
+def test_every_page_of_what_commands_share_is_there_to_read():
+    """Section 7: installed, and named where people begin to read."""
+    man = os.path.join(process.ROOT, "man")
+    pages = [name for name in os.listdir(man) if name.endswith(".7")]
+    with open(os.path.join(man, "meson.build"), encoding="utf-8") as file:
+        installed = re.findall(r"'(berth-[a-z-]+\.7)'", file.read())
+    with open(os.path.join(man, "berth.1"), encoding="utf-8") as file:
+        named = re.findall(r"^\.BR (berth\S+) \(7\)", file.read().split(".SH SEE ALSO")[1], re.M)
+    assert sorted(pages) == sorted(installed)
+    assert sorted(pages) == sorted(name.replace("\\-", "-") + ".7" for name in named)
+
+
 def test_a_command_without_its_parts_is_refused(tmp_path):
     for folder in ("src/cmd", "man", "tests/cli"):
         (tmp_path / folder).mkdir(parents=True)
