@@ -11,26 +11,48 @@
 #include "base/time.h"
 #include "cmd/socket_names.h"
 #include "names/reverse.h"
+#include "net/endpoint.h"
 
-/* "4444", ":4444", "8000-8100", "443/tcp", "udp:53". */
+/* Of a scheme that was written; "" where none was, since every protocol is meant then. */
+static const char *protocol_of(const char *word, const struct endpoint *ep)
+{
+    if (!endpoint_scheme_is_written(word))
+        return "";
+    return ep->scheme == ENDPOINT_UDP ? "udp" : "tcp";
+}
+
+/* "443/tcp" */
+static bool is_port_of_protocol(const char *word, struct port_target *ret)
+{
+    char number[16];
+    word += *word == ':';
+    size_t n = strcspn(word, "/");
+    if (!word[n] || n >= sizeof number)
+        return false;
+    memcpy(number, word, n);
+    number[n] = '\0';
+    return parse_port_range(number, &ret->first, &ret->last) == 0 &&
+           (size_t)snprintf(ret->protocol, sizeof ret->protocol, "%s", word + n + 1) <
+               sizeof ret->protocol;
+}
+
+/* "4444", ":4444", "8000-8100", "udp:53" */
+static bool is_endpoint_port(const char *word, struct port_target *ret)
+{
+    struct endpoint ep;
+    if (endpoint_parse(word, ENDPOINT_SOCKETS_ONLY | ENDPOINT_MAY_RANGE, &ep, NULL) < 0 ||
+        !endpoint_has_port(ep.scheme) || ep.host != ENDPOINT_THIS_MACHINE || ep.service[0] ||
+        ep.device[0])
+        return false;
+    *ret = (struct port_target){.first = ep.port, .last = ep.port_last};
+    snprintf(ret->protocol, sizeof ret->protocol, "%s", protocol_of(word, &ep));
+    return true;
+}
+
 bool holding_target_port(const char *word, struct port_target *ret)
 {
     struct port_target t = {0};
-    char number[16];
-
-    if (strncmp(word, "tcp:", 4) == 0 || strncmp(word, "udp:", 4) == 0) {
-        snprintf(t.protocol, sizeof t.protocol, "%.3s", word);
-        word += 4;
-    }
-    word += *word == ':';
-    size_t n = strcspn(word, "/");
-    if (n >= sizeof number || (word[n] && t.protocol[0]))
-        return false;
-    snprintf(number, sizeof number, "%.*s", (int)n, word);
-    if (parse_port_range(number, &t.first, &t.last) < 0)
-        return false;
-    if (word[n] &&
-        (size_t)snprintf(t.protocol, sizeof t.protocol, "%s", word + n + 1) >= sizeof t.protocol)
+    if (!is_endpoint_port(word, &t) && !is_port_of_protocol(word, &t))
         return false;
     *ret = t;
     return true;
@@ -48,17 +70,30 @@ static bool is_port(const char *word, struct buf *ret)
     return true;
 }
 
-static bool is_address(const char *word, struct buf *ret)
+/* "127.0.0.1", "127.0.0.0/8", "fe80::1%eth0" */
+static bool is_bare_address(const char *word, struct buf *ret)
 {
     struct net_addr a;
     struct net_prefix p;
-    const char *device, *port = strrchr(word, ':');
-    bool plain = net_addr_parse(word, &a, &device) == 0 || net_prefix_parse(word, &p) == 0;
-    bool with_port = port && (word[0] == '[' || strchr(word, ':') == port) &&
-                     strspn(word, "0123456789.:[]abcdefABCDEF%") == strlen(word);
-    if (!plain && !with_port)
+    const char *device;
+    if (net_addr_parse(word, &a, &device) < 0 && net_prefix_parse(word, &p) < 0)
         return false;
     buf_printf(ret, "src %s", word);
+    return true;
+}
+
+/* "127.0.0.1:80", "udp:[::1]:53" */
+static bool is_address_port(const char *word, struct buf *ret)
+{
+    struct endpoint ep;
+    if (endpoint_parse(word, ENDPOINT_SOCKETS_ONLY | ENDPOINT_MAY_OMIT_SCOPE, &ep, NULL) < 0 ||
+        !endpoint_has_port(ep.scheme) || ep.host != ENDPOINT_ADDRESS ||
+        (ep.device[0] && !endpoint_device_is_scope(&ep)))
+        return false;
+    const char *protocol = protocol_of(word, &ep);
+    if (*protocol)
+        buf_printf(ret, "%s and ", protocol);
+    buf_printf(ret, "src %s", *protocol ? strchr(word, ':') + 1 : word);
     return true;
 }
 
@@ -66,7 +101,7 @@ void holding_target(struct buf *ret, const struct command_words *words)
 {
     const char *word = words->words[0];
     if (words->n == 1) {
-        if (is_port(word, ret) || is_address(word, ret))
+        if (is_port(word, ret) || is_bare_address(word, ret) || is_address_port(word, ret))
             return;
         if (strncmp(word, "pid:", 4) == 0) {
             buf_printf(ret, "pid = %s", word + 4);

@@ -9,7 +9,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/parse.h"
 #include "base/text.h"
 #include "cmd/commands.h"
 #include "cmd/output.h"
@@ -17,6 +16,7 @@
 #include "cmd/sockets.h"
 #include "kernel/links.h"
 #include "kernel/netns_join.h"
+#include "net/endpoint.h"
 #include "render/style.h"
 
 struct resolve_arguments {
@@ -47,62 +47,62 @@ static const struct command_option resolve_options[] = {
 
 /* The word */
 
-static bool take(char *to, size_t size, const char *from, size_t n)
+enum {
+    RESOLVES = ENDPOINT_SOCKETS_ONLY | ENDPOINT_MAY_OMIT_PORT | ENDPOINT_MAY_OMIT_SCOPE,
+};
+
+/* The host as getaddrinfo reads it. */
+static void write_name(struct buf *out, const struct endpoint *ep)
 {
-    if (n >= size)
-        return false;
-    memcpy(to, from, n);
-    to[n] = '\0';
-    return true;
+    buf_str(out, ep->name);
+    net_addr_format(out, &ep->addr);
+    if (ep->addr.scope)
+        buf_printf(out, "%%%u", ep->addr.scope);
+    else if (endpoint_device_is_scope(ep))
+        buf_printf(out, "%%%s", ep->device);
 }
 
-static bool is_number(const char *text, size_t n)
+static void write_service(struct buf *out, const struct endpoint *ep)
 {
-    return n > 0 && strspn(text, "0123456789") >= n;
+    if (ep->service[0])
+        buf_str(out, ep->service);
+    else if (ep->port)
+        buf_u64(out, ep->port);
 }
 
-/* "HOST", "HOST:SERVICE", "[ADDRESS]:SERVICE", an IPv6 address, "PORT", ":PORT", "*:PORT". */
-static bool split(struct resolve_query *q, const char *text)
+static void take_endpoint(struct resolve_query *q, const struct endpoint *ep)
 {
-    const char *colon = strrchr(text, ':'), *close = strrchr(text, ']');
-    if (*text == '[') {
-        if (!close || (close[1] && close[1] != ':'))
-            return false;
-        return take(q->name, sizeof q->name, text + 1, (size_t)(close - text - 1)) &&
-               (!close[1] || take(q->service, sizeof q->service, close + 2, strlen(close + 2)));
-    }
-    if (colon && strchr(text, ':') != colon) /* an IPv6 address */
-        return take(q->name, sizeof q->name, text, strlen(text));
-    if (!colon && is_number(text, strlen(text)))
-        return take(q->service, sizeof q->service, text, strlen(text));
-    size_t n = colon ? (size_t)(colon - text) : strlen(text);
-    return take(q->name, sizeof q->name, text, n) &&
-           (!colon ||
-            (colon[1] && take(q->service, sizeof q->service, colon + 1, strlen(colon + 1))));
+    _cleanup_buf_ struct buf name = BUF_INIT(sizeof q->name), service = BUF_INIT(sizeof q->service);
+    write_name(&name, ep);
+    write_service(&service, ep);
+    snprintf(q->name, sizeof q->name, "%s", buf_cstr(&name));
+    snprintf(q->service, sizeof q->service, "%s", buf_cstr(&service));
 }
 
 static int read_word(struct resolve_query *q, const char *word, const struct resolve_arguments *a)
 {
-    bool tcp = strncmp(word, "tcp:", 4) == 0, udp = strncmp(word, "udp:", 4) == 0;
-    uint16_t port;
+    struct endpoint ep;
+    struct err e = {0};
     *q = (struct resolve_query){.word = word, .devices = VEC_INIT(struct resolve_device)};
     q->answer.addresses = VEC_INIT(struct resolved);
     facts_init(&q->facts);
-    if (!*word || !split(q, word + (tcp || udp ? 4 : 0)))
-        return command_usage_error(&command_resolve, "'%s' is neither a name nor HOST:SERVICE",
-                                   word);
-    if (is_number(q->service, strlen(q->service)) && parse_port(q->service, &port) < 0)
-        return command_usage_error(&command_resolve, "'%s': there is no port above 65535", word);
-
-    bool wildcard = strcmp(q->name, "*") == 0;
+    if (endpoint_parse(word, RESOLVES, &ep, &e) < 0)
+        return command_usage_error(&command_resolve, "'%s': %s", word, e.hint);
+    if (!endpoint_has_port(ep.scheme))
+        return command_usage_error(
+            &command_resolve, "'%s' has no host; one called %s is 'tcp:%s:PORT'", word,
+            endpoint_scheme_name(ep.scheme), endpoint_scheme_name(ep.scheme));
+    take_endpoint(q, &ep);
     q->question = (struct resolve_question){
-        .name = *q->name && !wildcard ? q->name : NULL,
+        .name = *q->name ? q->name : NULL,
         .service = *q->service ? q->service : NULL,
         .family = a->ipv4   ? AF_INET
                   : a->ipv6 ? AF_INET6
                             : AF_UNSPEC,
-        .socket_type = udp || (a->udp && !tcp) ? SOCK_DGRAM : SOCK_STREAM,
-        .every_interface = wildcard,
+        .socket_type = ep.scheme == ENDPOINT_UDP || (a->udp && !endpoint_scheme_is_written(word))
+                           ? SOCK_DGRAM
+                           : SOCK_STREAM,
+        .every_interface = ep.host == ENDPOINT_EVERY_INTERFACE,
     };
     return 0;
 }

@@ -8,7 +8,7 @@
 #include "cmd/resolve_columns.h"
 #include "net/facts.h"
 
-enum { RESOLVE_NAME_LENGTH = 1025, RESOLVE_SERVICE_LENGTH = 33 };
+enum { RESOLVE_NAME_LENGTH = 257, RESOLVE_SERVICE_LENGTH = 65 };
 
 struct resolve_device {
     char name[IF_NAMESIZE];

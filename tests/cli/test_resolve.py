@@ -290,9 +290,27 @@ def test_nothing(words):
     assert "the services database has no such service for tcp" in result.stderr
 
 
-@pytest.mark.parametrize("word", ["localhost:99999", "", "localhost:", "[::1", "[::1]80"])
+@pytest.mark.parametrize("word", ["localhost:99999", "", "localhost:", "[::1", "[::1]80", "exec:cat",
+                                  "unix:/run/x", "-", "listen:80", "tpc:localhost:80"])
 def test_mistakes(words, word):
     assert words("localhost", word, status=2).stdout == ""
+
+
+def test_a_scheme_wins_over_a_host(etc, resolve, words):
+    etc.write("hosts", "127.0.0.9 unix\n127.0.0.8 udp\n")
+    assert "one called unix is 'tcp:unix:PORT'" in words("unix:80", status=2).stderr
+    assert [(r["address"], r["port"]) for r in resolve("tcp:unix:80", "tcp:udp:53", "unix")] == [
+        ("127.0.0.9", 80), ("127.0.0.8", 53), ("127.0.0.9", None)]
+
+
+def test_a_scheme_beats_the_option(etc, resolve):
+    ports = [r["port"] for word in ("localhost:tftp", "udp:localhost:tftp", "tcp:localhost:ssh")
+             for r in resolve("-4u", word)]
+    assert set(ports) == {69, 22}
+
+
+def test_an_address_without_its_device_is_explained(words):
+    assert "fe80::1" in words("fe80::1", status=None).stdout
 
 
 def test_control_characters_are_shown_as_text(etc, words):

@@ -41,6 +41,8 @@ def test_a_listener_is_a_paragraph(berth, mksock):
         "127.0.0.1",
         "127.0.0.0/8",
         "127.0.0.1:{port}",
+        "tcp:127.0.0.1:{port}",
+        "tls:{port}",
         "pid:{pid}",
         "mksock",
         "sport = :{port}",
@@ -54,7 +56,7 @@ def test_targets(berth, mksock, target):
     assert mk["srv"].inode in [sock["inode"] for sock in found.json()[0]["sockets"]]
 
 
-@pytest.mark.parametrize("target", ["{port}/udp", "udp:{port}", "127.0.0.2:{port}", "nginx"])
+@pytest.mark.parametrize("target", ["{port}/udp", "udp:{port}", "udp:127.0.0.1:{port}", "127.0.0.2:{port}", "nginx"])
 def test_targets_that_mean_something_else(berth, mksock, target):
     mk = mksock(*SERVER)
     target = target.format(port=mk["srv"].port)
