@@ -550,8 +550,7 @@ static void note_hidden(const struct joiner *j)
 {
     static const char run_as_root[] = "may not be seen; run as root or with CAP_SYS_PTRACE";
     static const char even_root[] =
-        "may not be seen: some processes may not be looked at, not even by root here (it takes "
-        "CAP_SYS_PTRACE over them)";
+        "may not be seen, not even by root here (it takes CAP_SYS_PTRACE over every process)";
     struct owners_blind blind = {0};
     const char *refused = geteuid() == 0 ? even_root : run_as_root;
     if (j->owners)

@@ -72,6 +72,14 @@ def test_same_rows_as_sock_diag(netns, mksock):
     assert by_bpf == by_diag
 
 
+def test_an_mptcp_listener_has_the_queue_of_its_subflow(netns, mksock):
+    mk = mksock()
+    mk.need("mptcp listen 127.0.0.1:0 backlog=7 as=srv")
+    for way in ("via=bpf", "via=diag"):
+        told = [row for row in rows(netns, way, "kinds=all") if row["proto"] == "mptcp"]
+        assert [(row["recv_q"], row["send_q"]) for row in told] == [(0, 7)]
+
+
 def test_reuse_flags_that_sock_diag_lacks(netns, mksock):
     mk = mksock(*INET)
     row = mk["srv"].find(rows(netns, "via=bpf"))

@@ -252,6 +252,23 @@ static __always_inline bool clock_wanted(void)
     return wish.details & (BPF_DETAIL_OPTIONS | BPF_DETAIL_TCP | BPF_DETAIL_TIMER);
 }
 
+/* As mptcp_diag_get_info() has it: the accept queue is that of the TCP listener below. False: the
+ * usual queues are meant. */
+static __always_inline bool fill_mptcp_queues(struct bpf_sock_chunk *out, struct sock *sk)
+{
+    struct mptcp_sock *msk = (struct mptcp_sock *)sk;
+    struct sock *first;
+
+    if (out->state != STATE_LISTEN || !bpf_core_type_exists(struct mptcp_sock))
+        return false;
+    first = BPF_CORE_READ(msk, first);
+    if (!first)
+        return false;
+    out->recvq = BPF_CORE_READ(first, sk_ack_backlog);
+    out->sendq = BPF_CORE_READ(first, sk_max_ack_backlog);
+    return true;
+}
+
 #ifdef FULL
 
 static __always_inline __u64 inode_of_socket(struct socket *sock)

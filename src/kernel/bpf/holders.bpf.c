@@ -113,7 +113,7 @@ static __always_inline void fill_queues(struct bpf_sock_chunk *out, struct sock 
     } else if (kind_is_unix(kind)) {
         fill_unix_queues(out, sk);
 #endif
-    } else {
+    } else if (kind != BPF_KIND_MPTCP || !fill_mptcp_queues(out, sk)) {
         fill_datagram_queues(out, sk, kind);
     }
 }

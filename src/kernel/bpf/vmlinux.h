@@ -510,6 +510,10 @@ struct sockaddr_vm {
     unsigned int svm_cid;
 };
 
+struct mptcp_sock {
+    struct sock *first;
+};
+
 struct vsock_sock {
     struct sockaddr_vm local_addr;
     struct sockaddr_vm remote_addr;
