@@ -1,12 +1,19 @@
-/* bpf.h for a build without clang or bpftool. */
+/* bpf.h and bpf_ports.h for a build without clang or bpftool. */
 #include <errno.h>
 
 #include "base/err.h"
 #include "kernel/bpf.h"
+#include "kernel/bpf_ports.h"
 
 bool bpf_built_in(void)
 {
     return false;
+}
+
+static int refuse(struct err *e)
+{
+    return err_set(e, EOPNOTSUPP, "read sockets by BPF", "",
+                   "this berth was built without clang or bpftool");
 }
 
 int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
@@ -17,6 +24,25 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
     (void)sink;
     (void)gap_sink;
     (void)ctx;
-    return err_set(e, EOPNOTSUPP, "read sockets by BPF", "",
-                   "this berth was built without clang or bpftool");
+    return refuse(e);
+}
+
+int bpf_ports_open(struct bpf_ports_program **ret, struct err *e)
+{
+    (void)ret;
+    return refuse(e);
+}
+
+void bpf_ports_close(struct bpf_ports_program *p)
+{
+    (void)p;
+}
+
+int bpf_ports_read(struct bpf_ports_program *p, const struct ports_query *q, struct ports *ret,
+                   struct err *e)
+{
+    (void)p;
+    (void)q;
+    (void)ret;
+    return refuse(e);
 }

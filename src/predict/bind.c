@@ -39,7 +39,7 @@ static enum tri reuseport_shortcut(const struct predict_candidate *c, const stru
     return predict_covers(&cached, &end);
 }
 
-/* test: tests/kernel, prove --kind cache */
+/* test: tests/prove */
 static enum tri shortcut(const struct predict_candidate *c, const struct predict_host *h,
                          enum rules_way way)
 {

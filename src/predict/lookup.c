@@ -154,7 +154,7 @@ static void doubt(struct search *q, const struct net_socket *s, enum net_field f
 
 /* The best of one of the kernel's two lists: of this address, or of every address. A strictly
  * higher score wins, so the first of equals; and the first of a group that beats the best so far
- * ends the search. test: prove --kind lookup */
+ * ends the search. test: tests/prove */
 static void search_list(struct search *q, bool wild)
 {
     for (size_t i = 0; i < q->host->n_sockets; i++) {

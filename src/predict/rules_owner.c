@@ -24,7 +24,8 @@ static bool devices_meet(const struct predict_candidate *c, const struct net_soc
 /* SO_REUSEPORT shares within one user, and with what a closed connection left of any. */
 static enum tri same_user(const struct predict_candidate *c, const struct net_socket *owner)
 {
-    if (owner->kind == NET_TCP && owner->state == NET_TIME_WAIT)
+    if (owner->kind == NET_TCP &&
+        (owner->state == NET_TIME_WAIT || owner->detached == NET_TIME_WAITING))
         return TRI_YES;
     return flag_of(owner, NET_F_UID, owner->uid == c->uid);
 }

@@ -65,7 +65,7 @@ static bool sock_is_sound(const struct bpf_sock_chunk *s)
 static bool ends_item(uint16_t tag)
 {
     return tag == BPF_TAG_SOCK || tag == BPF_TAG_TASK || tag == BPF_TAG_CLOCK ||
-           tag == BPF_TAG_TALLY;
+           tag == BPF_TAG_TALLY || tag == BPF_TAG_BUCKET;
 }
 
 /* Reads a SOCK chunk and all that belongs to it; *ret_used is their length. */
@@ -128,6 +128,12 @@ int bpf_decode(const void *bytes, size_t n, const struct bpf_decode_sink *sink)
                 return -EBADMSG;
             memcpy(&tally, at, sizeof tally);
             r = sink->tally(sink->ctx, &tally);
+        } else if (head.tag == BPF_TAG_BUCKET && sink->bucket) {
+            struct bpf_bucket_chunk bucket;
+            if (head.size < sizeof bucket)
+                return -EBADMSG;
+            memcpy(&bucket, at, sizeof bucket);
+            r = sink->bucket(sink->ctx, &bucket);
         } else if (head.tag == BPF_TAG_SOCK) {
             r = decode_item(at, n, &item, &used);
             if (r == 0)

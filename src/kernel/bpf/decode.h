@@ -36,7 +36,8 @@ struct bpf_decode_sink {
     int (*task)(void *ctx, const struct bpf_task_chunk *task);
     int (*item)(void *ctx, const struct bpf_item *item);
     int (*clock)(void *ctx, const struct bpf_clock_chunk *clock);
-    int (*tally)(void *ctx, const struct bpf_tally_chunk *tally); /* may be NULL */
+    int (*tally)(void *ctx, const struct bpf_tally_chunk *tally);    /* may be NULL */
+    int (*bucket)(void *ctx, const struct bpf_bucket_chunk *bucket); /* may be NULL */
 };
 
 /* Decodes n bytes, which hold whole chunks, an item's chunks together. 0, the sink's answer, or

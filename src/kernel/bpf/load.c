@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -23,6 +24,7 @@
 #endif
 #include "holders_full.lskel.h"
 #include "holders_inet.lskel.h"
+#include "ports.lskel.h"
 #include "unheld.lskel.h"
 #pragma GCC diagnostic pop
 
@@ -102,5 +104,45 @@ int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct e
         r = -ENOSYS;
         break;
     }
+    return r < 0 ? explain(-r, e) : r;
+}
+
+/* Who has a port */
+
+struct bpf_ports_program {
+    struct ports *skel;
+    uint32_t questions;
+};
+
+void bpf_ports_free(struct bpf_ports_program *p)
+{
+    if (p && p->skel)
+        ports__destroy(p->skel);
+    free(p);
+}
+
+int bpf_load_ports(struct bpf_ports_program **ret, struct err *e)
+{
+    struct bpf_ports_program *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return explain(ENOMEM, e);
+    p->skel = ports__open();
+    int r = p->skel ? ports__load(p->skel) : -ENOMEM;
+    if (r < 0) {
+        bpf_ports_free(p);
+        return explain(-r, e);
+    }
+    *ret = p;
+    return 0;
+}
+
+int bpf_ports_ask(struct bpf_ports_program *p, const struct bpf_ports_wish *wish, struct err *e)
+{
+    struct bpf_ports_wish asked = *wish;
+
+    asked.number = ++p->questions;
+    memcpy((void *)&p->skel->bss->asked, &asked, sizeof asked);
+    int r = open_stream(p->skel->progs.ports.prog_fd, p->skel->maps.slices.map_fd);
     return r < 0 ? explain(-r, e) : r;
 }

@@ -15,3 +15,12 @@ enum bpf_reader {
 /* Loads a program with its wish fixed and opens what it writes: a descriptor to read(2) from, whole
  * items at each read of 64 KiB. Or a negative errno with *e filled. */
 int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct err *e);
+
+/* The program that tells who has a port, loaded once for any number of questions. */
+struct bpf_ports_program;
+/* 0 or a negative errno with *e filled. */
+int bpf_load_ports(struct bpf_ports_program **ret, struct err *e);
+void bpf_ports_free(struct bpf_ports_program *p); /* NULL is fine */
+/* Opens the answer to a question (its number is set here): a descriptor as above; or a negative
+ * errno with *e filled. One answer is read to its end before the next question. */
+int bpf_ports_ask(struct bpf_ports_program *p, const struct bpf_ports_wish *wish, struct err *e);

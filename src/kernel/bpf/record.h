@@ -25,6 +25,7 @@ enum bpf_tag {
     BPF_TAG_PORTID = 9,
     BPF_TAG_CLOCK = 10,
     BPF_TAG_TALLY = 11,
+    BPF_TAG_BUCKET = 12,
 };
 
 /* Which optional chunks a program writes: the caller's wish list. */
@@ -84,6 +85,15 @@ struct bpf_wish {
     __u8 unused;
 };
 
+/* The question of who has a port. */
+struct bpf_ports_wish {
+    __u32 number; /* another one for each question, from 1 */
+    __u32 netns;  /* inode; 0 all */
+    __u32 kinds;  /* TCP, UDP */
+    __u16 lport;  /* host order; 0 all */
+    __u16 alike;  /* of owners that no rule tells apart, only the first are wanted */
+};
+
 enum bpf_sock_flag {
     BPF_SOCK_REUSEADDR = 1 << 0,
     BPF_SOCK_REUSEPORT = 1 << 1,
@@ -95,6 +105,7 @@ enum bpf_sock_flag {
     BPF_SOCK_HAS_ADDR6 = 1 << 7,
     BPF_SOCK_DEAD = 1 << 9,        /* closed by its program */
     BPF_SOCK_TRANSPARENT = 1 << 8, /* for mini sockets; full ones tell by OPTIONS */
+    BPF_SOCK_UID = 1 << 11,        /* uid is known though no process can hold it */
     BPF_SOCK_WALKED = 1 << 10,     /* met in a table: a process can hold it, which isn't known */
 };
 
@@ -128,6 +139,20 @@ struct bpf_tally_chunk {
     __u32 walked; /* mask of 1 << enum bpf_table: tables of which that is known */
     __u64 sockets[BPF_TABLES];
     __u64 cookies[BPF_TABLES];
+};
+
+/* A port of TCP that is taken: struct inet_bind_bucket. */
+struct bpf_bucket_chunk {
+    struct bpf_chunk chunk;
+    __u32 netns;
+    __u32 uid;
+    __u16 port; /* host order */
+    __u16 family;
+    __s8 fastreuse;
+    __s8 fastreuseport;
+    __u8 v6only;
+    __u8 unused;
+    __u32 addr[4]; /* IPv4 in the first */
 };
 
 struct bpf_sock_chunk {

@@ -82,8 +82,9 @@ static void set_base(struct net_socket *s, const struct bpf_sock_chunk *c)
         SET(s, COOKIE, cookie, c->cookie);
     SET(s, NETNS, netns, c->netns);
     /* Without a struct socket there is neither inode nor a creator that sock_diag would name. */
-    if (!(c->flags & (BPF_SOCK_MINI | BPF_SOCK_FILELESS))) {
+    if (c->flags & BPF_SOCK_UID || !(c->flags & (BPF_SOCK_MINI | BPF_SOCK_FILELESS)))
         SET(s, UID, uid, c->uid);
+    if (!(c->flags & (BPF_SOCK_MINI | BPF_SOCK_FILELESS))) {
         SET(s, INODE, inode, c->inode);
     }
     SET(s, REUSEADDR, reuseaddr, c->flags & BPF_SOCK_REUSEADDR);

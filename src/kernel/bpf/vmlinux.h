@@ -126,6 +126,12 @@ struct inet_hashinfo {
     unsigned int ehash_mask;
     void *lhash2;
     unsigned int lhash2_mask;
+    void *bhash;
+    unsigned int bhash_size;
+};
+
+struct inet_bind_hashbucket {
+    struct hlist_head chain;
 };
 
 struct inet_ehash_bucket {
@@ -183,11 +189,36 @@ struct net {
     struct netns_ipv4 ipv4;
     struct netns_unix unx;
     struct list_head list;
+    __u32 hash_mix;
 };
 
 typedef struct {
     struct net *net;
 } possible_net_t;
+
+struct inet_bind_bucket {
+    possible_net_t ib_net;
+    unsigned short port;
+    signed char fastreuse;
+    signed char fastreuseport;
+    kuid_t fastuid;
+    struct in6_addr fast_v6_rcv_saddr;
+    __be32 fast_rcv_saddr;
+    unsigned short fast_sk_family;
+    bool fast_ipv6_only;
+    struct hlist_node node;
+    struct hlist_head bhash2;
+};
+
+/* before 6.8 */
+struct inet_bind_bucket___owners {
+    struct hlist_head owners;
+};
+
+struct inet_bind2_bucket {
+    struct hlist_node bhash_node;
+    struct hlist_head owners;
+};
 
 struct nsproxy {
     struct net *net_ns;
@@ -225,6 +256,7 @@ struct task_struct {
 };
 
 struct sock_common {
+    struct hlist_node skc_bind_node;
     __be32 skc_daddr;
     __be32 skc_rcv_saddr;
     __be16 skc_dport;

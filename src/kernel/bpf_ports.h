@@ -1,0 +1,11 @@
+/* Ports by BPF: see kernel/ports.h, whose part this is. */
+#pragma once
+#include "kernel/ports.h"
+
+struct bpf_ports_program;
+
+/* 0, or a negative errno as bpf_read (kernel/bpf.h): -EPERM, -EOPNOTSUPP … */
+int bpf_ports_open(struct bpf_ports_program **ret, struct err *e);
+void bpf_ports_close(struct bpf_ports_program *p);
+int bpf_ports_read(struct bpf_ports_program *p, const struct ports_query *q, struct ports *ret,
+                   struct err *e);

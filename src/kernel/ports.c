@@ -1,0 +1,109 @@
+#include "kernel/ports.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+#include "base/err.h"
+#include "kernel/bpf_ports.h"
+#include "net/bucket.h"
+#include "net/filter.h"
+
+void ports_clear(struct ports *p)
+{
+    struct net_socket *sockets = p->sockets.items;
+    for (size_t i = 0; i < p->sockets.len; i++)
+        net_socket_copy_free(&sockets[i]);
+    vec_free(&p->sockets);
+    vec_free(&p->buckets);
+}
+
+/* By sock_diag: the kernel refuses what has another port by itself, owners' descriptors tell the
+ * options where they may be asked. */
+
+static int keep(void *ctx, const struct net_socket *s)
+{
+    struct ports *p = ctx;
+    struct net_socket copy;
+    if (s->local_port == 0)
+        return 0;
+    int result = net_socket_copy(&copy, s);
+    if (result < 0)
+        return result;
+    /* What its process pointers mean ends with the read. */
+    for (uint32_t i = 0; i < copy.n_owners; i++)
+        ((struct net_owner *)copy.owners)[i].process = NULL;
+    result = vec_add(&p->sockets, &copy);
+    if (result < 0)
+        net_socket_copy_free(&copy);
+    return result;
+}
+
+/* Whether sock_diag tells TCP sockets that are merely bound: since Linux 6.8. */
+static bool tells_bound_sockets(void)
+{
+    struct utsname name;
+    unsigned major, minor;
+    if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+        return false;
+    return major > 6 || (major == 6 && minor >= 8);
+}
+
+static int read_by_diag(const struct ports_query *q, struct ports *ret,
+                        struct source_report *report, struct err *e)
+{
+    struct net_filter *filter = NULL;
+    struct net_filter_fault fault;
+    char text[32];
+    snprintf(text, sizeof text, "sport = :%u", q->port);
+    if (q->port && net_filter_parse(text, NULL, &filter, &fault) < 0)
+        return err_set(e, EINVAL, "ask for the port", text, NULL);
+    struct source_query query = {.via = SOURCE_DIAG,
+                                 .kinds = q->kinds,
+                                 .states = NET_STATES_ALL,
+                                 .families = 1 << AF_INET | 1 << AF_INET6,
+                                 .detail = SOURCE_OWNERS | SOURCE_OPTIONS,
+                                 .scope = SOURCE_THIS_NETNS,
+                                 .netns_fd = -1,
+                                 .filter = filter};
+    int result = source_read(&query, keep, ret, report, e);
+    net_filter_free(filter);
+    ret->complete = !(q->kinds & 1 << NET_TCP) || tells_bound_sockets();
+    return result;
+}
+
+struct ports_reader {
+    struct bpf_ports_program *program; /* NULL: by sock_diag */
+};
+
+int ports_open(enum source_via via, struct ports_reader **ret, struct err *e)
+{
+    struct ports_reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(e, ENOMEM, "read ports", "", NULL);
+    if (via == SOURCE_BEST || via == SOURCE_BPF) {
+        int result = bpf_ports_open(&r->program, e);
+        if (result < 0 && via == SOURCE_BPF) {
+            ports_close(r);
+            return result;
+        }
+    }
+    *ret = r;
+    return 0;
+}
+
+void ports_close(struct ports_reader *r)
+{
+    if (r && r->program)
+        bpf_ports_close(r->program);
+    free(r);
+}
+
+int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports *ret,
+               struct source_report *report, struct err *e)
+{
+    *ret = (struct ports){.sockets = VEC_INIT(struct net_socket),
+                          .buckets = VEC_INIT(struct net_bucket)};
+    return r->program ? bpf_ports_read(r->program, q, ret, e) : read_by_diag(q, ret, report, e);
+}

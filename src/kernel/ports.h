@@ -1,0 +1,45 @@
+/* Who has one port, or each of them: what bind(2), listen(2) and the lookup of a listener look at.
+ *
+ * Not a list of sockets for people, but the kernel's own view of a port: its owners in every state,
+ * those that are only bound too, with the options that decide, and what the kernel remembers of the
+ * port. It doesn't go through the table of connections, so that it stays quick where there are
+ * hundreds of thousands; processes that hold the sockets aren't told (kernel/source.h does).
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "kernel/source.h"
+
+struct err;
+
+struct ports_query {
+    uint32_t kinds; /* of 1 << NET_TCP, 1 << NET_UDP */
+    uint16_t port;  /* 0: all of them */
+};
+
+struct ports {
+    struct vec sockets; /* struct net_socket: of these the source's pointers are NULL */
+    struct vec buckets; /* struct net_bucket, of TCP */
+    /* What can be relied on; by BPF all of it. */
+    bool complete; /* no owner is missing */
+    bool buckets_known;
+    bool udp_ordered;       /* UDP's sockets stand in the order of their chain */
+    bool listeners_ordered; /* TCP's listeners do */
+};
+
+#define _cleanup_ports_ __attribute__((cleanup(ports_clear)))
+
+/* A way to ask, kept for any number of questions: a BPF program stays loaded with it. */
+struct ports_reader;
+/* via: SOURCE_BEST, SOURCE_BPF, SOURCE_DIAG. 0 or a negative errno with *e filled. */
+int ports_open(enum source_via via, struct ports_reader **ret, struct err *e);
+void ports_close(struct ports_reader *r); /* NULL is fine */
+
+/* Of the calling thread's network namespace. By BPF, owners that no rule tells apart stand for one
+ * another where one port was asked for. 0 or a negative errno with *e filled; always to be
+ * cleared. */
+int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports *ret,
+               struct source_report *report, struct err *e);
+void ports_clear(struct ports *p);
