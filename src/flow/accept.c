@@ -49,7 +49,7 @@ void accept_reset(int fd)
 /* Room */
 
 /* Counted before the accept, so that the threads together don't go beyond. */
-static bool take_room(struct accept_shared *s)
+bool accept_take_room(struct accept_shared *s)
 {
     uint32_t now = atomic_fetch_add(&s->clients, 1);
     if (s->max == 0 || now < s->max)
@@ -114,7 +114,7 @@ static bool accept_one(struct loop *l, struct acceptor *a)
     struct sockaddr_storage peer = {0};
     socklen_t n = sizeof peer;
     enum accept_refusal why = ACCEPT_FULL;
-    bool room = take_room(a->shared);
+    bool room = accept_take_room(a->shared);
     if (!room && !a->shared->refuse) {
         rest(l, a);
         return false;

@@ -48,6 +48,8 @@ struct acceptor {
 int acceptor_start(struct loop *l, struct acceptor *a);
 /* Closes the listener: whoever waits in its queue is reset. Nothing for one that isn't active. */
 void acceptor_stop(struct loop *l, struct acceptor *a);
+/* Counts one more client, where there is room. */
+bool accept_take_room(struct accept_shared *shared);
 /* A client has ended: there may be room. */
 void accept_gone(struct accept_shared *shared);
 void acceptor_resume(struct loop *l, struct acceptor *a);

@@ -318,6 +318,8 @@ int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
             n = rate_allows(p->rate, n, now_ns);
         if (n == 0)
             return PUMP_RATED;
+        if (p->copies)
+            n = p->chunk;
         ssize_t moved = step(p, scratch, n);
         if (moved == -EAGAIN)
             continue; /* the flags say whether it's worth another try */
@@ -326,7 +328,7 @@ int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
         p->drained = moved == 0;
         budget -= (size_t)moved < budget ? (size_t)moved : budget;
         if (p->left != UINT64_MAX)
-            p->left -= (uint64_t)moved;
+            p->left -= (uint64_t)moved < p->left ? (uint64_t)moved : p->left;
         if (p->rate)
             rate_take(p->rate, (size_t)moved, now_ns);
     }

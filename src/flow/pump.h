@@ -45,7 +45,8 @@ struct pump {
     uint64_t bytes;          /* moved */
     enum pump_means means;
     bool chosen;
-    bool copies;         /* set by the owner: read and write only, `chunk` bytes at a time */
+    bool copies;         /* set by the owner: read and write only, `chunk` bytes at a time, and
+                          * never less (datagrams) */
     bool drained;        /* the end came, and the hooks have had it */
     bool stuck;          /* a splice said EAGAIN, with both ends ready */
     bool failed_writing; /* the error was to's, not from's */

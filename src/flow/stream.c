@@ -293,7 +293,7 @@ ssize_t stream_read(struct stream *s, void *to, size_t n)
 
 ssize_t stream_write(struct stream *s, const void *from, size_t n, bool more)
 {
-    if (s->finished || s->out < 0)
+    if (s->finished || (s->out < 0 && s->ops == &stream_plain))
         return -EPIPE;
     ssize_t put;
     do
@@ -306,7 +306,7 @@ ssize_t stream_write(struct stream *s, const void *from, size_t n, bool more)
 
 int stream_finish(struct loop *l, struct stream *s)
 {
-    if (s->finished || s->out < 0)
+    if (s->finished || (s->out < 0 && s->ops == &stream_plain))
         return 0;
     int result = s->ops->finish(s);
     if (result == -EAGAIN) {

@@ -1,0 +1,493 @@
+#include "flow/peers.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+enum { BATCH = 32, ROUNDS = 4, FIRST_BUCKETS = 64, AGAIN_NS = 2000000 };
+
+/* A datagram that waits, or a run of equal ones. */
+struct peer_piece {
+    struct peer_piece *next;
+    uint32_t n, segment;
+    char bytes[];
+};
+
+struct control {
+    alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+                                       CMSG_SPACE(sizeof(int))];
+};
+
+/* What one call of recvmmsg fills; pages that no datagram was written to cost nothing. */
+struct peers_batch {
+    struct mmsghdr messages[BATCH];
+    struct iovec vectors[BATCH];
+    struct sockaddr_storage names[BATCH];
+    struct control controls[BATCH];
+    char bytes[BATCH][DGRAM_ROOM];
+};
+
+/* Finding a peer */
+
+/* Only what makes an address: a flow label doesn't (rfc6437). */
+static void normalize(struct sockaddr_storage *a)
+{
+    if (a->ss_family != AF_INET6)
+        return;
+    struct sockaddr_in6 v6;
+    memcpy(&v6, a, sizeof v6);
+    v6.sin6_flowinfo = 0;
+    memcpy(a, &v6, sizeof v6);
+}
+
+static uint32_t hash_bytes(uint32_t hash, const void *bytes, size_t n)
+{
+    const unsigned char *b = bytes;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ b[i]) * 16777619; /* FNV-1a, from a secret start */
+    return hash ^ hash >> 15;
+}
+
+static uint32_t bucket_of(const struct peers *p, const struct peer *heard)
+{
+    uint32_t hash = hash_bytes(p->seed, &heard->address, heard->address_n);
+    hash = hash_bytes(hash, &heard->local, heard->local_n);
+    return hash & (p->n_buckets - 1);
+}
+
+static bool is_same(const struct peer *a, const struct peer *b)
+{
+    return a->address_n == b->address_n && a->local_n == b->local_n &&
+           memcmp(&a->address, &b->address, a->address_n) == 0 &&
+           memcmp(&a->local, &b->local, a->local_n) == 0;
+}
+
+static struct peer *find(struct peers *p, const struct peer *heard)
+{
+    struct peer *peer = p->buckets[bucket_of(p, heard)];
+    while (peer && !is_same(peer, heard))
+        peer = peer->next;
+    return peer;
+}
+
+static void enter(struct peers *p, struct peer *peer)
+{
+    struct peer **head = &p->buckets[bucket_of(p, peer)];
+    peer->next = *head;
+    peer->at = head;
+    if (*head)
+        (*head)->at = &peer->next;
+    *head = peer;
+}
+
+/* Without memory the buckets get longer. */
+static void grow(struct peers *p)
+{
+    uint32_t old_n = p->n_buckets;
+    struct peer **old = p->buckets, **wider = calloc(2 * (size_t)old_n, sizeof(struct peer *));
+    if (!wider)
+        return;
+    p->buckets = wider;
+    p->n_buckets = 2 * old_n;
+    for (uint32_t i = 0; i < old_n; i++)
+        for (struct peer *peer = old[i], *next; peer; peer = next) {
+            next = peer->next;
+            enter(p, peer);
+        }
+    free(old);
+}
+
+/* A peer's stream */
+
+static struct peer_piece *drop_piece(struct peer *peer)
+{
+    struct peer_piece *piece = peer->first;
+    peer->first = piece->next;
+    if (!peer->first)
+        peer->end = &peer->first;
+    peer->queued -= piece->n;
+    if (peer->peers)
+        peer->peers->queued -= piece->n;
+    peer->first_at = 0;
+    free(piece);
+    return peer->first;
+}
+
+static ssize_t read_bytes(struct peer *peer, char *to, size_t n)
+{
+    size_t done = 0;
+    while (peer->first && (done < n || peer->first->n == 0)) {
+        struct peer_piece *piece = peer->first;
+        size_t left = piece->n - peer->first_at, take = left < n - done ? left : n - done;
+        memcpy(to + done, piece->bytes + peer->first_at, take);
+        done += take;
+        peer->first_at += take;
+        if (take == left)
+            drop_piece(peer);
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t read_datagram(struct peer *peer, char *to, size_t n)
+{
+    while (peer->first && peer->first->n == 0) {
+        dgram_send(&peer->dgram.to->way, "", 0, 0, &peer->dgram.to->out);
+        drop_piece(peer);
+    }
+    if (!peer->first)
+        return 0;
+    size_t take = peer->first->n < n ? peer->first->n : n;
+    memcpy(to, peer->first->bytes, take);
+    peer->dgram.segment = peer->first->segment;
+    drop_piece(peer);
+    return (ssize_t)take;
+}
+
+static ssize_t peer_read(struct stream *s, void *to, size_t n)
+{
+    struct peer *peer = s->above;
+    ssize_t got = peer->dgram.to ? read_datagram(peer, to, n) : read_bytes(peer, to, n);
+    if (got > 0 || n == 0)
+        return got;
+    return peer->peers ? -EAGAIN : 0;
+}
+
+static void wait_for_room(struct peer *peer)
+{
+    struct peers *p = peer->peers;
+    if (peer->waits)
+        return;
+    peer->next_waiting = p->waiting;
+    peer->waits = &p->waiting;
+    if (p->waiting)
+        p->waiting->waits = &peer->next_waiting;
+    p->waiting = peer;
+    if (!p->udp && !p->again.place) /* nothing tells when a UNIX peer's queue has room again */
+        loop_timer_after(p->loop, &p->again, AGAIN_NS);
+}
+
+static void wait_no_more(struct peer *peer)
+{
+    if (!peer->waits)
+        return;
+    *peer->waits = peer->next_waiting;
+    if (peer->next_waiting)
+        peer->next_waiting->waits = peer->waits;
+    peer->waits = NULL;
+}
+
+static ssize_t peer_write(struct stream *s, const void *from, size_t n, bool more)
+{
+    struct peer *peer = s->above;
+    (void)more;
+    if (!peer->peers || peer->address_n == 0)
+        return -EPIPE;
+    peer->dgram.way.uncut = peer->peers->uncut;
+    ssize_t put = dgram_write(&peer->dgram, from, n);
+    peer->peers->uncut = peer->dgram.way.uncut;
+    if (put == -EAGAIN)
+        wait_for_room(peer);
+    return put;
+}
+
+static int peer_finish(struct stream *s)
+{
+    (void)s;
+    return 0;
+}
+
+static void leave(struct peer *peer)
+{
+    wait_no_more(peer);
+    if (!peer->peers)
+        return;
+    *peer->at = peer->next;
+    if (peer->next)
+        peer->next->at = peer->at;
+    peer->peers->n--;
+    peer->peers = NULL;
+}
+
+static void peer_release(struct stream *s)
+{
+    struct peer *peer = s->above;
+    while (peer->first)
+        drop_piece(peer);
+    leave(peer);
+}
+
+static const struct stream_ops ops = {
+    .read = peer_read, .write = peer_write, .finish = peer_finish, .release = peer_release};
+
+void peer_init(struct peer *mine, const struct peer *heard, struct stream *s)
+{
+    struct peers *p = heard->peers;
+    *mine = *heard;
+    mine->stream = s;
+    mine->end = &mine->first;
+    mine->dgram = (struct dgram){.size = DGRAM_SIZE};
+    mine->dgram.way =
+        (struct dgram_way){.fd = p->fd, .udp = p->udp, .uncut = p->uncut, .refuses = !p->udp};
+    mine->dgram.way.peer = &mine->address;
+    mine->dgram.way.peer_n = mine->address_n;
+    mine->dgram.way.device = mine->device;
+    mine->dgram.way.local = p->everywhere ? &mine->local : NULL;
+    *s = (struct stream){.ops = &ops,
+                         .above = mine,
+                         .in = -1,
+                         .out = -1,
+                         .in_kind = STREAM_SOCKET,
+                         .out_kind = STREAM_SOCKET,
+                         .can_write = true};
+    if (++p->n > p->n_buckets)
+        grow(p);
+    enter(p, mine);
+}
+
+/* Receiving */
+
+static void note_v4(struct peer *heard, const struct in_pktinfo *info)
+{
+    struct sockaddr_in a;
+    memcpy(&a, &heard->local, sizeof a);
+    a.sin_addr = info->ipi_spec_dst; /* ours also where it was sent to a group: ip(7) */
+    memcpy(&heard->local, &a, sizeof a);
+}
+
+static void note_v6(struct peer *heard, const struct in6_pktinfo *info)
+{
+    struct sockaddr_in6 a;
+    if (IN6_IS_ADDR_MULTICAST(&info->ipi6_addr)) {
+        heard->device = info->ipi6_ifindex;
+        return;
+    }
+    memcpy(&a, &heard->local, sizeof a);
+    a.sin6_addr = info->ipi6_addr;
+    if (IN6_IS_ADDR_LINKLOCAL(&a.sin6_addr))
+        heard->device = a.sin6_scope_id = info->ipi6_ifindex;
+    memcpy(&heard->local, &a, sizeof a);
+}
+
+/* Where a datagram came to, of a socket that hears every address. */
+static void note_local(struct peer *heard, struct msghdr *m)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
+            heard->local.ss_family == AF_INET) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            note_v4(heard, &info);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            note_v6(heard, &info);
+        }
+    }
+}
+
+static struct peer *admit(struct loop *l, struct peers *p, const struct peer *heard)
+{
+    enum accept_refusal why = ACCEPT_FULL;
+    bool may = accept_may(p->shared, &heard->address, &why);
+    if (may && !accept_take_room(p->shared))
+        may = false;
+    if (!may) {
+        if (p->refused)
+            p->refused(l, p, heard, why);
+        return NULL;
+    }
+    struct peer *peer = p->came(l, p, heard);
+    if (!peer)
+        accept_gone(p->shared);
+    return peer;
+}
+
+/* Nothing to be done without memory, or where too much waits already: it is lost. */
+static void keep(struct peers *p, struct peer *peer, const char *bytes, size_t n, uint32_t segment)
+{
+    struct peer_piece *piece = NULL;
+    if (peer->queued + n <= PEER_QUEUE_MAX && p->queued + n <= PEERS_QUEUE_MAX)
+        piece = malloc(sizeof *piece + n);
+    uint64_t datagrams = segment ? (n + segment - 1) / segment : 1;
+    if (!piece) {
+        peer->lost += datagrams;
+        return;
+    }
+    *piece = (struct peer_piece){.n = (uint32_t)n, .segment = segment};
+    memcpy(piece->bytes, bytes, n);
+    *peer->end = piece;
+    peer->end = &piece->next;
+    peer->queued += n;
+    p->queued += n;
+    peer->dgram.datagrams_in += datagrams;
+}
+
+static void take_one(struct loop *l, struct peers *p, struct mmsghdr *message)
+{
+    struct msghdr *m = &message->msg_hdr;
+    struct peer heard = {.peers = p, .local = p->bound, .local_n = p->bound_n};
+    heard.address_n = m->msg_namelen;
+    memcpy(&heard.address, m->msg_name, m->msg_namelen);
+    normalize(&heard.address);
+    if (p->everywhere)
+        note_local(&heard, m);
+    if (m->msg_flags & MSG_TRUNC)
+        p->truncated++;
+    struct peer *peer = find(p, &heard);
+    if (!peer && !p->closed)
+        peer = admit(l, p, &heard);
+    if (!peer || peer->peers != p)
+        return;
+    keep(p, peer, m->msg_iov->iov_base, message->msg_len, dgram_segment_of(m, message->msg_len));
+    if (!peer->stream->can_read) {
+        peer->stream->can_read = true;
+        if (peer->stream->ready)
+            peer->stream->ready(l, peer->stream);
+    }
+}
+
+static void lay_out(struct peers_batch *b)
+{
+    for (int i = 0; i < BATCH; i++) {
+        b->vectors[i] = (struct iovec){.iov_base = b->bytes[i], .iov_len = DGRAM_ROOM};
+        b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->names[i],
+                                                 .msg_namelen = sizeof b->names[i],
+                                                 .msg_iov = &b->vectors[i],
+                                                 .msg_iovlen = 1,
+                                                 .msg_control = &b->controls[i],
+                                                 .msg_controllen = sizeof b->controls[i]};
+    }
+}
+
+/* How many came, or a negative errno. An ICMP error of an earlier answer is nobody's here. */
+static int receive(struct peers *p)
+{
+    for (;;) {
+        lay_out(p->batch);
+        int n = recvmmsg(p->fd, p->batch->messages, BATCH, MSG_DONTWAIT, NULL);
+        if (n >= 0)
+            return n;
+        if (errno != EINTR && errno != ECONNREFUSED)
+            return -errno;
+    }
+}
+
+static void run(struct loop *l, struct loop_turn *t)
+{
+    struct peers *p = (struct peers *)((char *)t - offsetof(struct peers, turn));
+    for (int round = 0; round < ROUNDS; round++) {
+        int n = receive(p);
+        for (int i = 0; i < n && p->fd >= 0; i++)
+            take_one(l, p, &p->batch->messages[i]);
+        if (n < BATCH || p->fd < 0)
+            return;
+    }
+    loop_turn_add(l, t);
+}
+
+static void wake_writers(struct loop *l, struct peers *p)
+{
+    while (p->waiting) {
+        struct peer *peer = p->waiting;
+        wait_no_more(peer);
+        peer->stream->can_write = true;
+        peer->stream->ready(l, peer->stream);
+    }
+}
+
+static void try_again(struct loop *l, struct loop_timer *t)
+{
+    wake_writers(l, (struct peers *)((char *)t - offsetof(struct peers, again)));
+}
+
+static void ready(struct loop *l, struct loop_watch *w, uint32_t events)
+{
+    struct peers *p = (struct peers *)((char *)w - offsetof(struct peers, watch));
+    if (events & (EPOLLOUT | EPOLLERR))
+        wake_writers(l, p);
+    if (events & (EPOLLIN | EPOLLERR))
+        loop_turn_add(l, &p->turn);
+}
+
+/* Opening and closing */
+
+static bool is_wildcard(const struct sockaddr_storage *a)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    memcpy(&v4, a, sizeof v4);
+    memcpy(&v6, a, sizeof v6);
+    return (a->ss_family == AF_INET && v4.sin_addr.s_addr == INADDR_ANY) ||
+           (a->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr));
+}
+
+static void prepare(struct peers *p)
+{
+    int on = 1;
+    p->bound_n = sizeof p->bound;
+    getsockname(p->fd, (struct sockaddr *)&p->bound, &p->bound_n);
+    p->udp = p->bound.ss_family != AF_UNIX;
+    p->everywhere = is_wildcard(&p->bound);
+    if (p->udp)
+        dgram_ask_runs(p->fd);
+    if (p->everywhere && p->bound.ss_family == AF_INET)
+        setsockopt(p->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    if (p->everywhere && p->bound.ss_family == AF_INET6)
+        setsockopt(p->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+}
+
+static void release(struct peers *p)
+{
+    free(p->batch);
+    free(p->buckets);
+    p->batch = NULL;
+    p->buckets = NULL;
+}
+
+int peers_start(struct loop *l, struct peers *p)
+{
+    p->loop = l;
+    p->n_buckets = FIRST_BUCKETS;
+    p->buckets = calloc(p->n_buckets, sizeof(struct peer *));
+    p->batch = malloc(sizeof *p->batch);
+    if (getrandom(&p->seed, sizeof p->seed, GRND_NONBLOCK) < 0)
+        p->seed = (uint32_t)l->now_ns;
+    prepare(p);
+    p->turn.run = run;
+    p->watch.ready = ready;
+    p->again.fire = try_again;
+    int result = p->buckets && p->batch
+                     ? loop_watch_start(l, &p->watch, p->fd, EPOLLIN | EPOLLOUT | EPOLLET)
+                     : -ENOMEM;
+    if (result < 0)
+        release(p);
+    return result;
+}
+
+static void orphan(struct loop *l, struct peer *peer)
+{
+    leave(peer);
+    peer->stream->can_read = peer->stream->can_write = true;
+    if (peer->stream->ready)
+        peer->stream->ready(l, peer->stream);
+}
+
+void peers_stop(struct loop *l, struct peers *p)
+{
+    if (p->fd < 0 || !p->buckets)
+        return;
+    loop_watch_stop(l, &p->watch);
+    loop_turn_stop(l, &p->turn);
+    loop_timer_stop(l, &p->again);
+    fd_close(&p->fd);
+    for (uint32_t i = 0; i < p->n_buckets; i++)
+        while (p->buckets[i])
+            orphan(l, p->buckets[i]);
+    release(p);
+}
