@@ -1,6 +1,7 @@
 #include "flow/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -32,12 +33,19 @@ static int watch(struct loop *l, struct child *c)
     return c->pidfd < 0 ? -errno : loop_watch_start(l, &c->watch, c->pidfd, EPOLLIN);
 }
 
-static int set_up(posix_spawnattr_t *a, const sigset_t *mask)
+/* What a child's standard input, output and error are. */
+struct place {
+    int in, out;
+    const char *terminal; /* instead; NULL none */
+};
+
+static int set_up(posix_spawnattr_t *a, const struct place *p, const sigset_t *mask)
 {
     sigset_t usual;
     sigfillset(&usual);
-    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP;
-    int result = posix_spawnattr_setflags(a, flags);
+    int group = p->terminal ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+    int result = posix_spawnattr_setflags(
+        a, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | group));
     if (result == 0)
         result = posix_spawnattr_setsigdefault(a, &usual);
     if (result == 0)
@@ -45,9 +53,23 @@ static int set_up(posix_spawnattr_t *a, const sigset_t *mask)
     return result == 0 ? posix_spawnattr_setpgroup(a, 0) : result;
 }
 
+/* The first terminal that a session's leader opens is the one that controls it: tty(4). */
+static int place(posix_spawn_file_actions_t *files, const struct place *p)
+{
+    int result = p->terminal
+                     ? posix_spawn_file_actions_addopen(files, STDIN_FILENO, p->terminal, O_RDWR, 0)
+                     : posix_spawn_file_actions_adddup2(files, p->in, STDIN_FILENO);
+    int out = p->terminal ? STDIN_FILENO : p->out;
+    if (result == 0)
+        result = posix_spawn_file_actions_adddup2(files, out, STDOUT_FILENO);
+    if (result == 0 && p->terminal)
+        result = posix_spawn_file_actions_adddup2(files, STDIN_FILENO, STDERR_FILENO);
+    return result;
+}
+
 /* 0 or a positive errno, as posix_spawn has them. */
 static int spawn(struct child *c, const char *path, char *const *argv, char *const *environment,
-                 int in, int out, const sigset_t *mask)
+                 const struct place *p, const sigset_t *mask)
 {
     posix_spawnattr_t a;
     posix_spawn_file_actions_t files;
@@ -56,11 +78,9 @@ static int spawn(struct child *c, const char *path, char *const *argv, char *con
         return result;
     result = posix_spawn_file_actions_init(&files);
     if (result == 0) {
-        result = set_up(&a, mask);
+        result = set_up(&a, p, mask);
         if (result == 0)
-            result = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-        if (result == 0)
-            result = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+            result = place(&files, p);
         if (result == 0)
             result = posix_spawn(&c->pid, path, &files, &a, argv, environment);
         posix_spawn_file_actions_destroy(&files);
@@ -69,10 +89,10 @@ static int spawn(struct child *c, const char *path, char *const *argv, char *con
     return result;
 }
 
-int child_start(struct loop *l, struct child *c, const char *path, char *const *argv,
-                char *const *environment, int in, int out, const sigset_t *mask)
+static int start(struct loop *l, struct child *c, const char *path, char *const *argv,
+                 char *const *environment, const struct place *p, const sigset_t *mask)
 {
-    int result = -spawn(c, path, argv, environment, in, out, mask);
+    int result = -spawn(c, path, argv, environment, p, mask);
     if (result < 0) {
         c->pid = 0;
         return result;
@@ -85,6 +105,18 @@ int child_start(struct loop *l, struct child *c, const char *path, char *const *
         c->pid = 0;
     }
     return result;
+}
+
+int child_start(struct loop *l, struct child *c, const char *path, char *const *argv,
+                char *const *environment, int in, int out, const sigset_t *mask)
+{
+    return start(l, c, path, argv, environment, &(struct place){.in = in, .out = out}, mask);
+}
+
+int child_start_on_terminal(struct loop *l, struct child *c, const char *path, char *const *argv,
+                            char *const *environment, const char *terminal, const sigset_t *mask)
+{
+    return start(l, c, path, argv, environment, &(struct place){.terminal = terminal}, mask);
 }
 
 void child_signal(struct child *c, int signal)

@@ -24,6 +24,10 @@ struct child {
  * errno. */
 int child_start(struct loop *l, struct child *c, const char *path, char *const *argv,
                 char *const *environment, int in, int out, const sigset_t *mask);
+/* The same on a terminal, by its path (/dev/pts/3): its standard input, output and error, and its
+ * controlling terminal, in a session of its own. */
+int child_start_on_terminal(struct loop *l, struct child *c, const char *path, char *const *argv,
+                            char *const *environment, const char *terminal, const sigset_t *mask);
 /* To the child and all of its group. Nothing where none runs. */
 void child_signal(struct child *c, int signal);
 /* It isn't watched any more, and waited for only if it has ended. */

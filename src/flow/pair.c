@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-enum { TURN_BYTES = 4 << 20 };
+enum { TURN_BYTES = 4 << 20, NS_PER_MS = 1000000 };
 
 void pair_init(struct pair *p)
 {
@@ -26,6 +26,8 @@ static void end(struct loop *l, struct pair *p, enum pair_why why, int error)
 
 /* Time */
 
+#define LEAVE_NS ((uint64_t)PAIR_LEAVE_MS * NS_PER_MS)
+
 static uint64_t sooner(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -38,6 +40,8 @@ static uint64_t deadline(const struct pair *p)
         at = sooner(at, p->started_ns + p->lifetime_ns);
     if (p->idle_ns)
         at = sooner(at, p->moved_ns + p->idle_ns);
+    if (p->leaves)
+        at = sooner(at, p->moved_ns + LEAVE_NS);
     return at;
 }
 
@@ -48,6 +52,8 @@ static void fire(struct loop *l, struct loop_timer *t)
         end(l, p, PAIR_LIFETIME, 0);
     else if (p->idle_ns && l->now_ns >= p->moved_ns + p->idle_ns)
         end(l, p, PAIR_IDLE, 0);
+    else if (p->leaves && l->now_ns >= p->moved_ns + LEAVE_NS)
+        end(l, p, p->leaves, 0);
     else
         pair_wake(l, p);
 }
@@ -71,6 +77,11 @@ struct direction {
     enum pair_why ended, read_failed, write_failed;
 };
 
+static bool is_socket(const struct stream *s)
+{
+    return s->in_kind == STREAM_TCP || s->in_kind == STREAM_SOCKET;
+}
+
 /* The end of one direction. True when the conversation is over with it. */
 static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
 {
@@ -78,7 +89,7 @@ static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
         end(l, p, d->ended, 0);
         return true;
     }
-    if (d->on_end == PAIR_PASS) {
+    if (d->on_end == PAIR_PASS || d->on_end == PAIR_LEAVE) {
         int result = stream_finish(l, d->pump->to);
         if (result == -EAGAIN)
             return false;
@@ -88,6 +99,14 @@ static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
         }
     }
     *d->passed = true;
+    if (d->on_end != PAIR_LEAVE)
+        return false;
+    if (!is_socket(d->pump->to)) {
+        end(l, p, d->ended, 0);
+        return true;
+    }
+    p->leaves = d->ended;
+    p->moved_ns = l->now_ns;
     return false;
 }
 
@@ -102,7 +121,7 @@ static bool is_deaf(const struct pump *pump, int result)
  * which can take from the peer what it hasn't read yet (RFC 2525, 2.17). */
 static int drain(struct pair *p, struct stream *from)
 {
-    if (from->in_kind != STREAM_TCP && from->in_kind != STREAM_SOCKET)
+    if (!is_socket(from))
         return PUMP_WAITS;
     for (size_t left = TURN_BYTES; left > 0;) {
         ssize_t got = stream_read(from, p->scratch, PUMP_SCRATCH);

@@ -17,8 +17,13 @@
 enum pair_on_end {
     PAIR_PASS, /* the other side is half-closed; the conversation goes on */
     PAIR_END,  /* the conversation is over, when what was read is written */
-    PAIR_KEEP  /* the other side isn't told; the conversation goes on */
+    PAIR_KEEP, /* the other side isn't told; the conversation goes on */
+    PAIR_LEAVE /* nobody is there any more (a process has ended): the other side is half-closed, and
+                * the conversation is over as soon as nothing more moves: at once, but for a socket,
+                * which may still have something to say, after PAIR_LEAVE_MS */
 };
+
+enum { PAIR_LEAVE_MS = 2000 };
 
 enum pair_why {
     PAIR_RUNS,
@@ -52,6 +57,7 @@ struct pair {
     struct loop_timer timer;
     bool ab_passed, ba_passed; /* the end of that direction was dealt with */
     bool ab_deaf, ba_deaf;     /* its bytes go nowhere any more */
+    enum pair_why leaves;      /* what it will have ended with; 0: nobody has left */
 };
 
 /* *p stays where it is. The caller sets the streams a and b (stream_init_…), on_…_end, the limits,

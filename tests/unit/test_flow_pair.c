@@ -155,6 +155,37 @@ static void test_end_ends_it_all(void **state)
     close_scene(&s);
 }
 
+/* Who has left: at once for a side that isn't a socket, else when the other has nothing to say. */
+static void test_leave(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s, make_tcp);
+    s.pair.on_b_end = PAIR_LEAVE;
+    start(&s);
+    say(s.b, "bye");
+    say(s.a, "unread");
+    close(s.b);
+    s.b = -1;
+    run(&s, NULL);
+    assert_int_equal(s.pair.why, PAIR_B_ENDED);
+    assert_true(s.loop.now_ns - s.pair.moved_ns >= (uint64_t)PAIR_LEAVE_MS * MS);
+    assert_true(hears(s.a, "bye"));
+    assert_true(hears(s.a, ""));
+    close_scene(&s);
+
+    open_scene(&s, make_tcp);
+    s.pair.on_b_end = PAIR_LEAVE;
+    stream_close(NULL, &s.pair.a);
+    stream_init_own(&s.pair.a, -1, make_file("", 0));
+    start(&s);
+    shutdown(s.b, SHUT_WR);
+    run(&s, NULL);
+    assert_int_equal(s.pair.why, PAIR_B_ENDED);
+    assert_true(s.loop.now_ns - s.pair.started_ns < (uint64_t)PAIR_LEAVE_MS * MS);
+    close_scene(&s);
+}
+
 static void not_told(struct scene *s)
 {
     char byte;
@@ -439,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_half_close_both_ways),
         cmocka_unit_test(test_end_ends_it_all),
         cmocka_unit_test(test_keep_does_not_tell),
+        cmocka_unit_test(test_leave),
         cmocka_unit_test(test_bulk_both_ways),
         cmocka_unit_test(test_deaf_side_is_drained),
         cmocka_unit_test(test_reset),
