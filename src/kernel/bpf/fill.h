@@ -2,12 +2,13 @@
 /*
  * Turns a struct sock into chunks.
  *
- * The includer says how a field of a socket is read by defining
- *   SK(sk, field)   the value of a field
- *   SK_BIT(sk, bit) the value of a bit field
+ * The includer says how a field is read by defining
+ *   SK(sk, field)   the value of a field of struct sock
+ *   SK_BIT(sk, bit) the value of a bit field of it
+ *   TP(tp, field)   the value of a field of struct tcp_sock
  * Plain loads are four times faster than probe reads, but need a pointer that
- * the verifier knows; a socket found by walking a hash table isn't one.  Facts
- * that are read seldom are always probed.
+ * the verifier knows; the place of a socket that was found by walking a hash
+ * table isn't one. Facts that are read seldom are always probed.
  */
 #ifndef BERTH_KERNEL_BPF_FILL_H
 #define BERTH_KERNEL_BPF_FILL_H
@@ -36,6 +37,16 @@ enum {
 };
 
 const volatile struct bpf_wish wish;
+
+extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
+
+/* Memory at an address that the program worked out, to be read by plain loads; one that fails gives
+ * 0. Since Linux 6.2. */
+#define IN_PLACE(type, address) \
+    ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
+
+/* Loads a value that nobody wants yet, so that its cache line is there when somebody does. */
+#define TOUCH(value) asm volatile("" ::"r"(value))
 
 static __always_inline __u32 kind_of_inet(__u16 type, __u16 protocol)
 {
@@ -161,13 +172,29 @@ static __always_inline void fill_inet(struct bpf_sock_chunk *out, struct sock *s
         out->flags |= BPF_SOCK_V6ONLY;
 }
 
+/* 0 without a struct socket. */
+static __always_inline __u32 inode_of(struct sock *sk)
+{
+    struct socket_alloc *socket;
+
+    if (bpf_core_field_exists(struct sock, sk_ino))
+        return sk->sk_ino; /* saves the inode's cache line */
+    socket = (struct socket_alloc *)sk->sk_socket;
+    return socket ? BPF_CORE_READ(socket, vfs_inode.i_ino) : 0;
+}
+
 /*
- * What tcp_diag_get_info() says, at fewer cache misses: an idle connection has an
- * empty receive queue and nothing charged to its write queue, and both of these
- * stand in lines that are read anyway or alone, while the four sequence numbers
- * stand in three more. A FIN counts as a byte that came, even once the queue was
- * purged.
+ * fill_tcp_queues() says what tcp_diag_get_info() says, at fewer cache misses: an
+ * idle connection has an empty receive queue and nothing charged to its write
+ * queue, and both of these stand in lines that are read anyway or alone, while the
+ * four sequence numbers stand in three more. A FIN counts as a byte that came, even
+ * once the queue was purged.
  */
+static __always_inline bool has_tcp_queues(struct sock *sk, __u8 state)
+{
+    return state != STATE_ESTABLISHED || SK(sk, sk_receive_queue.qlen) || SK(sk, sk_wmem_queued);
+}
+
 static __always_inline void fill_tcp_queues(struct bpf_sock_chunk *out, struct sock *sk,
                                             struct tcp_sock *tp)
 {
@@ -177,11 +204,11 @@ static __always_inline void fill_tcp_queues(struct bpf_sock_chunk *out, struct s
         return;
     }
     if (SK(sk, sk_receive_queue.qlen) || out->state != STATE_ESTABLISHED) {
-        __s32 unread = SK(tp, rcv_nxt) - SK(tp, copied_seq);
+        __s32 unread = TP(tp, rcv_nxt) - TP(tp, copied_seq);
         out->recvq = unread > 0 ? unread : 0;
     }
     if (SK(sk, sk_wmem_queued))
-        out->sendq = SK(tp, write_seq) - SK(tp, snd_una);
+        out->sendq = TP(tp, write_seq) - TP(tp, snd_una);
 }
 
 /* sk_wmem_alloc counts one for the socket itself. */

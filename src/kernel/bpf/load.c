@@ -86,23 +86,33 @@ static int explain(int code, struct err *e)
                    err_name(code));
 }
 
-int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct err *e)
+static int open_reader(enum bpf_reader program, const struct bpf_wish *wish)
 {
-    int r;
-
     switch (program) {
     case BPF_READER_HOLDERS_INET:
-        r = open_holders_inet(wish);
-        break;
+        return open_holders_inet(wish);
     case BPF_READER_HOLDERS_FULL:
-        r = open_holders_full(wish);
-        break;
+        return open_holders_full(wish);
     case BPF_READER_UNHELD:
-        r = open_unheld(wish);
-        break;
-    default:
-        r = -ENOSYS;
-        break;
+        return open_unheld(wish);
+    }
+    return -ENOSYS;
+}
+
+/* Before Linux 6.2 the kernel refuses what reads in place, for whatever reason comes first. */
+static bool may_be_too_new(int r)
+{
+    return r < 0 && r != -EPERM && r != -ENOMEM && r != -EMFILE && r != -ENFILE;
+}
+
+int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct err *e)
+{
+    struct bpf_wish w = *wish;
+    w.in_place = true;
+    int r = open_reader(program, &w);
+    if (may_be_too_new(r)) {
+        w.in_place = false;
+        r = open_reader(program, &w);
     }
     return r < 0 ? explain(-r, e) : r;
 }

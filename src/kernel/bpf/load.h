@@ -12,8 +12,9 @@ enum bpf_reader {
     BPF_READER_UNHELD,
 };
 
-/* Loads a program with its wish fixed and opens what it writes: a descriptor to read(2) from, whole
- * items at each read of 64 KiB. Or a negative errno with *e filled. */
+/* Loads a program with its wish fixed (in_place is found out here) and opens what it writes: a
+ * descriptor to read(2) from, whole items at each read of 64 KiB. Or a negative errno with *e
+ * filled. */
 int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct err *e);
 
 /* The program that tells who has a port, loaded once for any number of questions. */

@@ -19,6 +19,7 @@
 
 #define SK(sk, field)   BPF_CORE_READ(sk, field)
 #define SK_BIT(sk, bit) BPF_CORE_READ_BITFIELD_PROBED(sk, bit)
+#define TP(tp, field)   BPF_CORE_READ(tp, field)
 #include "fill.h"
 
 char licence[] SEC("license") = "Dual BSD/GPL";

@@ -81,8 +81,8 @@ struct bpf_wish {
     __u16 rport;
     __u8 ipv4; /* whether AF_INET, AF_INET6 sockets are wanted */
     __u8 ipv6;
-    __u8 walk; /* enum bpf_walk: what the walk over the kernel's tables tells */
-    __u8 unused;
+    __u8 walk;     /* enum bpf_walk: what the walk over the kernel's tables tells */
+    __u8 in_place; /* whether the kernel lets memory be read by plain loads (bpf_rdonly_cast) */
 };
 
 /* The question of who has a port. */

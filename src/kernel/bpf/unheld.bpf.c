@@ -21,15 +21,16 @@
 
 #include "record.h"
 
-#define SK(sk, field)   BPF_CORE_READ(sk, field)
-#define SK_BIT(sk, bit) BPF_CORE_READ_BITFIELD_PROBED(sk, bit)
+#define SK(sk, field)   ((sk)->field)
+#define SK_BIT(sk, bit) BPF_CORE_READ_BITFIELD(sk, bit)
+#define TP(tp, field)   BPF_CORE_READ(tp, field)
 #include "fill.h"
 
 char licence[] SEC("license") = "Dual BSD/GPL";
 
 enum {
     SLICES = 8192,
-    HEADS = 16,        /* buckets that are read at a time */
+    HEADS = 32,        /* buckets that are read at a time */
     STRIDE_MAX = 64,   /* of a bucket */
     STEPS_MAX = 65536, /* of a block's chains: sockets and ends */
     RECORDS_MAX = 300, /* of a slice: what seq_file's buffer holds for certain */
@@ -61,9 +62,7 @@ static __u32 last_netns;
 static __u8 bucket_bytes[HEADS * STRIDE_MAX];
 static __u64 heads[HEADS];
 
-/* The socket looked at: its common part, and if it is told the rest as far as that is needed, at
- * once. The processor then fetches the cache lines side by side, where one read after the other
- * would wait for each. */
+/* A copy of the socket looked at, where it can't be read in place. */
 static __u8 sock_bytes[1024];
 
 /* What was counted, and what had been before the last slice: seq_file asks for a slice again when
@@ -92,63 +91,27 @@ struct output {
     struct seq_file *seq;
 };
 
-/* A field of the copy. The barrier keeps clang from making offset and load one instruction, which
- * relocation would then take for a load of the field's own type. */
-#define COMMON(type, field)                                           \
-    ({                                                                \
-        __u64 at_ = bpf_core_field_offset(struct sock_common, field); \
-        asm volatile("" : "+r"(at_));                                 \
-        *(type *)(sock_bytes + at_);                                  \
-    })
+#define NODE_AT bpf_core_field_offset(struct sock, __sk_common.skc_nulls_node)
 
-/* The same for fields of struct sock, which a mini socket doesn't have. */
-#define FULL(type, field)                                      \
-    ({                                                         \
-        __u64 at_ = bpf_core_field_offset(struct sock, field); \
-        asm volatile("" : "+r"(at_));                          \
-        *(type *)(sock_bytes + at_);                           \
-    })
-#define COMMON_BIT(field) BPF_CORE_READ_BITFIELD((struct sock_common *)sock_bytes, field)
-
-/* One past the last field that FULL() is asked for. */
-static __always_inline __u32 full_size(void)
+/* Makes the socket at scan.sk readable. */
+static __always_inline bool fetch(void)
 {
-    __u32 size = bpf_core_field_offset(struct sock, sk_uid) + sizeof(__u32);
+    __u32 size = bpf_core_type_size(struct sock);
 
-#define INCLUDE(end)    \
-    do {                \
-        __u32 e_ = end; \
-        if (e_ > size)  \
-            size = e_;  \
-    } while (0)
-    if (bpf_core_field_exists(struct sock, sk_ino))
-        INCLUDE(bpf_core_field_offset(struct sock, sk_ino) + sizeof(__u32));
-    INCLUDE(bpf_core_field_offset(struct sock, sk_socket) + sizeof(__u64));
-    INCLUDE(bpf_core_field_offset(struct sock, sk_wmem_queued) + sizeof(__u32));
-    INCLUDE(bpf_core_field_offset(struct sock, sk_receive_queue.qlen) + sizeof(__u32));
-#undef INCLUDE
-    return size;
+    if (size > sizeof sock_bytes)
+        size = sizeof sock_bytes;
+    return wish.in_place || !bpf_probe_read_kernel(sock_bytes, size, (void *)scan.sk);
 }
 
-static __always_inline __u32 common_size(void)
+/* That socket. The verifier follows one of the ways only, as the wish is constant. */
+static __always_inline struct sock *fetched(void)
 {
-    return bpf_core_field_offset(struct sock_common, skc_nulls_node) + sizeof(__u64);
-}
+    struct sock *sk = (struct sock *)sock_bytes;
 
-static __always_inline bool copy_common(void)
-{
-    __u32 size = common_size();
-
-    return size <= sizeof sock_bytes && !bpf_probe_read_kernel(sock_bytes, size, (void *)scan.sk);
-}
-
-/* The rest of a full socket. */
-static __always_inline bool copy_full(void)
-{
-    __u32 done = common_size(), size = full_size();
-
-    return done < size && size <= sizeof sock_bytes &&
-           !bpf_probe_read_kernel(sock_bytes + done, size - done, (void *)scan.sk + done);
+    if (wish.in_place)
+        sk = IN_PLACE(struct sock, scan.sk);
+    asm volatile("" : "+r"(sk)); /* or else clang moves the loads into both branches */
+    return sk;
 }
 
 static __always_inline __u32 netns_of(__u64 net)
@@ -160,60 +123,36 @@ static __always_inline __u32 netns_of(__u64 net)
     return last_netns;
 }
 
-/* Whether it has a struct socket, and whether the kernel made that for itself: where both can be
- * told from neighbouring fields, by one read. */
-static __always_inline bool has_socket(struct sock *sk, bool *ret_kernel)
+static __always_inline bool has_socket(struct sock *sk)
 {
-    __u32 from = __builtin_preserve_field_info(sk->sk_kern_sock, BPF_FIELD_BYTE_OFFSET);
-    __u32 end;
-
-    if (bpf_core_field_exists(struct sock, sk_ino)) { /* 0 without a struct socket */
-        end = bpf_core_field_offset(struct sock, sk_ino) + sizeof(__u64);
-        if (from < end && end - from <= 64 && end <= sizeof sock_bytes &&
-            !bpf_probe_read_kernel(sock_bytes + from, end - from, (void *)sk + from)) {
-            *ret_kernel = BPF_CORE_READ_BITFIELD((struct sock *)sock_bytes, sk_kern_sock);
-            return FULL(__u64, sk_ino) != 0;
-        }
-    }
-    *ret_kernel = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
-    return BPF_CORE_READ(sk, sk_socket) != 0;
+    return bpf_core_field_exists(struct sock, sk_ino) ? sk->sk_ino != 0 : sk->sk_socket != 0;
 }
 
 /* Whether a process can have it open; BPF_SOCK_KERNEL in *flags if the kernel made it. */
 static __always_inline bool has_file(struct sock *sk, __u16 *flags)
 {
-    bool kernel;
-
-    if (!has_socket(sk, &kernel))
-        return false;
-    if (!kernel)
-        return true;
-    *flags |= BPF_SOCK_KERNEL;
-    return BPF_CORE_READ(sk, sk_socket, file) != 0;
-}
-
-static __always_inline __u32 inode_of_copy(void)
-{
     struct socket *socket;
 
-    if (bpf_core_field_exists(struct sock, sk_ino))
-        return FULL(__u32, sk_ino);
-    socket = (struct socket *)FULL(__u64, sk_socket);
-    return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+    if (!has_socket(sk))
+        return false;
+    if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
+        return true;
+    *flags |= BPF_SOCK_KERNEL;
+    socket = sk->sk_socket;
+    return BPF_CORE_READ(socket, file) != 0;
 }
 
 static __always_inline void fill_full(struct bpf_sock_chunk *out, struct sock *sk)
 {
     out->type = out->kind == BPF_KIND_TCP ? SOCK_STREAM_ : SOCK_DGRAM_;
     out->protocol = out->kind == BPF_KIND_TCP ? 6 : 17;
-    out->uid = FULL(__u32, sk_uid.val);
-    if (COMMON(__u64, skc_flags) >> SOCK_DEAD & 1)
+    out->uid = sk->sk_uid.val;
+    if (sk->__sk_common.skc_flags >> SOCK_DEAD & 1)
         out->flags |= BPF_SOCK_DEAD;
     if (out->kind != BPF_KIND_TCP)
         fill_datagram_queues(out, sk, out->kind);
-    else if (out->state == STATE_LISTEN || FULL(__u32, sk_receive_queue.qlen) ||
-             FULL(__u32, sk_wmem_queued))
-        fill_tcp_queues(out, sk, (struct tcp_sock *)sk);
+    else if (has_tcp_queues(sk, out->state))
+        fill_tcp_queues(out, sk, (struct tcp_sock *)scan.sk);
 }
 
 static __always_inline void fill_mini_timer(struct bpf_timer_chunk *out, struct sock *sk,
@@ -248,51 +187,28 @@ static __always_inline void fill_mini(struct bpf_sock_chunk *out, struct sock *s
     }
 }
 
-/* The addresses, from the copy. */
-static __always_inline void fill_ends(struct bpf_sock_chunk *out)
-{
-    __u64 at;
-
-    if (out->family == AF_INET) {
-        out->addr[0] = COMMON(__u32, skc_rcv_saddr);
-        out->addr[1] = COMMON(__u32, skc_daddr);
-        out->flags |= BPF_SOCK_HAS_ADDR4;
-        return;
-    }
-    at = bpf_core_field_offset(struct sock_common, skc_v6_rcv_saddr);
-    if (at > sizeof sock_bytes - 16)
-        return;
-    __builtin_memcpy(out->addr, sock_bytes + at, 16);
-    at = bpf_core_field_offset(struct sock_common, skc_v6_daddr);
-    if (at > sizeof sock_bytes - 16)
-        return;
-    __builtin_memcpy(out->addr + 4, sock_bytes + at, 16);
-    out->flags |= BPF_SOCK_HAS_ADDR6;
-    if (COMMON_BIT(skc_ipv6only))
-        out->flags |= BPF_SOCK_V6ONLY;
-}
-
-static __always_inline void count(void)
+static __always_inline void count(struct sock *sk)
 {
     __u32 table = scan.table;
 
     if (table >= BPF_TABLES)
         return;
     tally.sockets[table]++;
-    tally.cookies[table] += COMMON(__u64, skc_cookie);
+    tally.cookies[table] += sk->__sk_common.skc_cookie.counter;
 }
 
-/* Makes record, and timer if that is wished, of the socket at scan.sk whose common part was copied.
- * The size of the record, or 0 if the socket isn't wanted. A global function, so that the verifier
- * looks at it once and not at each way to it. */
+/* Makes record, and timer if that is wished, of the socket that was fetched. The size of the
+ * record, or 0 if the socket isn't wanted. A global function, so that the verifier looks at it once
+ * and not at each way to it. */
 __noinline __u32 describe(void)
 {
     struct bpf_sock_chunk *out = &record;
-    struct sock *sk = (struct sock *)scan.sk;
-    __u8 state = COMMON(__u8, skc_state);
-    __u16 family = COMMON(__u16, skc_family);
-    __u16 lport = COMMON(__u16, skc_num);
-    __u16 rport = __builtin_bswap16(COMMON(__be16, skc_dport));
+    struct sock *original = (struct sock *)scan.sk;
+    struct sock *sk = fetched();
+    __u8 state = sk->__sk_common.skc_state;
+    __u16 family = sk->__sk_common.skc_family;
+    __u16 lport = sk->__sk_common.skc_num;
+    __u16 rport = __builtin_bswap16(sk->__sk_common.skc_dport);
     __u32 kind = scan.kind;
     bool mini = is_mini(kind, state);
     __u16 flags = 0;
@@ -302,22 +218,18 @@ __noinline __u32 describe(void)
         return 0;
     if ((wish.lport || wish.rport) && !ports_wanted(lport, rport))
         return 0;
-    netns = netns_of(COMMON(__u64, skc_net));
+    netns = netns_of((__u64)sk->__sk_common.skc_net.net);
     if (wish.netns && netns != wish.netns)
         return 0;
     if (mini) {
         flags = BPF_SOCK_FILELESS;
     } else if (wish.walk == BPF_WALK_ALL) {
-        if (!copy_full())
-            return 0;
-        inode = inode_of_copy();
+        inode = inode_of(sk);
         flags = inode ? BPF_SOCK_WALKED : BPF_SOCK_FILELESS;
     } else if (!has_file(sk, &flags)) {
-        if (!copy_full())
-            return 0;
         flags |= BPF_SOCK_FILELESS;
     } else { /* nearly every socket leaves here */
-        count();
+        count(sk);
         return 0;
     }
     __builtin_memset(out, 0, sizeof *out);
@@ -330,26 +242,23 @@ __noinline __u32 describe(void)
     out->kind = kind;
     out->state = state;
     if (mini)
-        fill_mini(out, sk, state);
+        fill_mini(out, original, state);
     if (!state_wanted(out->state))
         return 0;
     if (!mini)
         fill_full(out, sk);
     out->inode = inode;
-    out->ifindex = COMMON(__s32, skc_bound_dev_if);
-    out->cookie = COMMON(__u64, skc_cookie);
-    if (COMMON_BIT(skc_reuse))
-        out->flags |= BPF_SOCK_REUSEADDR;
-    if (COMMON_BIT(skc_reuseport))
-        out->flags |= BPF_SOCK_REUSEPORT;
-    fill_ends(out);
+    out->ifindex = sk->__sk_common.skc_bound_dev_if;
+    out->cookie = sk->__sk_common.skc_cookie.counter;
+    fill_flags(out, sk);
+    fill_inet(out, sk);
     if (wish.details & BPF_DETAIL_TIMER && kind == BPF_KIND_TCP) {
         timer.chunk.size = sizeof timer;
         timer.chunk.tag = BPF_TAG_TIMER;
         if (mini)
-            fill_mini_timer(&timer, sk, state);
+            fill_mini_timer(&timer, original, state);
         else
-            fill_tcp_timer(&timer, sk);
+            fill_tcp_timer(&timer, original);
     }
     out->chunk.size = out->flags & BPF_SOCK_HAS_ADDR6 ? BPF_SOCK_SIZE_ADDR6 : BPF_SOCK_SIZE_ADDR4;
     return out->chunk.size;
@@ -378,7 +287,6 @@ static __always_inline bool is_end(__u64 node)
 
 static long step(__u32 index, struct output *s)
 {
-    __u32 node_at = bpf_core_field_offset(struct sock_common, skc_nulls_node);
     __u64 node = scan.node;
 
     if (is_end(node)) {
@@ -388,13 +296,13 @@ static long step(__u32 index, struct output *s)
         scan.head++;
         return 0;
     }
-    scan.sk = node - node_at;
+    scan.sk = node - NODE_AT;
     scan.node = 0;
     if (scan.records >= RECORDS_MAX)
         return 1;
-    if (!copy_common())
+    if (!fetch())
         return 0;
-    scan.node = COMMON(__u64, skc_nulls_node);
+    scan.node = (__u64)fetched()->__sk_common.skc_nulls_node.next;
     consider(s->seq);
     return 0;
 }
@@ -420,11 +328,31 @@ __noinline __u32 gather(__u32 n, __u32 stride, __u32 head_at)
     return scan.n_heads;
 }
 
+/* Loads what describe() will load of a socket, so that the processor fetches the cache lines of
+ * many sockets side by side, where otherwise each would be waited for. */
+static long prefetch(__u32 index, void *unused)
+{
+    struct sock *sk = IN_PLACE(struct sock, heads[index & (HEADS - 1)] - NODE_AT);
+
+    TOUCH(sk->__sk_common.skc_family);
+    TOUCH(sk->__sk_common.skc_nulls_node.next);
+    if (wish.walk == BPF_WALK_ALL) {
+        TOUCH(sk->sk_receive_queue.qlen);
+        TOUCH(sk->sk_wmem_queued);
+        TOUCH(sk->sk_uid.val);
+    }
+    if (bpf_core_field_exists(struct sock, sk_ino))
+        TOUCH(sk->sk_ino);
+    else
+        TOUCH(sk->sk_socket);
+    return 0;
+}
+
 /* Reads a block of buckets and walks their chains. */
 static long block(__u32 index, struct output *s)
 {
     __u32 at = scan.at, end = scan.end, stride = scan.stride;
-    __u32 n = end - at;
+    __u32 n = end - at, found;
 
     if (at >= end || stride > STRIDE_MAX)
         return 1;
@@ -433,8 +361,12 @@ static long block(__u32 index, struct output *s)
     if (bpf_probe_read_kernel(bucket_bytes, n * stride, (void *)(scan.base + (__u64)at * stride)))
         return 1;
     scan.at = at + n;
-    if (gather(n, stride, scan.head_at))
-        bpf_loop(STEPS_MAX, step, s, 0);
+    found = gather(n, stride, scan.head_at);
+    if (!found)
+        return 0;
+    if (wish.in_place)
+        bpf_loop(found, prefetch, NULL, 0);
+    bpf_loop(STEPS_MAX, step, s, 0);
     return 0;
 }
 
@@ -450,7 +382,7 @@ static __always_inline void find_tables(void)
     struct net *net = reader->nsproxy->net_ns;
     struct inet_hashinfo *info;
 
-    if (bpf_core_field_exists(struct netns_ipv4___ptr, tcp_death_row)) {
+    if (bpf_core_field_exists(struct net___ptr, ipv4.tcp_death_row)) {
         struct inet_timewait_death_row *row;
         row = BPF_CORE_READ((struct net___ptr *)net, ipv4.tcp_death_row);
         info = BPF_CORE_READ(row, hashinfo);
@@ -459,14 +391,14 @@ static __always_inline void find_tables(void)
     }
     tables[BPF_TABLE_ESTABLISHED].base = (__u64)BPF_CORE_READ(info, ehash);
     tables[BPF_TABLE_ESTABLISHED].buckets = BPF_CORE_READ(info, ehash_mask) + 1;
-    SET_SHAPE(tables[BPF_TABLE_ESTABLISHED], struct inet_ehash_bucket, chain);
+    tables[BPF_TABLE_ESTABLISHED].stride = sizeof(struct inet_ehash_bucket);
     /* until 6.0 these chains went through another node */
     if (!bpf_core_field_exists(struct inet_connection_sock___node, icsk_listen_portaddr_node)) {
         tables[BPF_TABLE_LISTENING].base = (__u64)BPF_CORE_READ(info, lhash2);
         tables[BPF_TABLE_LISTENING].buckets = BPF_CORE_READ(info, lhash2_mask) + 1;
         SET_SHAPE(tables[BPF_TABLE_LISTENING], struct inet_listen_hashbucket, nulls_head);
     }
-    if (bpf_core_field_exists(struct netns_ipv4, udp_table)) {
+    if (bpf_core_field_exists(struct net, ipv4.udp_table)) {
         struct udp_table *table = BPF_CORE_READ(net, ipv4.udp_table);
         tables[BPF_TABLE_UDP].base = (__u64)BPF_CORE_READ(table, hash);
         tables[BPF_TABLE_UDP].buckets = BPF_CORE_READ(table, mask) + 1;

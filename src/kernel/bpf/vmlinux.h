@@ -94,6 +94,8 @@ struct inode {
 
 struct file {
     struct inode *f_inode;
+    const void *f_op;
+    void *private_data;
     file_ref_t f_ref; /* since 6.13 */
 };
 
@@ -242,7 +244,17 @@ struct signal_struct {
     struct pid *pids[4];
 };
 
+struct fdtable {
+    unsigned int max_fds;
+    struct file **fd;
+};
+
+struct files_struct {
+    struct fdtable *fdt;
+};
+
 struct task_struct {
+    struct files_struct *files;
     int pid;
     int tgid;
     __u64 start_boottime;
