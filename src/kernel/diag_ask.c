@@ -45,12 +45,15 @@ static uint8_t inet_extensions(const struct source_query *q)
     return all;
 }
 
-/* The kernel's states are ours. Its SYN_RECV means the requests too, and the unconnected have the
- * state CLOSE, in which it hands out the bound ones (bit 13, Linux 6.8). */
+/* The kernel's states are ours. Its SYN_RECV means the requests too. None of its tables of TCP
+ * holds a socket in CLOSE; it gives that name to the bound ones, which bit 13 brings (Linux 6.8),
+ * and a dump for that bit alone leaves out the connections. */
 static uint32_t inet_states(const struct diag_family *f, uint32_t states)
 {
     if (states & 1 << NET_NEW_SYN_RECV)
         states |= 1 << NET_SYN_RECV;
+    if (f->protocol == IPPROTO_TCP)
+        states &= ~(1u << NET_CLOSE);
     if (f->protocol == IPPROTO_SCTP)
         states |= NET_STATES_ALL & ~(1 << NET_LISTEN); /* an association's are of another set */
     return states;
