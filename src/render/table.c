@@ -137,6 +137,17 @@ static void put_cell(struct render *r, size_t i, const char *bytes, size_t n, si
     s->column = start + width;
 }
 
+/* Moves the n bytes at the end of the output to the right. */
+static void indent(struct buf *out, size_t n, size_t by)
+{
+    size_t at = out->len - n;
+    buf_repeat(out, ' ', by);
+    if (out->failed)
+        return;
+    memmove(out->data + at + by, out->data + at, n);
+    memset(out->data + at, ' ', by);
+}
+
 /* Nearly every cell of a piped table is plain text that needs no cutting: it is made where it shall
  * stand. If it turns out to be another it is taken back, and false returned. */
 static bool put_plain(struct render *r, size_t i, const void *row)
@@ -148,12 +159,17 @@ static bool put_plain(struct render *r, size_t i, const void *row)
     size_t first = i == 0 ? 0 : s->column + WIDTHS_GAP;
     size_t start = w->start > first ? w->start : first;
 
-    if (r->options.colour || r->columns[i]->align == RENDER_RIGHT)
+    if (r->options.colour)
         return false;
     buf_repeat(out, ' ', start - s->column);
     size_t at = out->len;
     show(r, r->columns[i], row, out);
     size_t n = out->len - at;
+    if (r->columns[i]->align == RENDER_RIGHT && start + n < w->start + w->width) {
+        indent(out, n, w->start + w->width - n - start);
+        start = w->start + w->width - n;
+        at = out->len - n;
+    }
     if (out->failed || start + n > w->end_most || text_plain_length(out->data + at, n) != n) {
         out->len = before;
         return false;
