@@ -13,7 +13,7 @@ all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
-	meson setup $(BUILD) --prefix=$(PREFIX) -Dtests=disabled
+	meson setup $(BUILD) --prefix=$(PREFIX) -Dtests=disabled -Db_lto=true
 
 build-packages:
 	packaging/install-packages packaging/build-packages
