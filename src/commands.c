@@ -11,6 +11,7 @@ static const struct command *const commands[] = {
     &command_interfaces,
     &command_services,
     &command_resolve,
+    &command_listen,
     NULL,
 };
 /* clang-format on */

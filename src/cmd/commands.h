@@ -5,6 +5,7 @@
 extern const struct command command_free;
 extern const struct command command_interfaces;
 extern const struct command command_list;
+extern const struct command command_listen;
 extern const struct command command_resolve;
 extern const struct command command_services;
 extern const struct command command_who;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -19,6 +20,7 @@
 #include "base/time.h"
 #include "base/unescape.h"
 #include "base/vec.h"
+#include "base/words.h"
 
 static void test_buf_ceiling(void **state)
 {
@@ -33,6 +35,35 @@ static void test_buf_ceiling(void **state)
     buf_u64(&b, 0);
     buf_i64(&b, -12);
     assert_memory_equal(b.data, "0-12", 4);
+}
+
+static void test_words(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } rows[] = {
+        {"cat", "cat|"},
+        {"  a\tb\n c ", "a|b|c|"},
+        {"'a b' \"c \\\"d\\\\\" e\\ f g''h", "a b|c \"d\\|e f|gh|"},
+        {"sh -c 'echo $HOME; \"x\"'", "sh|-c|echo $HOME; \"x\"|"},
+        {"a '' b", "a||b|"},
+        {"\"\\n\"", "\\n|"},
+    };
+    static const char *const faulty[] = {"", "  ", "'a", "\"a\\\"", "a\\"};
+    char **words;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        _cleanup_buf_ struct buf all = BUF_INIT(100);
+        assert_int_equal(words_split(rows[i].text, &words), 0);
+        for (char **at = words; *at; at++) {
+            buf_str(&all, *at);
+            buf_char(&all, '|');
+        }
+        free((void *)words);
+        assert_string_equal(buf_cstr(&all), rows[i].words);
+    }
+    for (size_t i = 0; i < sizeof faulty / sizeof *faulty; i++)
+        assert_int_equal(words_split(faulty[i], &words), -EINVAL);
 }
 
 static void test_hash(void **state)
@@ -234,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_out_keeps_first_failure),
         cmocka_unit_test(test_err),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,33 @@
+/* Events of conversations, shown: one line each on standard error, for people or as JSON.
+ *
+ * Each line is one write(2), so that threads don't mix theirs. Bytes from elsewhere are escaped.
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "flow/event.h"
+
+struct buf;
+struct target;
+
+struct flow_events {
+    bool json, quiet;
+};
+
+/* Rows of an option table whose arguments' struct has a member `events`. */
+#define FLOW_EVENTS_OPTIONS(arguments)               \
+    {.name = "json",                                 \
+     .letter = 'j',                                  \
+     .field = offsetof(arguments, events.json),      \
+     .group = "Events",                              \
+     .help = "events as JSON, one object a line"},   \
+        {.name = "quiet",                            \
+         .letter = 'q',                              \
+         .field = offsetof(arguments, events.quiet), \
+         .help = "no events, only what ends berth"},
+
+void flow_events_show(const struct flow_events *f, const struct event *e);
+/* Why it ended, in words: "ended", "connection reset by peer" … */
+void flow_event_why(struct buf *out, const struct event *e);
+/* EVENT_LISTENING of this address, with who can reach it. The interfaces are read each time. */
+void flow_events_listening(const struct flow_events *f, const struct target *t, int fd);

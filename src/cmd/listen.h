@@ -1,0 +1,180 @@
+/* Between the files of `berth listen`: what its options chose, its threads, its clients.
+ *
+ * A server has listeners and a mode; each of its workers is a thread with a loop and the clients
+ * that it took. A client goes through: accepted → (handshakes) → its mode → over. What it gets is
+ * the mode's business alone.
+ */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "cli/command.h"
+#include "cmd/flow_events.h"
+#include "cmd/sockopt_options.h"
+#include "flow/accept.h"
+#include "flow/hub.h"
+#include "flow/open.h"
+#include "flow/rate.h"
+#include "flow/signals.h"
+
+struct err;
+
+enum listen_kind {
+    LISTEN_STDIO,
+    LISTEN_ECHO,
+    LISTEN_REPLY,
+    LISTEN_DISCARD,
+    LISTEN_EXEC,
+    LISTEN_FORWARD,
+    LISTEN_CHAT,
+    LISTEN_SAVE,
+    LISTEN_HANDOFF,
+    LISTEN_KINDS
+};
+
+struct listen_arguments {
+    bool echo, discard, chat, shell, raw;
+    const char *reply, *exec, *forward, *save, *handoff;
+    bool once, refuse, first, ipv4, ipv6, proxy_protocol;
+    uint64_t max_clients, idle_ns, lifetime_ns, grace_ns, rate_bytes, backlog, workers;
+    int send_proxy; /* 0 none, else the version */
+    const char *user;
+    struct vec allow, deny; /* const char * */
+    struct flow_events events;
+    struct sockopt_arguments options;
+};
+
+struct listener {
+    struct target target; /* with the real port */
+    int fd;
+    bool wildcard; /* a client's own address differs from it */
+    bool unlinks;  /* its path goes with it */
+    bool optional; /* a family that needn't be there */
+};
+
+struct client;
+
+struct listen_mode {
+    size_t size;   /* of its struct, whose first member is the struct client */
+    bool blocking; /* sockets for a process */
+    bool alone;    /* all clients belong to one thread */
+    /* Takes c->fd. 0, or a negative errno: then the descriptor is closed by the caller. */
+    int (*start)(struct client *c);
+    /* The client's time is over: client_over before this returns, but for a process, which gets a
+     * signal. */
+    void (*stop)(struct client *c, enum event_why why);
+};
+
+struct server {
+    const struct listen_arguments *a;
+    const struct listen_mode *mode;
+    enum listen_kind kind;
+    struct sockopt_set options;
+    struct flow_events events;
+    struct accept_shared accept;
+    struct vec listeners;   /* struct listener; of the first worker */
+    struct vec allow, deny; /* struct net_prefix */
+    _Atomic uint64_t last_id, bytes_in, bytes_out, refused;
+    uint64_t started_ns;
+    _Atomic int failed; /* with --once: how it went */
+
+    struct buf reply;
+    char **exec_words, *exec_path;
+    int save_dir;
+    struct vec forward; /* struct target */
+    struct handoff *handoff;
+    sigset_t mask; /* as it was, for processes */
+
+    struct worker *workers;
+    uint32_t n_workers;
+};
+
+struct worker_listener {
+    struct acceptor acceptor;
+    struct worker *worker;
+    const struct listener *listener;
+};
+
+struct worker {
+    struct server *server;
+    struct loop loop;
+    char *scratch;
+    struct worker_listener *listeners;
+    size_t n_listeners;
+    struct client *clients;
+    uint32_t n_clients;
+    struct hub hub;
+    struct stream null; /* /dev/null, for --discard */
+    bool stopping;
+    bool pressed; /* the grace is over too */
+    struct loop_timer grace;
+    struct signals signals;       /* of the first worker */
+    struct loop_watch stop_watch; /* of the others: an eventfd */
+    int stop_fd;
+    pthread_t thread;
+};
+
+struct client {
+    struct worker *worker;
+    const struct listener *listener;
+    struct client *next, **at;
+    uint64_t id, started_ns;
+    int fd;      /* until the mode has it */
+    bool opened; /* told */
+    struct rate rate_in, rate_out;
+    struct sockaddr_storage local, peer;
+    socklen_t local_n, peer_n;
+    struct header_stage *header; /* while its PROXY header is read */
+};
+
+/* listen_modes.c and its neighbours */
+extern const struct listen_mode *const listen_modes[LISTEN_KINDS];
+extern const struct listen_mode listen_mode_exec, listen_mode_save, listen_mode_forward,
+    listen_mode_handoff;
+/* What a mode needs before the first client. 0, or an exit status after a message. */
+int listen_exec_prepare(struct server *s);
+int listen_save_prepare(struct server *s);
+int listen_forward_prepare(struct server *s);
+int listen_handoff_prepare(struct server *s);
+int listen_reply_prepare(struct server *s);
+void listen_handoff_clear(struct server *s);
+
+/* listen_open.c */
+/* Opens what the words say. 0, or an exit status after a message. */
+int listen_open(struct server *s, const struct command_words *words);
+void listen_close(struct server *s);
+/* The same address once more, with SO_REUSEPORT, for another thread. A negative errno. */
+int listen_open_again(struct server *s, const struct listener *l, struct err *e);
+
+/* listen_worker.c */
+int worker_init(struct worker *w, struct server *s, bool first);
+/* Until all is over. */
+int worker_run(struct worker *w);
+void worker_clear(struct worker *w);
+/* No new clients; those that run may end within the grace. */
+void worker_stop(struct worker *w);
+/* A client is gone. */
+void worker_client_gone(struct worker *w);
+
+/* listen_client.c */
+void client_accept(struct worker_listener *l, int fd, const struct sockaddr_storage *peer,
+                   socklen_t n);
+/* The handshakes are done: its mode begins. */
+void client_begin(struct client *c);
+struct client_end {
+    enum event_why why;
+    int error, status;
+    const char *words;
+    int64_t bytes_in, bytes_out;
+};
+/* It is over; c is freed. */
+void client_over(struct client *c, const struct client_end *end);
+void client_stop(struct client *c, enum event_why why);
+/* An event about it, with its ends. */
+struct event client_event(const struct client *c, enum event_kind kind);
+/* --rate, or NULL. */
+struct rate *client_rate(struct client *c, struct rate *r);
+
+/* listen_header.c: PROXY headers. */
+int header_stage_start(struct client *c);
+void header_stage_drop(struct client *c);

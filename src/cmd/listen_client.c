@@ -1,0 +1,160 @@
+/* A client of `berth listen` from its accept to its end. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/time.h"
+#include "cmd/listen.h"
+
+struct event client_event(const struct client *c, enum event_kind kind)
+{
+    const struct target *t = &c->listener->target;
+    return (struct event){.kind = kind,
+                          .id = c->id,
+                          .proto = target_proto(t->family, t->type, t->protocol),
+                          .local = &c->local,
+                          .local_n = c->local_n,
+                          .peer = &c->peer,
+                          .peer_n = c->peer_n};
+}
+
+struct rate *client_rate(struct client *c, struct rate *r)
+{
+    r->per_second = c->worker->server->a->rate_bytes;
+    return r->per_second ? r : NULL;
+}
+
+/* The own address is the listener's, unless that is a wildcard. */
+static void find_local(struct client *c)
+{
+    socklen_t n = sizeof c->local;
+    if (c->listener->wildcard && getsockname(c->fd, (struct sockaddr *)&c->local, &n) == 0) {
+        c->local_n = n;
+        return;
+    }
+    c->local = c->listener->target.address;
+    c->local_n = c->listener->target.address_n;
+}
+
+static void link_client(struct client *c)
+{
+    struct worker *w = c->worker;
+    c->next = w->clients;
+    if (c->next)
+        c->next->at = &c->next;
+    w->clients = c;
+    c->at = &w->clients;
+    w->n_clients++;
+}
+
+static void unlink_client(struct client *c)
+{
+    *c->at = c->next;
+    if (c->next)
+        c->next->at = c->at;
+    c->worker->n_clients--;
+}
+
+static struct client *new_client(struct worker_listener *l, int fd,
+                                 const struct sockaddr_storage *peer, socklen_t n)
+{
+    struct client *c = calloc(1, l->worker->server->mode->size);
+    if (!c)
+        return NULL;
+    c->worker = l->worker;
+    c->listener = l->listener;
+    c->fd = fd;
+    c->started_ns = l->worker->loop.now_ns;
+    memcpy(&c->peer, peer, n < sizeof c->peer ? n : sizeof c->peer);
+    c->peer_n = n;
+    return c;
+}
+
+void client_accept(struct worker_listener *l, int fd, const struct sockaddr_storage *peer,
+                   socklen_t n)
+{
+    struct server *s = l->worker->server;
+    struct client *c = new_client(l, fd, peer, n);
+    struct err e = {0};
+    if (!c) {
+        accept_reset(fd);
+        accept_gone(&s->accept);
+        return;
+    }
+    c->id = atomic_fetch_add(&s->last_id, 1) + 1;
+    find_local(c);
+    link_client(c);
+    open_accepted(fd, &c->listener->target, &s->options, &e); /* it can do without */
+    if (!s->a->proxy_protocol) {
+        client_begin(c);
+        return;
+    }
+    int result = header_stage_start(c);
+    if (result < 0)
+        client_over(c, &(struct client_end){.why = WHY_FAR_FAILED, .error = -result});
+}
+
+void client_begin(struct client *c)
+{
+    struct server *s = c->worker->server;
+    struct event e = client_event(c, EVENT_OPENED);
+    flow_events_show(&s->events, &e);
+    c->opened = true;
+    int result = s->mode->start(c);
+    if (result < 0)
+        client_over(c, &(struct client_end){.why = WHY_FAR_FAILED, .error = -result});
+}
+
+static void count(struct server *s, const struct client_end *end)
+{
+    if (end->bytes_in > 0)
+        atomic_fetch_add(&s->bytes_in, (uint64_t)end->bytes_in);
+    if (end->bytes_out > 0)
+        atomic_fetch_add(&s->bytes_out, (uint64_t)end->bytes_out);
+    bool well = end->why == WHY_ENDED || end->why == WHY_PASSED ||
+                (end->why == WHY_EXITED && end->status == 0);
+    if (!well)
+        atomic_store(&s->failed, 1);
+}
+
+static void tell(struct client *c, const struct client_end *end)
+{
+    struct event e = client_event(c, c->opened ? EVENT_CLOSED : EVENT_REFUSED);
+    e.why = end->why;
+    e.error = end->error;
+    e.status = end->status;
+    e.words = end->words ? end->words : c->opened ? NULL : "it can't be served";
+    e.bytes_in = end->bytes_in;
+    e.bytes_out = end->bytes_out;
+    e.duration_ns = time_monotonic_ns() - c->started_ns;
+    flow_events_show(&c->worker->server->events, &e);
+}
+
+void client_over(struct client *c, const struct client_end *end)
+{
+    struct worker *w = c->worker;
+    struct server *s = w->server;
+    count(s, end);
+    if (!c->opened)
+        atomic_fetch_add(&s->refused, 1);
+    tell(c, end);
+    if (c->fd >= 0)
+        accept_reset(fd_take(&c->fd));
+    unlink_client(c);
+    free(c);
+    accept_gone(&s->accept);
+    worker_client_gone(w);
+}
+
+void client_stop(struct client *c, enum event_why why)
+{
+    if (c->header) {
+        header_stage_drop(c);
+        client_over(c, &(struct client_end){.why = why});
+        return;
+    }
+    c->worker->server->mode->stop(c, why);
+}

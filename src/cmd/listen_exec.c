@@ -1,0 +1,267 @@
+/* `berth listen --exec`: a process a client, with the connection as its standard input and output.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/words.h"
+#include "cmd/listen.h"
+#include "flow/child.h"
+#include "flow/farewell.h"
+
+enum { KEPT_MAX = 32 };
+
+struct client_exec {
+    struct client client;
+    struct child child;
+    struct farewell farewell;
+    struct loop_timer timer;
+    enum event_why why; /* why it was ended, if it was */
+    int64_t bytes_in, bytes_out;
+};
+
+static struct client_exec *of_child(struct child *child)
+{
+    return (struct client_exec *)((char *)child - offsetof(struct client_exec, child));
+}
+
+/* The environment: what tells of the connection, and what a program needs to find its way about.
+ * Nothing else of ours goes to a process that a stranger speaks to. */
+
+static const char *const kept[] = {"PATH", "HOME",     "USER", "LOGNAME", "SHELL",
+                                   "LANG", "LANGUAGE", "TZ",   "TMPDIR"};
+
+static bool is_kept(const char *entry)
+{
+    size_t n = strcspn(entry, "=");
+    if (strncmp(entry, "LC_", 3) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (strlen(kept[i]) == n && memcmp(kept[i], entry, n) == 0)
+            return true;
+    return false;
+}
+
+struct exec_environment {
+    char own[5][160];
+    char *entries[KEPT_MAX + 6];
+};
+
+static void put_end(char *address, char *port, const char *end, const struct sockaddr_storage *from,
+                    socklen_t n)
+{
+    enum { ROOM = 160 };
+    struct net_addr a;
+    uint16_t number = 0;
+    _cleanup_buf_ struct buf text = BUF_INIT(256);
+    if (target_get_ip(from, &a, &number)) {
+        net_addr_format(&text, &a);
+    } else {
+        _cleanup_buf_ struct buf whole = BUF_INIT(256);
+        target_format(&whole, from, n);
+        const char *colon = strchr(buf_cstr(&whole), ':');
+        buf_str(&text, colon ? colon + 1 : "");
+    }
+    snprintf(address, ROOM, "BERTH_%s_ADDR=%s", end, buf_cstr(&text));
+    snprintf(port, ROOM, "BERTH_%s_PORT=%u", end, number);
+}
+
+static void fill_environment(struct exec_environment *env, const struct client *c)
+{
+    extern char **environ;
+    const struct target *t = &c->listener->target;
+    size_t n = 0;
+    put_end(env->own[0], env->own[1], "LOCAL", &c->local, c->local_n);
+    put_end(env->own[2], env->own[3], "REMOTE", &c->peer, c->peer_n);
+    snprintf(env->own[4], sizeof env->own[4], "BERTH_PROTO=%s",
+             target_proto(t->family, t->type, t->protocol));
+    for (size_t i = 0; i < 5; i++)
+        env->entries[n++] = env->own[i];
+    for (char **at = environ; *at && n < KEPT_MAX + 5; at++)
+        if (is_kept(*at))
+            env->entries[n++] = *at;
+    env->entries[n] = NULL;
+}
+
+/* The end */
+
+static void over(struct client_exec *c, int error)
+{
+    struct client_end end = {.why = c->why ? c->why : WHY_EXITED,
+                             .status = c->why ? 0 : c->child.status,
+                             .error = error,
+                             .bytes_in = c->bytes_in,
+                             .bytes_out = c->bytes_out};
+    loop_timer_stop(&c->client.worker->loop, &c->timer);
+    client_over(&c->client, &end);
+}
+
+static void parted(struct loop *l, struct farewell *f, int error)
+{
+    struct client_exec *c =
+        (struct client_exec *)((char *)f - offsetof(struct client_exec, farewell));
+    (void)l;
+    (void)error;
+    over(c, 0);
+}
+
+/* The process had the connection to itself; the kernel counted for us. What it wrote may still be
+ * on its way. */
+static void read_counts(struct client_exec *c)
+{
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    c->bytes_in = c->bytes_out = EVENT_UNKNOWN_BYTES;
+    if (c->client.listener->target.family == AF_UNIX ||
+        getsockopt(c->client.fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0 ||
+        n < offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans)
+        return;
+    c->bytes_in = (int64_t)info.tcpi_bytes_received;
+    c->bytes_out =
+        (int64_t)(info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes);
+}
+
+static void ended(struct loop *l, struct child *child)
+{
+    struct client_exec *c = of_child(child);
+    read_counts(c);
+    c->farewell.over = parted;
+    farewell_start(l, &c->farewell, fd_take(&c->client.fd), NULL, 0);
+}
+
+/* Time: what moves is between the process and its peer, so the kernel is asked. */
+
+static uint64_t idle_since_ns(const struct client_exec *c, uint64_t now_ns)
+{
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    if (c->client.listener->target.family == AF_UNIX ||
+        getsockopt(c->client.fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+        return now_ns; /* it can't be known */
+    uint64_t ms = info.tcpi_last_data_recv < info.tcpi_last_data_sent ? info.tcpi_last_data_recv
+                                                                      : info.tcpi_last_data_sent;
+    uint64_t since = now_ns - ms * 1000000;
+    return since > c->client.started_ns ? since : c->client.started_ns;
+}
+
+static void set_timer(struct loop *l, struct client_exec *c)
+{
+    const struct listen_arguments *a = c->client.worker->server->a;
+    uint64_t at = UINT64_MAX;
+    if (a->lifetime_ns)
+        at = c->client.started_ns + a->lifetime_ns;
+    if (a->idle_ns) {
+        uint64_t idle_at = idle_since_ns(c, l->now_ns) + a->idle_ns;
+        if (idle_at < at)
+            at = idle_at;
+    }
+    if (at != UINT64_MAX)
+        loop_timer_set(l, &c->timer, at <= l->now_ns ? l->now_ns + 1000000 : at);
+}
+
+static void fire(struct loop *l, struct loop_timer *t)
+{
+    struct client_exec *c = (struct client_exec *)((char *)t - offsetof(struct client_exec, timer));
+    const struct listen_arguments *a = c->client.worker->server->a;
+    if (c->why) { /* it was asked to end, and didn't */
+        child_signal(&c->child, SIGKILL);
+        return;
+    }
+    if (a->lifetime_ns && l->now_ns >= c->client.started_ns + a->lifetime_ns)
+        c->why = WHY_LIFETIME;
+    else if (a->idle_ns && l->now_ns >= idle_since_ns(c, l->now_ns) + a->idle_ns)
+        c->why = WHY_IDLE;
+    if (!c->why) {
+        set_timer(l, c);
+        return;
+    }
+    child_signal(&c->child, SIGTERM);
+    loop_timer_after(l, t, 1000000000);
+}
+
+static int start(struct client *client)
+{
+    struct client_exec *c = (struct client_exec *)client;
+    struct server *s = client->worker->server;
+    struct exec_environment env;
+    fill_environment(&env, client);
+    c->child.ended = ended;
+    c->timer.fire = fire;
+    int result = child_start(&client->worker->loop, &c->child, s->exec_path, s->exec_words,
+                             env.entries, client->fd, client->fd, &s->mask);
+    if (result == 0)
+        set_timer(&client->worker->loop, c);
+    return result;
+}
+
+/* The process gets a signal, and its end ends the client; the second time it is left. */
+static void stop(struct client *client, enum event_why why)
+{
+    struct client_exec *c = (struct client_exec *)client;
+    struct loop *l = &client->worker->loop;
+    if (c->child.pid && !c->why) {
+        c->why = why;
+        child_signal(&c->child, SIGTERM);
+        return;
+    }
+    child_signal(&c->child, SIGKILL);
+    child_forget(l, &c->child);
+    farewell_drop(l, &c->farewell);
+    c->why = why;
+    over(c, 0);
+}
+
+const struct listen_mode listen_mode_exec = {sizeof(struct client_exec), true, false, start, stop};
+
+static int fail(const char *what, int error)
+{
+    struct err e;
+    err_set(&e, error, "run", what,
+            error == ENOENT ? "no such program in PATH; --shell lets a shell run it" : NULL);
+    err_print(&e, stderr);
+    return error == EACCES ? EXIT_PERMISSION : EXIT_NO;
+}
+
+/* What whoever started us left open isn't for strangers' processes either. */
+static void keep_descriptors(void)
+{
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) /* before Linux 5.11 */
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int listen_exec_prepare(struct server *s)
+{
+    char **words = NULL;
+    int result;
+    keep_descriptors();
+    if (s->a->shell) {
+        words = calloc(4, sizeof *words);
+        result = words ? 0 : -ENOMEM;
+        if (words) {
+            words[0] = (char *)"sh";
+            words[1] = (char *)"-c";
+            words[2] = (char *)s->a->exec;
+        }
+    } else {
+        result = words_split(s->a->exec, &words);
+    }
+    if (result == -EINVAL) {
+        err_tell("--exec: '%s' is no command (a quote without its end?)", s->a->exec);
+        return EXIT_USAGE;
+    }
+    s->exec_words = words;
+    if (result == 0)
+        result = child_find(s->a->shell ? "/bin/sh" : words[0], &s->exec_path);
+    return result < 0 ? fail(words ? words[0] : s->a->exec, -result) : 0;
+}

@@ -1,0 +1,292 @@
+/* A thread of `berth listen`: its listeners, its clients, and how it comes to an end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/time.h"
+#include "cmd/listen.h"
+
+/* Accepting */
+
+static struct worker_listener *listener_of(struct acceptor *a)
+{
+    return (struct worker_listener *)((char *)a - offsetof(struct worker_listener, acceptor));
+}
+
+static void stop_accepting(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_listeners; i++)
+        acceptor_stop(&w->loop, &w->listeners[i].acceptor);
+}
+
+static void accepted(struct loop *l, struct acceptor *a, int fd,
+                     const struct sockaddr_storage *peer, socklen_t n)
+{
+    struct worker_listener *from = listener_of(a);
+    (void)l;
+    if (from->worker->server->a->once)
+        stop_accepting(from->worker);
+    client_accept(from, fd, peer, n);
+}
+
+static struct event listener_event(const struct worker_listener *l, enum event_kind kind)
+{
+    const struct target *t = &l->listener->target;
+    return (struct event){.kind = kind,
+                          .proto = target_proto(t->family, t->type, t->protocol),
+                          .local = &t->address,
+                          .local_n = t->address_n};
+}
+
+static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_storage *peer,
+                    socklen_t n, enum accept_refusal why)
+{
+    static const char *const words[] = {[ACCEPT_FULL] = "there are as many clients as may be",
+                                        [ACCEPT_DENIED] = "its address is denied",
+                                        [ACCEPT_NOT_ALLOWED] = "its address isn't allowed"};
+    struct worker_listener *from = listener_of(a);
+    struct event e = listener_event(from, EVENT_REFUSED);
+    (void)l;
+    e.peer = peer;
+    e.peer_n = n;
+    e.words = words[why];
+    atomic_fetch_add(&from->worker->server->refused, 1);
+    flow_events_show(&from->worker->server->events, &e);
+}
+
+static void starved(struct loop *l, struct acceptor *a, int error)
+{
+    struct worker_listener *from = listener_of(a);
+    struct event e = listener_event(from, EVENT_TROUBLE);
+    (void)l;
+    e.words = "new clients wait, until one ends";
+    e.error = error;
+    flow_events_show(&from->worker->server->events, &e);
+}
+
+static int start_accepting(struct worker *w)
+{
+    int result = 0;
+    for (size_t i = 0; i < w->n_listeners && result == 0; i++) {
+        struct acceptor *a = &w->listeners[i].acceptor;
+        a->blocking = w->server->mode->blocking;
+        a->shared = &w->server->accept;
+        a->accepted = accepted;
+        a->refused = refused;
+        a->starved = starved;
+        result = acceptor_start(&w->loop, a);
+    }
+    return result;
+}
+
+/* The end */
+
+static void stop_clients(struct worker *w, enum event_why why)
+{
+    for (struct client *c = w->clients, *next; c; c = next) {
+        next = c->next; /* a client ends no other */
+        client_stop(c, why);
+    }
+}
+
+static void grace_over(struct loop *l, struct loop_timer *t)
+{
+    struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, grace));
+    if (w->pressed) { /* processes that don't end */
+        loop_stop(l);
+        return;
+    }
+    w->pressed = true;
+    stop_clients(w, WHY_STOPPED);
+    if (w->n_clients == 0 || loop_timer_after(l, t, 1000000000) < 0)
+        loop_stop(l);
+}
+
+void worker_stop(struct worker *w)
+{
+    if (w->stopping) {
+        grace_over(&w->loop, &w->grace);
+        return;
+    }
+    w->stopping = true;
+    stop_accepting(w);
+    if (w->server->kind == LISTEN_STDIO || w->server->kind == LISTEN_CHAT)
+        hub_end_input(&w->hub);
+    if (w->n_clients == 0) {
+        loop_stop(&w->loop);
+        return;
+    }
+    if (w->server->a->grace_ns == 0 ||
+        loop_timer_after(&w->loop, &w->grace, w->server->a->grace_ns) < 0)
+        grace_over(&w->loop, &w->grace);
+}
+
+void worker_client_gone(struct worker *w)
+{
+    if (w->n_clients == 0 && (w->stopping || w->server->a->once)) {
+        loop_stop(&w->loop);
+        return;
+    }
+    if (w->stopping)
+        return;
+    for (size_t i = 0; i < w->n_listeners; i++)
+        acceptor_resume(&w->loop, &w->listeners[i].acceptor);
+}
+
+/* Signals: the first worker has them and tells the others. */
+
+static void tell_stopping(struct worker *w)
+{
+    uint32_t n = atomic_load(&w->server->accept.clients);
+    char words[80];
+    snprintf(words, sizeof words, "stopping; %u client%s may end within the grace", n,
+             n == 1 ? "" : "s");
+    struct event e = {.kind = EVENT_STOPPING, .words = n ? words : "stopping"};
+    if (!w->stopping)
+        flow_events_show(&w->server->events, &e);
+}
+
+static void tell_others(struct worker *w)
+{
+    uint64_t one = 1;
+    for (uint32_t i = 1; i < w->server->n_workers; i++)
+        if (write(w->server->workers[i].stop_fd, &one, sizeof one) < 0)
+            continue; /* it has been told often enough */
+}
+
+static void came(struct loop *l, struct signals *s, int signal)
+{
+    struct worker *w = (struct worker *)((char *)s - offsetof(struct worker, signals));
+    (void)l;
+    (void)signal;
+    tell_stopping(w);
+    tell_others(w);
+    worker_stop(w);
+}
+
+static void told(struct loop *l, struct loop_watch *watch, uint32_t events)
+{
+    struct worker *w = (struct worker *)((char *)watch - offsetof(struct worker, stop_watch));
+    uint64_t n;
+    (void)l;
+    (void)events;
+    if (read(w->stop_fd, &n, sizeof n) == (ssize_t)sizeof n)
+        worker_stop(w);
+}
+
+static int watch_end(struct worker *w, bool first)
+{
+    if (first) {
+        w->signals.came = came;
+        int result = signals_start(&w->loop, &w->signals, NULL);
+        w->server->mask = w->signals.before;
+        return result;
+    }
+    w->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    w->stop_watch = (struct loop_watch){.ready = told};
+    return w->stop_fd < 0 ? -errno
+                          : loop_watch_start(&w->loop, &w->stop_watch, w->stop_fd, EPOLLIN);
+}
+
+/* What the mode needs */
+
+static void out_failed(struct loop *l, struct hub *h, int error)
+{
+    struct worker *w = (struct worker *)((char *)h - offsetof(struct worker, hub));
+    struct err e;
+    (void)l;
+    atomic_store(&w->server->failed, 1);
+    if (error != EPIPE) { /* a reader that went away is a reason to end quietly */
+        err_set(&e, error, "write to", "standard output", NULL);
+        err_print(&e, stderr);
+    }
+    stop_accepting(w);
+    w->stopping = true;
+    stop_clients(w, WHY_STOPPED);
+    loop_stop(&w->loop);
+}
+
+static int prepare_mode(struct worker *w)
+{
+    enum listen_kind kind = w->server->kind;
+    if (kind == LISTEN_STDIO || kind == LISTEN_CHAT) {
+        w->hub.chat = kind == LISTEN_CHAT;
+        w->hub.raw = w->server->a->raw;
+        w->hub.out_failed = out_failed;
+        return hub_init(&w->hub, &w->loop, w->scratch);
+    }
+    if (kind == LISTEN_DISCARD) {
+        int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+            return -errno;
+        stream_init_own(&w->null, -1, fd);
+    }
+    return 0;
+}
+
+/* The first takes the listeners that were opened; the others open their own beside them. */
+static int take_listeners(struct worker *w, bool first)
+{
+    struct server *s = w->server;
+    struct err e = {0};
+    w->listeners = calloc(s->listeners.len, sizeof *w->listeners);
+    if (!w->listeners)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->listeners.len; i++) {
+        struct listener *l = vec_at(&s->listeners, i);
+        int fd = first ? fd_take(&l->fd) : listen_open_again(s, l, &e);
+        if (fd < 0) {
+            err_print(&e, stderr);
+            return fd;
+        }
+        w->listeners[w->n_listeners++] =
+            (struct worker_listener){.acceptor.fd = fd, .worker = w, .listener = l};
+    }
+    return 0;
+}
+
+int worker_init(struct worker *w, struct server *s, bool first)
+{
+    *w = (struct worker){.server = s, .stop_fd = -1, .loop.epoll_fd = -1};
+    w->grace.fire = grace_over;
+    int result = loop_init(&w->loop);
+    if (result == 0)
+        result = watch_end(w, first);
+    w->scratch = result == 0 ? malloc(PUMP_SCRATCH) : NULL;
+    if (result == 0 && !w->scratch)
+        result = -ENOMEM;
+    if (result == 0)
+        result = take_listeners(w, first);
+    return result == 0 ? prepare_mode(w) : result;
+}
+
+int worker_run(struct worker *w)
+{
+    w->loop.now_ns = time_monotonic_ns();
+    int result = start_accepting(w);
+    return result == 0 ? loop_run(&w->loop) : result;
+}
+
+void worker_clear(struct worker *w)
+{
+    if (!w->server)
+        return;
+    stop_accepting(w);
+    w->stopping = true;
+    stop_clients(w, WHY_STOPPED);
+    free(w->listeners);
+    if (w->hub.loop)
+        hub_clear(&w->hub);
+    stream_close(&w->loop, &w->null);
+    if (w->signals.watch.active)
+        signals_stop(&w->loop, &w->signals);
+    loop_watch_stop(&w->loop, &w->stop_watch);
+    loop_timer_stop(&w->loop, &w->grace);
+    fd_close(&w->stop_fd);
+    loop_clear(&w->loop);
+    free(w->scratch);
+}

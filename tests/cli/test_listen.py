@@ -1,0 +1,652 @@
+"""berth listen: each thing that a client may get, who may come, and how it ends."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from lib.listening import Listening, read_all, read_until
+from lib.wait import wait_for
+
+HERE = "127.0.0.1:0"
+
+
+@pytest.fixture
+def listen(berth, netns):
+    with contextlib.ExitStack() as stack:
+
+        def start(*args, **how):
+            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
+
+        yield start
+
+
+def is_reset(s):
+    try:
+        return s.recv(1) == b"" and False
+    except ConnectionResetError:
+        return True
+
+
+def is_turned_away(server, source=("127.0.0.1", 0)):
+    """The reset may come as early as in connect."""
+    with server.netns.inside():
+        s = socket.socket()
+    with s:
+        s.settimeout(20)
+        s.bind(source)
+        try:
+            s.connect(("127.0.0.1", server.port))
+        except ConnectionResetError:
+            return True
+        return is_reset(s)
+
+
+# What a client gets
+
+
+def test_echo(listen):
+    server = listen(HERE, "--echo")
+    with server.connect() as a, server.connect() as b:
+        b.sendall(b"two")
+        a.sendall(b"one")
+        assert read_until(a, b"one") == b"one"
+        a.shutdown(socket.SHUT_WR)
+        assert read_all(a) == b""
+        assert read_until(b, b"two") == b"two"
+    closed = server.wait_events("closed", 2)
+    assert [(e["why"], e["bytes_in"], e["bytes_out"]) for e in closed] == [("ended", 3, 3)] * 2
+    assert sorted(e["id"] for e in closed) == [1, 2]
+
+
+def test_discard(listen):
+    server = listen(HERE, "--discard")
+    with server.connect() as s:
+        s.sendall(b"x" * 3_000_000)
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s) == b""
+    assert server.wait_events("closed")[0]["bytes_in"] == 3_000_000
+
+
+def test_reply_is_filled_in(listen):
+    server = listen(HERE, "--reply", r"{id} at {local} to {peer}: {x}\x21\n")
+    with server.connect() as s:
+        me = s.getsockname()[1]
+        assert read_all(s) == f"1 at 127.0.0.1:{server.port} to 127.0.0.1:{me}: {{x}}!\n".encode()
+
+
+def test_reply_arrives_whole_though_the_client_talks(listen):
+    """A close with unread bytes would be a reset, which can overtake the reply."""
+    text = "0123456789" * 10_000
+    server = listen(HERE, "--reply", text)
+    for _ in range(20):
+        with server.connect() as s:
+            s.sendall(b"GET / HTTP/1.0\r\n" * 1000)
+            assert read_all(s) == text.encode()
+
+
+def test_exec_has_the_connection_and_its_environment(listen):
+    server = listen(HERE, "--exec", "env", env={"SECRET": "x", "LC_ALL": "C.UTF-8"})
+    with server.connect() as s:
+        me = s.getsockname()[1]
+        lines = read_all(s).decode().splitlines()
+    env = dict(line.split("=", 1) for line in lines)
+    assert "SECRET" not in env
+    assert {k: v for k, v in env.items() if k.startswith("BERTH_")} == {
+        "BERTH_LOCAL_ADDR": "127.0.0.1",
+        "BERTH_LOCAL_PORT": str(server.port),
+        "BERTH_REMOTE_ADDR": "127.0.0.1",
+        "BERTH_REMOTE_PORT": str(me),
+        "BERTH_PROTO": "tcp",
+    }
+    closed = server.wait_events("closed")[0]
+    assert (closed["why"], closed["status"]) == ("exited", 0)
+
+
+def test_exec_child_has_only_its_socket(listen, tmp_path):
+    with open(tmp_path / "x", "w") as extra:
+        server = listen(HERE, "--exec", "ls /proc/self/fd", pass_fds=(extra.fileno(),))
+        with server.connect() as s:
+            # 3 is the folder that ls itself reads
+            shown = read_all(s).decode().split()
+        assert extra.fileno() > 3
+    assert set(shown) == {"0", "1", "2", "3"}
+
+
+def test_exec_reply_comes_late(listen):
+    """What a process says after the client has ended its side."""
+    server = listen(HERE, "--shell", "--exec", "cat; sleep 0.3; echo late")
+    with server.connect() as s:
+        s.sendall(b"early\n")
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s) == b"early\nlate\n"
+
+
+def test_exec_status_and_counts(listen):
+    server = listen(HERE, "--shell", "--exec", "head -c 5 >/dev/null; printf abc; exit 3")
+    with server.connect() as s:
+        s.sendall(b"hello")
+        assert read_all(s) == b"abc"
+    closed = server.wait_events("closed")[0]
+    assert (closed["status"], closed["bytes_in"], closed["bytes_out"]) == (3, 5, 3)
+
+
+def test_exec_without_a_shell(listen):
+    server = listen(HERE, "--exec", "printf '%s|' a 'b c' $HOME ;")
+    with server.connect() as s:
+        assert read_all(s) == b"a|b c|$HOME|;|"
+
+
+def test_exec_that_is_not_there(berth, netns):
+    result = berth("listen", HERE, "--exec", "nosuchprogram x", status=1)
+    assert "cannot run 'nosuchprogram'" in result.stderr
+
+
+def test_forward(listen):
+    behind = listen(HERE, "--echo")
+    server = listen(HERE, "--forward", f"127.0.0.1:{behind.port}")
+    with server.connect() as s:
+        s.sendall(b"through")
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s) == b"through"
+    closed = server.wait_events("closed")[0]
+    assert (closed["bytes_in"], closed["bytes_out"]) == (7, 7)
+
+
+def test_forward_to_nobody(listen, netns):
+    with netns.inside(), socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        server = listen(HERE, "--forward", f"127.0.0.1:{port}")
+        assert is_turned_away(server)
+    closed = server.wait_events("closed")[0]
+    assert (closed["why"], closed["error"]) == ("far-failed", "ECONNREFUSED")
+
+
+def test_chat(listen):
+    server = listen(HERE, "--chat")
+    with server.connect() as a, server.connect() as b, server.connect() as c:
+        server.wait_events("opened", 3)
+        a.sendall(b"hel")
+        a.sendall(b"lo\nrest")
+        assert read_until(b, b"\n") == b"[1] hello\n"
+        assert read_until(c, b"\n") == b"[1] hello\n"
+        b.sendall(b"hi\n")
+        assert read_until(a, b"\n") == b"[2] hi\n"
+        a.shutdown(socket.SHUT_WR)
+        assert read_until(c, b"rest\n") == b"[2] hi\n[1] rest\n"
+
+
+def test_save(listen, tmp_path):
+    server = listen(HERE, "--save", tmp_path)
+    for text in (b"first", b"second" * 100_000):
+        with server.connect() as s:
+            s.sendall(text)
+            s.shutdown(socket.SHUT_WR)
+            assert read_all(s) == b""
+    names = sorted(os.listdir(tmp_path), key=lambda name: int(name.split("-")[2]))
+    assert [(tmp_path / name).read_bytes() for name in names] == [b"first", b"second" * 100_000]
+    assert "127.0.0.1" in names[0]
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM])
+def test_handoff(listen, tmp_path, kind):
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX, kind) as receiver:
+        receiver.bind(path)
+        if kind != socket.SOCK_DGRAM:
+            receiver.listen()
+        server = listen(HERE, "--handoff", path)
+        taker = receiver if kind == socket.SOCK_DGRAM else receiver.accept()[0]
+        with server.connect() as s:
+            line, fds, _, _ = socket.recv_fds(taker, 4096, 1)
+            assert json.loads(line)["peer"] == f"127.0.0.1:{s.getsockname()[1]}"
+            with socket.socket(fileno=fds[0]) as passed:
+                passed.sendall(b"from elsewhere")
+            assert read_all(s) == b"from elsewhere"
+        taker.close()
+    assert server.wait_events("closed")[0]["why"] == "passed"
+
+
+# Standard input and output
+
+
+def test_one_client_and_standard_streams(listen):
+    server = listen(HERE)
+    server.write(b"early\n")
+    with server.connect() as s:
+        assert read_until(s, b"early\n") == b"early\n"
+        s.sendall(b"from the client\n")
+        server.wait_output(b"from the client\n")
+        server.process.stdin.close()
+        assert read_all(s) == b""
+        s.sendall(b"still heard\n")
+        server.wait_output(b"still heard\n")
+    assert server.wait_events("closed")[0]["why"] == "ended"
+    with server.connect() as s:  # it goes on
+        assert read_all(s) == b""
+    assert server.end() == 0
+
+
+def test_a_late_answer_to_a_half_closed_client(listen):
+    server = listen(HERE, "--once")
+    with server.connect() as s:
+        s.sendall(b"question\n")
+        s.shutdown(socket.SHUT_WR)
+        server.wait_output(b"question\n")
+        server.write(b"answer\n")
+        server.process.stdin.close()
+        assert read_all(s) == b"answer\n"
+    assert server.wait() == 0
+
+
+def test_lines_of_several_clients_are_marked(listen):
+    server = listen(HERE)
+    with server.connect() as a, server.connect() as b:
+        server.wait_events("opened", 2)
+        a.sendall(b"one ")
+        b.sendall(b"two\n")
+        server.wait_output(b"[2] two\n")
+        a.sendall(b"line\nlast")
+        server.wait_output(b"[1] one line\n")
+        server.write(b"to all\n")
+        assert read_until(a, b"\n") == read_until(b, b"\n") == b"to all\n"
+        a.shutdown(socket.SHUT_WR)
+        server.wait_output(b"[1] last\n")
+        server.process.stdin.close()
+        assert read_all(a) == read_all(b) == b""
+    assert server.output == b"[2] two\n[1] one line\n[1] last\n"
+
+
+def test_who_does_not_read_is_dropped_and_nobody_waits(listen):
+    server = listen(HERE)
+    with server.connect() as slow, server.connect() as quick:
+        server.wait_events("opened", 2)
+        text = b"x" * 1023 + b"\n"
+        total = got = 0
+        while not server.of("closed"):
+            server.write(text * 256)
+            total += len(text) * 256
+            while got < total:
+                got += len(quick.recv(1 << 20))
+            assert total < 1 << 28
+        closed = server.of("closed")[0]
+        assert (closed["why"], closed["id"]) == ("slow", 1)
+        server.process.stdin.close()
+        assert read_all(quick) == b""
+
+
+def test_output_that_ends_ends_it(berth, netns):
+    """berth listen | head -1"""
+    read, write = os.pipe()
+    server = Listening(berth, HERE, stdout=write)
+    os.close(write)
+    os.close(read)
+    with contextlib.closing(server), server.connect() as s:
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                s.sendall(b"text\n")
+                if server.process.poll() is not None:
+                    break
+                server.process.wait(0.05)
+        assert server.wait() == 0
+        assert not server.talk
+
+
+def test_once_tells_how_it_went(listen):
+    server = listen(HERE, "--once", "--echo")
+    with server.connect() as s:
+        s.sendall(b"x")
+        read_until(s, b"x")
+        with pytest.raises(ConnectionRefusedError):
+            server.connect()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert server.wait() == 1
+    assert server.of("closed")[0]["error"] == "ECONNRESET"
+
+
+# Where
+
+
+def test_a_bare_port_is_both_loopbacks(listen):
+    server = listen("0", "--reply", "x", listeners=2)
+    shown = {(e["local"]["address"], e["local"]["port"], e["reach"]) for e in server.of("listening")}
+    assert shown == {("127.0.0.1", server.port, "this machine only"),
+                     ("::1", server.port, "this machine only")}
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with server.connect(address, family=family) as s:
+            assert read_all(s) == b"x"
+
+
+def test_every_interface(listen):
+    server = listen("*:0", "--reply", "{local} {peer}", listeners=2)
+    shown = {(e["local"]["address"], e["reach"]) for e in server.of("listening")}
+    assert shown == {("0.0.0.0", "every interface, IPv4"), ("::", "every interface, IPv6")}
+    with server.connect("127.0.0.3") as s:
+        assert read_all(s).startswith(b"127.0.0.3:")
+
+
+def test_without_ipv6_it_goes_on(listen, netns):
+    netns.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
+    server = listen("0", "--reply", "x")
+    assert len(server.of("listening")) == 1
+    assert "::1" in "".join(server.talk)
+
+
+def test_unix(listen, tmp_path):
+    path = str(tmp_path / "x.sock")
+    for _ in range(2):  # a name left behind is taken over
+        server = listen(f"unix:{path}", "--echo")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            s.sendall(b"hi")
+            assert s.recv(10) == b"hi"
+        server.process.kill()
+        server.process.wait()
+    server = listen(f"unix:{path}", "--echo")
+    assert server.end() == 0
+    assert not os.path.exists(path)
+
+
+def test_unix_abstract_and_seqpacket(listen, netns):
+    listen("unix-seqpacket:@berth-test", "--echo")
+    with netns.inside(), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect("\0berth-test")
+        s.send(b"one")
+        s.send(b"two")
+        assert s.recv(100) == b"one"
+        assert s.recv(100) == b"two"
+
+
+def test_socket_activation(listen, netns):
+    with netns.inside(), socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        script = 'exec 3<&%d; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"' % s.fileno()
+        server = listen("--reply", "activated", pass_fds=(s.fileno(),),
+                        prefix=["bash", "-c", script, "-"])
+        assert server.port == s.getsockname()[1]
+        with server.connect() as c:
+            assert read_all(c) == b"activated"
+
+
+def test_readiness_is_told(listen, tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(20)
+        server = listen(HERE, "--echo", env={"NOTIFY_SOCKET": path})
+        assert manager.recv(100) == b"READY=1"
+        server.end()
+        assert manager.recv(100) == b"STOPPING=1"
+
+
+# In the way
+
+
+def test_the_holder_is_named(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv")
+    for endpoint in (f"127.0.0.1:{mk['srv'].port}", mk["srv"].port, f"*:{mk['srv'].port}"):
+        result = berth("listen", endpoint, status=1)
+        assert f"mksock[{mk.pid}] has tcp 127.0.0.1:{mk['srv'].port}, LISTEN" in result.stderr
+        assert f"berth free {mk['srv'].port}" in result.stderr
+
+
+def test_a_port_that_is_only_bound(berth, mksock):
+    mk = mksock("tcp bind 127.0.0.1:0 as=srv")
+    result = berth("listen", f"127.0.0.1:{mk['srv'].port}", status=1)
+    assert f"mksock[{mk.pid}]" in result.stderr
+    assert "bound only" in result.stderr
+
+
+def test_endpoints_that_overlap(berth, netns):
+    result = berth("listen", "127.0.0.1:4444", "*:4444", status=1)
+    assert "two of the endpoints given overlap" in result.stderr
+
+
+def test_the_first_that_is_free(listen, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv")
+    server = listen(mk["srv"].port, "--first", "--reply", "x")
+    assert [e["local"]["address"] for e in server.of("listening")] == ["::1"]
+
+
+def test_a_unix_name_that_is_taken(berth, listen, tmp_path):
+    path = tmp_path / "x"
+    listen(f"unix:{path}")
+    result = berth("listen", f"unix:{path}", status=1)
+    assert f"has unix-stream {path}, LISTEN" in result.stderr
+
+
+def test_a_privileged_port(berth, netns):
+    result = berth("listen", "127.0.0.1:80", user=65534, status=3)
+    assert "CAP_NET_BIND_SERVICE" in result.stderr
+
+
+@pytest.mark.parametrize("args, words", [
+    (["udp:99999"], "99999"),
+    (["exec:cat"], "nobody can connect to that"),
+    (["4444", "--echo", "--chat"], "one thing"),
+    (["4444", "--shell"], "--exec"),
+    (["4444", "--refuse"], "--max-clients"),
+    (["4444", "--workers", "2"], "--workers"),
+    (["4444", "--allow", "300.1.1.1"], "300.1.1.1"),
+    (["4444", "--reply", r"\q"], r"\q"),
+    (["4444", "--exec", "'x"], "quote"),
+    ([], "ENDPOINT"),
+])
+def test_mistakes(berth, netns, args, words):
+    assert words in berth("listen", *args, status=2).stderr
+
+
+# Who may come
+
+
+def test_denied_and_allowed(listen, tmp_path):
+    (tmp_path / "list").write_text("# friends\n127.0.0.0/30\n\n::1 # me\n")
+    server = listen("0.0.0.0:0", "--reply", "x", "--allow", f"@{tmp_path}/list", "--deny", "127.0.0.2")
+
+    turned_away = [is_turned_away(server, (f"127.0.0.{n}", 0)) for n in (1, 2, 3, 4)]
+    assert turned_away == [False, True, False, True]
+    refused = server.wait_events("refused", 2)
+    assert [e["peer"]["address"] for e in refused] == ["127.0.0.2", "127.0.0.4"]
+
+
+def test_max_clients_wait_in_the_queue(listen):
+    server = listen(HERE, "--echo", "--max-clients", "1")
+    with server.connect() as a, server.connect() as b:
+        b.sendall(b"b")
+        a.sendall(b"a")
+        assert a.recv(1) == b"a"
+        b.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            b.recv(1)
+        a.close()
+        b.settimeout(20)
+        assert b.recv(1) == b"b"
+
+
+def test_max_clients_refused(listen):
+    server = listen(HERE, "--echo", "--max-clients", "1", "--refuse")
+    with server.connect() as a:
+        a.sendall(b"a")
+        assert a.recv(1) == b"a"
+        assert is_turned_away(server)
+    server.wait_events("closed")
+    with server.connect() as c:
+        c.sendall(b"c")
+        assert c.recv(1) == b"c"
+
+
+@pytest.mark.parametrize("mode", [["--echo"], ["--discard"], [], ["--exec", "cat"], ["--chat"], ["save"]])
+def test_idle_and_lifetime(listen, tmp_path, mode):
+    mode = ["--save", tmp_path] if mode == ["save"] else mode
+    server = listen(HERE, *mode, "--idle-timeout", "300ms")
+    with server.connect() as s:
+        assert s.recv(1) == b""
+    assert server.wait_events("closed")[0]["why"] == "idle"
+    server = listen(HERE, *mode, "--lifetime", "300ms", "--idle-timeout", "10s")
+    with server.connect() as s:
+        assert s.recv(1) == b""
+    assert server.wait_events("closed")[0]["why"] == "lifetime"
+
+
+def test_rate(listen):
+    server = listen(HERE, "--echo", "--rate", "100k")
+    with server.connect() as s:
+        s.sendall(b"x" * 60_000)
+        s.shutdown(socket.SHUT_WR)
+        assert len(read_all(s)) == 60_000
+    assert server.wait_events("closed")[0]["duration_ns"] > 200_000_000
+
+
+def test_options_reach_the_sockets(listen, netns):
+    server = listen(HERE, "--exec", "cat", "--keepalive-idle", "33", "--backlog", "7")
+    with server.connect():
+        server.wait_events("opened")
+        shown = netns.run("ss", "-tlno").stdout
+        assert any(f":{server.port}" in line and line.split()[2] == "7" for line in shown.splitlines())
+        assert "timer:(keepalive,3" in netns.run("ss", "-tno", f"sport = :{server.port}").stdout
+
+
+def test_workers(listen):
+    server = listen(HERE, "--reply", "x", "--workers", "4")
+    for _ in range(40):
+        with server.connect() as s:
+            assert read_all(s) == b"x"
+    assert server.end() == 0
+    assert server.of("totals")[0]["clients"] == 40
+    assert sorted(e["id"] for e in server.of("opened")) == list(range(1, 41))
+
+
+def test_another_user(listen, tmp_path):
+    server = listen(HERE, "--exec", "id -un", "--user", "nobody")
+    with server.connect() as s:
+        assert read_all(s) == b"nobody\n"
+
+
+# PROXY headers
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+@pytest.mark.parametrize("header", [
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n",
+    V2 + b"\x21\x11" + struct.pack(">H4s4sHH", 12, bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]), 1111, 2222),
+])
+def test_proxy_header_in(listen, header):
+    server = listen(HERE, "--proxy-protocol", "--shell", "--exec",
+                    "cat; echo $BERTH_REMOTE_ADDR $BERTH_REMOTE_PORT $BERTH_LOCAL_ADDR")
+    with server.connect() as s:
+        for byte in header:
+            s.sendall(bytes([byte]))
+        s.sendall(b"body\n")
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s) == b"body\n192.0.2.1 1111 192.0.2.2\n"
+    opened = server.wait_events("opened")[0]
+    assert opened["peer"] == {"address": "192.0.2.1", "port": 1111}
+
+
+@pytest.mark.parametrize("bad", [
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1111 99999\r\n",
+    b"PROXY TCP4 ::1 ::1 1 1\r\n",
+    b"PROXY " + b"x" * 200,
+    V2 + b"\x31\x11\0\0",
+    V2 + b"\x21\x11\0\4abcd",
+])
+def test_proxy_header_malformed(listen, bad):
+    server = listen(HERE, "--proxy-protocol", "--echo")
+    with server.connect() as s:
+        s.sendall(bad)
+        assert is_reset(s)
+    assert "PROXY header" in server.wait_events("refused")[0]["text"]
+    assert not server.of("opened")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_proxy_header_out(listen, version):
+    behind = listen(HERE, "--echo", "--proxy-protocol")
+    server = listen(HERE, "--forward", f"127.0.0.1:{behind.port}", "--send-proxy", version)
+    with server.connect() as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+        assert behind.wait_events("opened")[0]["peer"]["port"] == s.getsockname()[1]
+
+
+# The end
+
+
+def test_running_clients_may_end_within_the_grace(listen):
+    server = listen(HERE, "--echo", "--grace", "20s")
+    with server.connect() as s:
+        s.sendall(b"a")
+        assert s.recv(1) == b"a"
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_events("stopping")
+        with pytest.raises(ConnectionRefusedError):
+            server.connect()
+        s.sendall(b"b")
+        assert s.recv(1) == b"b"
+    assert server.wait() == 0
+    assert server.of("closed")[0]["why"] == "ended"
+    totals = server.of("totals")[0]
+    assert (totals["clients"], totals["bytes_in"], totals["bytes_out"]) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("mode", [["--echo"], [], ["--exec", "sleep 100"], ["--chat"]])
+def test_the_grace_is_over(listen, mode):
+    server = listen(HERE, *mode, "--grace", "100ms")
+    with server.connect() as s:
+        server.wait_events("opened")
+        server.process.send_signal(signal.SIGINT)
+        assert s.recv(10) == b""
+        assert server.wait() == 0
+    assert server.of("closed")[0]["why"] in ("stopped", "ended")
+
+
+def test_a_second_signal_ends_at_once(listen):
+    server = listen(HERE, "--echo", "--grace", "100s")
+    with server.connect():
+        server.wait_events("opened")
+        server.process.send_signal(signal.SIGINT)
+        server.wait_events("stopping")
+        server.process.send_signal(signal.SIGINT)
+        assert server.wait() == 0
+
+
+def test_words_for_people(berth, netns):
+    server = berth.start("listen", HERE, "--reply", "x", stderr=subprocess.PIPE)
+    first = server.stderr.readline()
+    port = int(first.split(":")[-1].split()[0])
+    assert first == f"berth: listening on tcp 127.0.0.1:{port} (this machine only)\n"
+    with netns.inside(), socket.create_connection(("127.0.0.1", port)) as s:
+        me = s.getsockname()[1]
+        assert read_all(s) == b"x"
+    ends = f"berth: [1] tcp 127.0.0.1:{me} to 127.0.0.1:{port}: "
+    assert server.stderr.readline() == ends + "connected\n"
+    assert server.stderr.readline().startswith(ends + "ended; 0 bytes in, 1 out, ")
+    server.send_signal(signal.SIGTERM)
+    assert server.stderr.readline() == "berth: stopping\n"
+    assert server.stderr.readline().startswith("berth: 1 client; 0 bytes in, 1 out, ")
+
+
+def test_a_terminal_gets_nothing_raw(berth, netns):
+    master, slave = os.openpty()
+    server = Listening(berth, HERE, stdin=slave, stdout=slave)
+    os.close(slave)
+    with contextlib.closing(server), server.connect() as s:
+        s.sendall(b"\x1b]0;owned\x07text\n")
+        shown = b""
+        while b"text" not in shown:
+            shown += os.read(master, 1000)
+        assert shown == b"\\x1b]0;owned\\x07text\r\n"
+        os.write(master, b"typed\n")
+        assert read_until(s, b"typed\n") == b"typed\n"
+        s.close()
+        wait_for(lambda: server.of("closed"))  # a person needn't end a client who is gone
+    os.close(master)
