@@ -408,7 +408,7 @@ static void clear(struct server *s)
     for (uint32_t i = 0; i < s->n_workers; i++)
         worker_clear(&s->workers[i]);
     free(s->workers);
-    listen_close(s);
+    listeners_close(&s->listeners);
     listen_handoff_clear(s);
     vec_free(&s->allow);
     vec_free(&s->deny);

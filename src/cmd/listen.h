@@ -10,10 +10,10 @@
 
 #include "cli/command.h"
 #include "cmd/flow_events.h"
+#include "cmd/listeners.h"
 #include "cmd/sockopt_options.h"
 #include "flow/accept.h"
 #include "flow/hub.h"
-#include "flow/open.h"
 #include "flow/rate.h"
 #include "flow/signals.h"
 
@@ -42,14 +42,6 @@ struct listen_arguments {
     struct vec allow, deny; /* const char * */
     struct flow_events events;
     struct sockopt_arguments options;
-};
-
-struct listener {
-    struct target target; /* with the real port */
-    int fd;
-    bool wildcard; /* a client's own address differs from it */
-    bool unlinks;  /* its path goes with it */
-    bool optional; /* a family that needn't be there */
 };
 
 struct client;
@@ -142,7 +134,6 @@ void listen_handoff_clear(struct server *s);
 /* listen_open.c */
 /* Opens what the words say. 0, or an exit status after a message. */
 int listen_open(struct server *s, const struct command_words *words);
-void listen_close(struct server *s);
 /* The same address once more, with SO_REUSEPORT, for another thread. A negative errno. */
 int listen_open_again(struct server *s, const struct listener *l, struct err *e);
 

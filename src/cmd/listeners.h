@@ -1,0 +1,32 @@
+/* Listeners opened for a command: from an endpoint, or from a descriptor that came open. What can't
+ * be opened is told, with who stands in the way.
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "base/vec.h"
+#include "flow/open.h"
+#include "net/endpoint.h"
+
+struct listener {
+    struct target target; /* with the real port */
+    int fd;
+    bool wildcard; /* a client's own address differs from it */
+    bool unlinks;  /* its path goes with it */
+};
+
+struct listeners_how {
+    struct open_listen open;
+    int family;   /* AF_INET, AF_INET6: only these; AF_UNSPEC */
+    int protocol; /* IPPROTO_MPTCP; 0 */
+    bool first;   /* only the first address that is free, instead of each */
+};
+
+/* The addresses of an endpoint, whose scheme is a socket's: *to gets more struct listener. All at
+ * one port, even where the kernel chooses it; of this machine and of every interface those families
+ * that there are. 0, or an exit status after a message. */
+int listeners_open(struct vec *to, const struct endpoint *ep, const struct listeners_how *how);
+/* A listening socket that was inherited. 0, or an exit status after a message. */
+int listeners_take(struct vec *to, int fd);
+/* Closes those that are left, and removes their paths. */
+void listeners_close(struct vec *listeners);
