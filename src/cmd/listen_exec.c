@@ -14,11 +14,10 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/words.h"
+#include "cmd/child_environment.h"
 #include "cmd/listen.h"
 #include "flow/child.h"
 #include "flow/farewell.h"
-
-enum { KEPT_MAX = 32 };
 
 struct client_exec {
     struct client client;
@@ -32,64 +31,6 @@ struct client_exec {
 static struct client_exec *of_child(struct child *child)
 {
     return (struct client_exec *)((char *)child - offsetof(struct client_exec, child));
-}
-
-/* The environment: what tells of the connection, and what a program needs to find its way about.
- * Nothing else of ours goes to a process that a stranger speaks to. */
-
-static const char *const kept[] = {"PATH", "HOME",     "USER", "LOGNAME", "SHELL",
-                                   "LANG", "LANGUAGE", "TZ",   "TMPDIR"};
-
-static bool is_kept(const char *entry)
-{
-    size_t n = strcspn(entry, "=");
-    if (strncmp(entry, "LC_", 3) == 0)
-        return true;
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (strlen(kept[i]) == n && memcmp(kept[i], entry, n) == 0)
-            return true;
-    return false;
-}
-
-struct exec_environment {
-    char own[5][160];
-    char *entries[KEPT_MAX + 6];
-};
-
-static void put_end(char *address, char *port, const char *end, const struct sockaddr_storage *from,
-                    socklen_t n)
-{
-    enum { ROOM = 160 };
-    struct net_addr a;
-    uint16_t number = 0;
-    _cleanup_buf_ struct buf text = BUF_INIT(256);
-    if (target_get_ip(from, &a, &number)) {
-        net_addr_format(&text, &a);
-    } else {
-        _cleanup_buf_ struct buf whole = BUF_INIT(256);
-        target_format(&whole, from, n);
-        const char *colon = strchr(buf_cstr(&whole), ':');
-        buf_str(&text, colon ? colon + 1 : "");
-    }
-    snprintf(address, ROOM, "BERTH_%s_ADDR=%s", end, buf_cstr(&text));
-    snprintf(port, ROOM, "BERTH_%s_PORT=%u", end, number);
-}
-
-static void fill_environment(struct exec_environment *env, const struct client *c)
-{
-    extern char **environ;
-    const struct target *t = &c->listener->target;
-    size_t n = 0;
-    put_end(env->own[0], env->own[1], "LOCAL", &c->local, c->local_n);
-    put_end(env->own[2], env->own[3], "REMOTE", &c->peer, c->peer_n);
-    snprintf(env->own[4], sizeof env->own[4], "BERTH_PROTO=%s",
-             target_proto(t->family, t->type, t->protocol));
-    for (size_t i = 0; i < 5; i++)
-        env->entries[n++] = env->own[i];
-    for (char **at = environ; *at && n < KEPT_MAX + 5; at++)
-        if (is_kept(*at))
-            env->entries[n++] = *at;
-    env->entries[n] = NULL;
 }
 
 /* The end */
@@ -192,8 +133,10 @@ static int start(struct client *client)
 {
     struct client_exec *c = (struct client_exec *)client;
     struct server *s = client->worker->server;
-    struct exec_environment env;
-    fill_environment(&env, client);
+    const struct target *t = &client->listener->target;
+    struct child_environment env;
+    child_environment_fill(&env, target_proto(t->family, t->type, t->protocol), &client->local,
+                           client->local_n, &client->peer, client->peer_n);
     c->child.ended = ended;
     c->timer.fire = fire;
     int result = child_start(&client->worker->loop, &c->child, s->exec_path, s->exec_words,

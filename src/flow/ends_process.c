@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "flow/command_line.h"
+#include "base/words.h"
 #include "flow/ends.h"
 
 static void child_ended(struct loop *l, struct child *c)
@@ -30,7 +30,7 @@ static void release(struct command_found *f)
 
 static int find(const struct endpoint *ep, struct command_found *ret, struct err *err)
 {
-    int result = command_line_cut(ep->text, &ret->argv);
+    int result = words_split(ep->text, &ret->argv);
     if (result < 0)
         return err_set(err, -result, "run", ep->text,
                        result == -EINVAL ? "a quote isn't closed, or there are no words" : NULL);
