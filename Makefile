@@ -3,6 +3,7 @@
 #   make           builds build/berth
 #   make run       installs what the build needs, builds, shows this machine's listeners
 #   make test      installs what the tests need, and runs them all
+#   make prove     holds predictions against the running kernel (root)
 #   make install   to PREFIX (/usr/local), under DESTDIR if that is set
 
 BUILD  ?= build
@@ -28,6 +29,14 @@ run: build-packages
 test: test-packages
 	tests/run
 
+# Predictions against the running kernel: make prove CASES=100000 SEED=7
+CASES ?= 20000
+SEED  ?= $(shell date +%s)
+prove: test-packages
+	test -d build-test/gcc || meson setup build-test/gcc
+	ninja -C build-test/gcc tests/prove/prove
+	build-test/gcc/tests/prove/prove --cases $(CASES) --seed $(SEED) --verbose
+
 check: all
 	tests/run quick
 
@@ -41,4 +50,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-test
 
-.PHONY: all build-packages test-packages run test check install format clean
+.PHONY: all prove build-packages test-packages run test check install format clean

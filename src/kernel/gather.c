@@ -63,7 +63,7 @@ static const char *const sysctls[] = {
     "fs.nr_open",
 };
 
-static uint64_t read_capabilities(void)
+uint64_t gather_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
@@ -82,7 +82,7 @@ static void gather_host(struct facts *f)
     f->taken_ns = time_real_ns();
     f->boot_ns = time_boot_ns();
     f->uid = (uint32_t)geteuid();
-    f->capabilities = read_capabilities();
+    f->capabilities = gather_capabilities();
 }
 
 static int gather_sysctls(struct facts *f, struct source_report *report)

@@ -1,5 +1,6 @@
 /* One look at this host: sockets, interfaces, settings, namespaces and who looks, as facts. */
 #pragma once
+#include <stdint.h>
 
 struct err;
 struct facts;
@@ -12,3 +13,6 @@ struct source_report;
  */
 int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,
                  struct err *e);
+
+/* The caller's effective capabilities, as a mask of 1 << CAP_…; 0 where they can't be had. */
+uint64_t gather_capabilities(void);

@@ -1,0 +1,53 @@
+/* The parts of `berth explain bind`: its question, and the answers that it shows. */
+#pragma once
+#include "cmd/explain_host.h"
+#include "cmd/explain_try.h"
+#include "cmd/output.h"
+#include "flow/target.h"
+#include "names/users.h"
+#include "net/endpoint.h"
+#include "predict/remedy.h"
+
+enum v6only { V6ONLY_AS_IT_IS, V6ONLY_ON, V6ONLY_OFF };
+
+struct explain_bind_arguments {
+    struct output_arguments output;
+    struct sockets_arguments sockets;
+    bool udp, reuseaddr, reuseport, freebind, transparent, no_listen, tries;
+    int v6only; /* enum v6only */
+    const char *device, *uid;
+};
+
+/* One address's answer. */
+struct bind_answer {
+    struct target target;
+    struct predict_candidate candidate;
+    struct predict_bind bind;
+    struct vec remedies;           /* struct predict_remedy */
+    uint16_t free_port;            /* the next one that would do; 0: none near, or not looked for */
+    struct predict_choice *choice; /* of port 0 */
+    struct explain_trial trial;
+};
+
+struct bind_question {
+    const struct explain_bind_arguments *arguments;
+    struct explain_host *host;
+    const struct endpoint *endpoint;
+    struct users users;
+    uint32_t uid;
+    bool privileged;
+    struct vec answers; /* struct bind_answer */
+};
+
+/* The answer to all of it: the one that decides. Of a name a program takes the first that works; a
+ * bare port and `*` mean all their addresses. */
+const struct bind_answer *explain_bind_overall(const struct bind_question *q);
+/* What a program would ask for at a target. */
+void explain_bind_candidate(const struct bind_question *q, const struct target *t,
+                            struct predict_candidate *ret);
+
+void explain_bind_show_words(struct output *o, struct bind_question *q);
+void explain_bind_show_json(struct output *o, struct bind_question *q);
+/* A range of ports: what of it is free on each of the targets. 0 where each has a free port, else
+ * EXIT_NO. */
+int explain_bind_show_range(struct output *o, struct bind_question *q, const struct vec *targets);

@@ -1,0 +1,43 @@
+/* What an explanation is made from: the host (this one, another namespace of it, or a saved one) as
+ * src/predict wants it, and who holds the sockets that it names.
+ *
+ * Asked port by port, and kept, so that a question never reads the whole table of connections.
+ */
+#pragma once
+#include "base/vec.h"
+#include "cmd/holding.h"
+#include "kernel/ports.h"
+#include "predict/host.h"
+
+struct explain_host {
+    const struct command *command;
+    struct sockets sockets; /* where to look */
+    struct predict_settings settings;
+    struct vec links; /* struct net_iface; of a saved host borrowed from its facts */
+    bool has_ipv6;
+    uint32_t uid;                /* who asks */
+    bool may_bind_low_ports;     /* has CAP_NET_BIND_SERVICE */
+    struct ports_reader *reader; /* NULL: a saved host */
+    struct vec asked;            /* struct explain_port *, owned */
+    struct vec holdings;         /* struct explain_holding *, owned */
+};
+
+/* 0, or an exit status after a message. Always to be closed. */
+int explain_host_open(struct explain_host *h, const struct command *c,
+                      const struct sockets_arguments *a);
+void explain_host_close(struct explain_host *h);
+
+/* The host as it is at one port of TCP or UDP (0: at all of them). The result lives as long as *h.
+ * 0, or a negative errno with *e filled. */
+int explain_host_at(struct explain_host *h, enum net_kind kind, uint16_t port,
+                    const struct predict_host **ret, struct err *e);
+/* Forgets what was read of ports, to look again. */
+void explain_host_refresh(struct explain_host *h);
+
+/* The same socket with its owners and timers, if it is still there; else the socket itself. Lives
+ * as long as *h. */
+const struct net_socket *explain_host_owned(struct explain_host *h, const struct net_socket *s);
+
+/* A device's index by its name, 0 if there is none; and its name, "" if there is none. */
+uint32_t explain_host_device(const struct explain_host *h, const char *name);
+const char *explain_host_device_name(const struct explain_host *h, uint32_t ifindex);

@@ -1,0 +1,369 @@
+#include "cmd/explain_words.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "net/state.h"
+
+enum { NS_PER_MS = 1000000 };
+
+static void put(struct buf *out, const char *text)
+{
+    text_escape(out, text, strlen(text));
+}
+
+/* Sockets */
+
+static const char *const nobody[] = {
+    [NET_ATTACHED] = "a process that may not be seen",
+    [NET_TIME_WAITING] = "no process any more",
+    [NET_REQUEST] = "no process yet",
+    [NET_IN_QUEUE] = "no process yet",
+    [NET_ORPHAN] = "no process any more",
+    [NET_OF_KERNEL] = "the kernel itself",
+    [NET_DETACHED_UNCLEAR] = "a process that isn't known",
+};
+
+void explain_put_owner(struct buf *out, const struct net_socket *s)
+{
+    if (s->n_owners == 0) {
+        buf_str(out, nobody[s->detached]);
+        return;
+    }
+    const struct net_owner *first = &s->owners[0];
+    if (first->process && first->process->comm[0])
+        put(out, first->process->comm);
+    else
+        buf_str(out, "process ");
+    buf_printf(out, "[%d]", first->pid);
+    if (first->process && first->process->user) {
+        buf_str(out, " of ");
+        put(out, first->process->user);
+    }
+    for (uint32_t i = 1; i < s->n_owners; i++)
+        if (s->owners[i].pid != first->pid) {
+            buf_str(out, " and others");
+            return;
+        }
+}
+
+static void put_end(struct buf *out, const struct net_socket *s, enum net_end end)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(1024);
+    net_socket_format_end(&text, s, end);
+    text_escape(out, text.data, text.len);
+}
+
+static void put_time_left(struct buf *out, const struct net_socket *s)
+{
+    if (!net_socket_knows(s, NET_F_TIMER_MS) || s->timer_ms == 0)
+        return;
+    buf_str(out, ", ");
+    time_format_duration(out, s->timer_ms * NS_PER_MS);
+    buf_str(out, " left");
+}
+
+static void put_connection(struct buf *out, const struct net_socket *s, const char *has)
+{
+    buf_str(out, has);
+    put_end(out, s, NET_END_LOCAL);
+    if (s->peer_port) {
+        buf_str(out, " to ");
+        put_end(out, s, NET_END_PEER);
+    }
+    buf_printf(out, " (%s)", net_state_name(s->state));
+}
+
+void explain_put_socket(struct buf *out, struct explain_host *h, const struct net_socket *s)
+{
+    s = explain_host_owned(h, s);
+    explain_put_owner(out, s);
+    if (s->detached == NET_TIME_WAITING || s->state == NET_TIME_WAIT) {
+        put_connection(out, s, ": what remains of a closed connection from ");
+        put_time_left(out, s);
+    } else if (s->detached == NET_ORPHAN) {
+        put_connection(out, s, ": its program has closed the connection from ");
+        put_time_left(out, s);
+    } else if (s->state == NET_LISTEN) {
+        buf_str(out, " listens on ");
+        put_end(out, s, NET_END_LOCAL);
+    } else if (s->peer_port) {
+        put_connection(out, s, " has it for a connection from ");
+    } else if (s->kind == NET_TCP) {
+        buf_str(out, " has bound ");
+        put_end(out, s, NET_END_LOCAL);
+        buf_str(out, ", and neither listens nor is connected");
+    } else {
+        buf_str(out, " receives at ");
+        put_end(out, s, NET_END_LOCAL);
+    }
+    if (s->ifindex && net_socket_knows(s, NET_F_DEVICE)) {
+        buf_str(out, " through ");
+        put(out, s->device);
+    }
+}
+
+void explain_put_overlap(struct buf *out, const struct predict_candidate *c,
+                         const struct net_socket *s)
+{
+    struct net_addr mine = net_addr_unmap(&c->addr), theirs = net_addr_unmap(&s->local);
+    bool all_theirs = net_addr_is_wildcard(&s->local), all_mine = net_addr_is_wildcard(&c->addr);
+    if (mine.family == theirs.family && memcmp(mine.bytes, theirs.bytes, 16) == 0)
+        return;
+    _cleanup_buf_ struct buf address = BUF_INIT(128);
+    net_addr_format(&address, all_theirs ? &c->addr : &s->local);
+    if (all_theirs && all_mine)
+        buf_str(out, "; [::] takes IPv4 too unless it is v6only, so that the two overlap");
+    else if (all_theirs)
+        buf_printf(out, ", which is every address, %s too", buf_cstr(&address));
+    else if (all_mine)
+        buf_printf(out, "; every address is %s too", buf_cstr(&address));
+}
+
+/* Rules */
+
+struct rule_words {
+    const char *name, *sentence;
+};
+
+static const struct rule_words rules[] = {
+    [RULE_NONE] = {"none", ""},
+    [RULE_NO_IPV6] = {"no-ipv6", "this kernel has no IPv6"},
+    [RULE_NOT_HERE] = {"not-here", "no interface of this host has that address"},
+    [RULE_TENTATIVE] = {"tentative", "the address is not in use yet: the kernel still checks that "
+                                     "nobody else on the link has it, or found that one does"},
+    [RULE_DOWN] = {"down", "the interface that has the address is down"},
+    [RULE_OTHER_DEVICE] = {"other-device", "the address is on another device"},
+    [RULE_NO_SCOPE] = {"no-scope", "an address of the link needs to be told the link"},
+    [RULE_NO_DEVICE] = {"no-device", "there is no such device"},
+    [RULE_MULTICAST] = {"multicast", "a stream socket can't have a multicast address"},
+    [RULE_MAPPED_V6ONLY] = {"mapped-v6only", "the socket takes IPv6 only, and this is an IPv4 "
+                                             "address"},
+    [RULE_PRIVILEGED] = {"privileged", "the port is privileged, and CAP_NET_BIND_SERVICE is "
+                                       "missing"},
+    [RULE_TAKEN] = {"taken", "neither side asked to share the port"},
+    [RULE_LISTENER] = {"listener", "SO_REUSEADDR shares a port, but with no listener"},
+    [RULE_OWNER_CLOSED] = {"owner-no-reuseaddr", "SO_REUSEADDR shares a port only where both sides "
+                                                 "set it, and this one hasn't"},
+    [RULE_OTHER_USER] = {"other-user", "SO_REUSEPORT shares a port within one user only"},
+    [RULE_OWNER_NO_REUSEPORT] = {"owner-no-reuseport",
+                                 "SO_REUSEPORT shares a port only where every "
+                                 "side sets it, and this one hasn't"},
+    [RULE_WANTS_REUSEADDR] = {"wants-reuseaddr", "it would share the port with who sets "
+                                                 "SO_REUSEADDR too"},
+    [RULE_WANTS_REUSEPORT] = {"wants-reuseport", "it would share the port with who sets "
+                                                 "SO_REUSEPORT too"},
+    [RULE_RANGE_TAKEN] = {"range-taken", "every port of ip_local_port_range is taken"},
+};
+static_assert(sizeof rules / sizeof *rules == RULES, "words for every rule");
+
+const char *explain_rule(enum predict_rule rule)
+{
+    return rules[rule].sentence;
+}
+
+const char *explain_rule_name(enum predict_rule rule)
+{
+    return rules[rule].name;
+}
+
+static const struct rule_words losses[] = {
+    [LOSS_FAMILY] = {"family", "it is for IPv4"},
+    [LOSS_V6ONLY] = {"v6only", "it takes IPv6 only"},
+    [LOSS_ADDRESS] = {"address", "it has another address"},
+    [LOSS_DEVICE] = {"device", "it is bound to another device"},
+    [LOSS_PEER] = {"peer", "it is connected to another peer"},
+    [LOSS_LESS_SPECIFIC] = {"less-specific", "it has every address, and the other this very one"},
+    [LOSS_IPV6] = {"ipv6", "it is an IPv6 socket, and IPv4 prefers the other"},
+    [LOSS_NO_DEVICE] = {"no-device", "the other is bound to the device"},
+    [LOSS_UNCONNECTED] = {"unconnected", "the other is connected to this peer"},
+    [LOSS_LATER] = {"later", "the kernel finds the other first"},
+    [LOSS_BEHIND_GROUP] = {"behind-group", "the kernel's search ends at the group that it finds "
+                                           "first"},
+};
+static_assert(sizeof losses / sizeof *losses == LOSSES, "words for every loss");
+
+const char *explain_loss(enum predict_loss loss)
+{
+    return losses[loss].sentence;
+}
+
+const char *explain_loss_name(enum predict_loss loss)
+{
+    return losses[loss].name;
+}
+
+/* Remedies */
+
+static void put_owner_of_first(struct buf *out, struct explain_host *h,
+                               const struct predict_bind *b)
+{
+    const struct predict_blocker *first = b->blockers.items;
+    explain_put_owner(out, explain_host_owned(h, first->socket));
+}
+
+static uint64_t longest_wait_ms(struct explain_host *h, const struct predict_bind *b)
+{
+    uint64_t longest = 0;
+    const struct predict_blocker *all = b->blockers.items;
+    for (size_t i = 0; i < b->blockers.len; i++) {
+        const struct net_socket *s = explain_host_owned(h, all[i].socket);
+        if (net_socket_knows(s, NET_F_TIMER_MS) && s->timer_ms > longest)
+            longest = s->timer_ms;
+    }
+    return longest;
+}
+
+static void put_stop(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
+                     const struct predict_bind *b)
+{
+    const struct predict_blocker *first = b->blockers.items;
+    bool one = b->blockers.len == 1 && explain_host_owned(h, first->socket)->n_owners > 0;
+    buf_str(out, "stop ");
+    if (one)
+        put_owner_of_first(out, h, b);
+    else
+        buf_str(out, "what has it");
+    if (h->reader)
+        buf_printf(out, ": berth free %s%u", c->kind == NET_UDP ? "udp:" : "", c->port);
+}
+
+static void put_device_remedy(struct buf *out, struct explain_host *h,
+                              const struct predict_remedy *r, const char *before,
+                              const char *otherwise)
+{
+    const char *name = explain_host_device_name(h, r->ifindex);
+    if (*name) {
+        buf_str(out, before);
+        put(out, name);
+    } else {
+        buf_str(out, otherwise);
+    }
+}
+
+void explain_put_remedy(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
+                        const struct predict_bind *b, const struct predict_remedy *r)
+{
+    switch (r->kind) {
+    case REMEDY_REUSEADDR:
+        buf_str(out, "set SO_REUSEADDR before bind, as most servers do");
+        break;
+    case REMEDY_REUSEPORT:
+        buf_str(out, "set SO_REUSEPORT before bind: clients are then shared out between the two");
+        break;
+    case REMEDY_BOTH_REUSEPORT:
+        buf_str(out, "set SO_REUSEPORT on both sides, under one user: clients are then shared out");
+        break;
+    case REMEDY_BOTH_REUSEADDR:
+        buf_str(out, "set SO_REUSEADDR on both sides");
+        break;
+    case REMEDY_V6ONLY:
+        buf_str(out, "set IPV6_V6ONLY before bind, and leave IPv4 to the other");
+        break;
+    case REMEDY_NO_V6ONLY:
+        buf_str(out, "clear IPV6_V6ONLY, or use an IPv4 socket");
+        break;
+    case REMEDY_OWNERS_V6ONLY:
+        buf_str(out, "let the other set IPV6_V6ONLY, so that it leaves IPv4 alone");
+        break;
+    case REMEDY_SAME_USER:
+        buf_printf(out, "run as the same user as the others: uid %u", r->uid);
+        break;
+    case REMEDY_WAIT: {
+        uint64_t ms = longest_wait_ms(h, b);
+        buf_str(out, "wait");
+        if (ms) {
+            buf_char(out, ' ');
+            time_format_duration(out, ms * NS_PER_MS);
+        }
+        buf_str(out, ": then it is gone by itself");
+        break;
+    }
+    case REMEDY_STOP_OWNERS:
+        put_stop(out, h, c, b);
+        break;
+    case REMEDY_PRIVILEGE:
+        buf_printf(out,
+                   "give the program the capability (setcap cap_net_bind_service=+ep PROGRAM, or "
+                   "AmbientCapabilities= in its unit), or lower the limit for all: sysctl "
+                   "net.ipv4.ip_unprivileged_port_start=%u",
+                   c->port);
+        break;
+    case REMEDY_FREEBIND:
+        buf_str(out, "add the address to an interface (ip addr add), or set IP_FREEBIND if it "
+                     "comes later");
+        break;
+    case REMEDY_SCOPE:
+        put_device_remedy(out, h, r, "write the device behind the address: %",
+                          "write the device behind the address: %DEVICE");
+        break;
+    case REMEDY_OTHER_DEVICE:
+        put_device_remedy(out, h, r, "bind to the device that has it: ", "bind to no device");
+        break;
+    case REMEDY_IPV4:
+        buf_str(out, "use IPv4");
+        break;
+    case REMEDIES:
+        break;
+    }
+}
+
+/* JSON */
+
+void explain_json_end(struct jsonw *j, const struct net_socket *s, enum net_end end)
+{
+    _cleanup_buf_ struct buf address = BUF_INIT(1024);
+    uint64_t port = end == NET_END_LOCAL ? s->local_port : s->peer_port;
+    if (!net_socket_address(&address, s, end) || (end == NET_END_PEER && !port)) {
+        jsonw_null(j);
+        return;
+    }
+    jsonw_object(j);
+    jsonw_key(j, "address");
+    jsonw_text(j, address.data, address.len);
+    jsonw_key(j, "port");
+    jsonw_u64(j, port);
+    jsonw_object_end(j);
+}
+
+static void json_owner(struct jsonw *j, const struct net_owner *o)
+{
+    const struct net_process *p = o->process;
+    jsonw_object(j);
+    jsonw_key(j, "pid");
+    jsonw_i64(j, o->pid);
+    jsonw_key(j, "fd");
+    jsonw_i64(j, o->fd);
+    jsonw_key(j, "comm");
+    jsonw_str(j, p ? p->comm : NULL);
+    jsonw_key(j, "user");
+    jsonw_str(j, p ? p->user : NULL);
+    jsonw_key(j, "uid");
+    if (p && p->known >> NET_P_UID & 1)
+        jsonw_u64(j, p->uid);
+    else
+        jsonw_null(j);
+    jsonw_key(j, "cmdline");
+    jsonw_str(j, p ? p->cmdline : NULL);
+    jsonw_object_end(j);
+}
+
+void explain_json_socket(struct jsonw *j, struct explain_host *h, const struct net_socket *s)
+{
+    s = explain_host_owned(h, s);
+    jsonw_key(j, "local");
+    explain_json_end(j, s, NET_END_LOCAL);
+    jsonw_key(j, "peer");
+    explain_json_end(j, s, NET_END_PEER);
+    jsonw_key(j, "state");
+    jsonw_str(j, net_state_name(s->state));
+    jsonw_key(j, "owners");
+    jsonw_array(j);
+    for (uint32_t i = 0; i < s->n_owners; i++)
+        json_owner(j, &s->owners[i]);
+    jsonw_array_end(j);
+}

@@ -1,0 +1,207 @@
+"""berth explain bind: what it says beforehand is what the kernel then answers."""
+
+import errno
+import socket
+
+import pytest
+
+from lib import process
+
+
+def explain(berth, *args, status=None, **keywords):
+    return berth("explain", "bind", "--json", *args, status=status, **keywords).json()
+
+
+def kernel_says(netns, address, port, *, reuseaddr=False, reuseport=False, v6only=None, listen=True):
+    """The errno's name, or None."""
+    with netns.inside():
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuseaddr)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuseport)
+            if v6only is not None:
+                s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+            try:
+                s.bind((address, port))
+                if listen:
+                    s.listen()
+            except OSError as error:
+                return errno.errorcode[error.errno]
+    return None
+
+
+def check(berth, netns, address, port, *options, **flags):
+    """Foretold and told; the foretelling."""
+    endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    words = [f"--{name}" for name in ("reuseaddr", "reuseport", "v6only") if flags.get(name)]
+    if flags.get("v6only") is False:
+        words.append("--dual-stack")
+    if flags.get("listen") is False:
+        words.append("--no-listen")
+    said = explain(berth, *words, *options, endpoint)
+    truth = kernel_says(netns, address, port, **flags)
+    assert said["error"] == truth
+    assert said["verdict"] == ("fails" if truth else "succeeds")
+    return said
+
+
+def test_free_port(berth, netns):
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["blockers"] == [] and said["call"] is None and said["remedies"] == []
+
+
+def test_listener_stands_in_the_way(berth, netns, mksock):
+    mk = mksock("tcp listen 0.0.0.0:4444 as=srv")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["call"] == "bind" and said["rule"] == "taken"
+    [blocker] = said["blockers"]
+    assert blocker["local"] == {"address": "0.0.0.0", "port": 4444} and blocker["peer"] is None
+    assert blocker["state"] == "LISTEN" and blocker["owners"][0]["pid"] == mk["srv"].pid
+    assert said["free_port"] == 4445
+
+
+def test_reuseaddr_shares_with_no_listener(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444 reuseaddr")
+    assert check(berth, netns, "127.0.0.1", 4444, reuseaddr=True)["rule"] == "listener"
+
+
+def test_bound_sockets_fail_at_listen(berth, netns, mksock):
+    """Both may bind; once one listens, the other's listen fails."""
+    mksock("tcp bind 127.0.0.1:4444 reuseaddr")
+    check(berth, netns, "127.0.0.1", 4444, reuseaddr=True)
+    assert check(berth, netns, "127.0.0.1", 4444)["rule"] == "wants-reuseaddr"
+
+
+def test_time_wait_blocks_and_passes(berth, netns, mksock):
+    port = mksock("tcp state TIME_WAIT as=tw")["tw"].port
+    said = check(berth, netns, "127.0.0.1", port)
+    assert said["blockers"][0]["state"] == "TIME_WAIT" and said["blockers"][0]["owners"] == []
+    assert any(remedy.startswith("wait ") for remedy in said["remedies"])
+    check(berth, netns, "127.0.0.1", port, reuseaddr=True)
+
+
+def test_outgoing_connection_has_the_port(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:5000 as=srv", "tcp connect @srv from=127.0.0.1:4444")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["blockers"][0]["peer"] == {"address": "127.0.0.1", "port": 5000}
+
+
+def test_reuseport_group_and_its_user(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444 reuseport")
+    check(berth, netns, "127.0.0.1", 4444, reuseport=True)
+    said = explain(berth, "--reuseport", "--uid", "1234", "127.0.0.1:4444", status=1)
+    assert said["rule"] == "other-user"
+    assert any("uid 0" in remedy for remedy in said["remedies"])
+
+
+def test_wildcards_of_both_families(berth, netns, mksock):
+    mksock("tcp listen [::]:4444 v6only=0")
+    assert check(berth, netns, "0.0.0.0", 4444)["error"] == "EADDRINUSE"
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert any("IPV6_V6ONLY" in remedy for remedy in said["remedies"])
+
+
+def test_v6only_leaves_ipv4_alone(berth, netns, mksock):
+    mksock("tcp listen [::]:4444 v6only")
+    check(berth, netns, "0.0.0.0", 4444)
+    check(berth, netns, "::", 4444, v6only=False)
+
+
+def test_address_of_nobody(berth, netns):
+    assert check(berth, netns, "10.11.12.13", 80)["rule"] == "not-here"
+    assert check(berth, netns, "2001:db8::5", 80)["rule"] == "not-here"
+    assert explain(berth, "--freebind", "10.11.12.13:80")["verdict"] == "succeeds"
+
+
+def test_privileged_port(berth, netns):
+    said = explain(berth, "127.0.0.1:80", user=process.NOBODY, status=1)
+    assert said["error"] == "EACCES" and said["rule"] == "privileged"
+    netns.sysctl("net.ipv4.ip_unprivileged_port_start", "80")
+    assert explain(berth, "127.0.0.1:80", user=process.NOBODY)["verdict"] == "succeeds"
+
+
+def test_an_ordinary_user_is_told_what_decides(berth, mksock):
+    """Root's socket may or may not have SO_REUSEPORT: that may not be seen."""
+    mksock("tcp listen 127.0.0.1:4444 reuseport")
+    said = explain(berth, "--reuseaddr", "--reuseport", "127.0.0.1:4444", user=process.NOBODY)
+    assert said["verdict"] in ("fails", "depends")
+    plain = explain(berth, "127.0.0.1:4444", user=process.NOBODY, status=1)
+    assert plain["verdict"] == "fails"
+
+
+def test_depends_is_status_3(berth, mksock):
+    mksock("tcp bind 127.0.0.1:4444 reuseaddr")
+    said = explain(berth, "--reuseaddr", "127.0.0.1:4444", user=process.NOBODY, status=3)
+    assert said["verdict"] == "depends"
+    assert said["blockers"][0]["unknown"] == "reuseaddr"
+
+
+def test_a_name_is_each_of_its_addresses(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    said = explain(berth, "localhost:4444")
+    by_address = {a["address"]: a["verdict"] for a in said["addresses"]}
+    assert by_address["127.0.0.1"] == "fails"
+    if by_address.get("::1") == "succeeds":
+        assert said["verdict"] == "succeeds"
+
+
+def test_bare_port_is_both_loopbacks(berth, mksock):
+    mksock("tcp listen [::1]:4444")
+    said = explain(berth, "4444", status=1)
+    assert [a["address"] for a in said["addresses"]] == ["127.0.0.1", "::1"]
+    assert said["verdict"] == "fails"
+
+
+def test_udp(berth, mksock):
+    mksock("udp bind 127.0.0.1:4444")
+    assert explain(berth, "udp:127.0.0.1:4444", status=1)["error"] == "EADDRINUSE"
+    assert explain(berth, "127.0.0.1:4444")["verdict"] == "succeeds"
+
+
+def test_port_0_says_what_is_left(berth, netns, mksock):
+    netns.sysctl("net.ipv4.ip_local_port_range", "20000 20009")
+    mksock("tcp listen 127.0.0.1:20003")
+    said = explain(berth, "127.0.0.1:0")
+    assert said["addresses"][0]["choice"] == {"first": 20000, "last": 20009, "free": 9}
+
+
+def test_no_port_is_left(berth, netns, mksock):
+    netns.sysctl("net.ipv4.ip_local_port_range", "20000 20001")
+    mksock("tcp listen 127.0.0.1:20000", "tcp listen 127.0.0.1:20001")
+    assert check(berth, netns, "127.0.0.1", 0)["rule"] == "range-taken"
+
+
+def test_range_lists_what_is_free(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4446")
+    result = berth("explain", "bind", "127.0.0.1:4444-4448")
+    assert result.stdout == "free on 127.0.0.1: 4444-4445, 4447-4448\n"
+
+
+def test_try_agrees(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    assert explain(berth, "--try", "127.0.0.1:4444", status=1)["addresses"][0]["tried"] == {
+        "error": "EADDRINUSE", "call": "bind", "agreed": True}
+    assert explain(berth, "--try", "127.0.0.1:4445")["addresses"][0]["tried"]["agreed"]
+
+
+def test_saved_host_answers_alike(berth, mksock, tmp_path):
+    mksock("tcp listen 0.0.0.0:4444 reuseport")
+    saved = str(tmp_path / "host.json")
+    berth("list", "--save", saved, "--options", status=None)
+    live = explain(berth, "127.0.0.1:4444", status=1)
+    said = explain(berth, "--facts", saved, "127.0.0.1:4444", status=1)
+    assert (said["verdict"], said["error"], said["rule"]) == (live["verdict"], live["error"], live["rule"])
+
+
+def test_words(berth, mksock):
+    mk = mksock("tcp listen 0.0.0.0:4444 as=srv")
+    lines = berth("explain", "bind", "127.0.0.1:4444", status=1).lines
+    assert lines[0] == "no: tcp 127.0.0.1:4444, bind fails with EADDRINUSE (Address already in use)"
+    assert f"mksock[{mk['srv'].pid}] of root listens on 0.0.0.0:4444, which is every address, 127.0.0.1 too" in lines[1]
+    assert "    use another port: 4445 is free" in lines
+
+
+@pytest.mark.parametrize("words", [(), ("1", "2"), ("70000",), ("unix:/x",), ("--uid", "nosuchuser", "80"),
+                                   ("--try", "--facts", "/dev/null", "80")])
+def test_mistakes(berth, words):
+    result = berth("explain", "bind", *words, status=2)
+    assert result.stdout == "" and "--help" in result.stderr
