@@ -22,12 +22,14 @@
 #include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/holding.h"
+#include "cmd/output.h"
 #include "kernel/diag.h"
 #include "kernel/process.h"
 
 struct free_arguments {
     struct sockets_arguments sockets;
     bool yes, connections, kill, dry_run;
+    int colour; /* enum render_colour */
     uint64_t timeout_ns;
 };
 
@@ -55,13 +57,20 @@ static const struct command_option free_options[] = {
      .field = offsetof(struct free_arguments, timeout_ns),
      .metavar = "TIME",
      .help = "how long to wait for a process to end (10s)"},
+    {.name = "color",
+     .type = OPTION_CHOICE,
+     .field = offsetof(struct free_arguments, colour),
+     .metavar = "WHEN",
+     .choices = output_colour_choices,
+     .help = "colours: auto, always or never"},
     {0},
 };
 
 /* One run of the command. */
 struct freeing {
     const struct free_arguments *arguments;
-    const char *target, *filter;
+    struct holding_target target;
+    struct render_options render;
     struct out out;
     struct holding holding;
     struct vec targets; /* struct target */
@@ -82,7 +91,7 @@ static int fail(const struct err *e)
 
 static void name_target(struct buf *ret, const struct freeing *f)
 {
-    text_escape(ret, f->target, strlen(f->target));
+    text_escape(ret, f->target.text, strlen(f->target.text));
 }
 
 static int send_signal(const struct target *t, int signal)
@@ -280,22 +289,23 @@ static int free_connections(struct freeing *f)
     return 0;
 }
 
-static void describe_all(struct buf *ret, const struct holding *h)
+static void describe_all(struct freeing *f, struct holding *h)
 {
+    holder_text_fit(&h->text, &f->render);
     for (size_t i = 0; i < h->holders.all.len; i++)
-        holder_describe(ret, &h->text, vec_at(&h->holders.all, i));
+        holder_describe(&f->out.buf, &h->text, vec_at(&h->holders.all, i));
 }
 
 /* The port once more: whether it is free is for the kernel to say. */
 static int tell_outcome(struct freeing *f)
 {
     struct holding again;
-    int status = holding_read(&again, &command_free, &f->arguments->sockets, f->filter);
+    int status = holding_read(&again, &command_free, &f->arguments->sockets, &f->target);
     if (status == 0) {
         bool taken = again.holders.all.len > 0;
         name_target(&f->out.buf, f);
         buf_str(&f->out.buf, taken ? " is still taken:\n\n" : " is free\n");
-        describe_all(&f->out.buf, &again);
+        describe_all(f, &again);
         status = taken ? EXIT_NO : EXIT_YES;
     }
     holding_clear(&again);
@@ -305,7 +315,7 @@ static int tell_outcome(struct freeing *f)
 static int free_target(struct freeing *f)
 {
     const struct free_arguments *a = f->arguments;
-    int status = holding_read(&f->holding, &command_free, &a->sockets, f->filter);
+    int status = holding_read(&f->holding, &command_free, &a->sockets, &f->target);
     if (status)
         return status;
     if (f->holding.holders.all.len == 0) {
@@ -313,7 +323,7 @@ static int free_target(struct freeing *f)
         buf_str(&f->out.buf, " is free\n");
         return EXIT_YES;
     }
-    describe_all(&f->out.buf, &f->holding);
+    describe_all(f, &f->holding);
     if (a->dry_run)
         return EXIT_YES;
     if (out_flush(&f->out) < 0)
@@ -330,19 +340,21 @@ static void clear(struct freeing *f)
         fd_close(&((struct target *)vec_at(&f->targets, i))->pidfd);
     vec_free(&f->targets);
     holding_clear(&f->holding);
+    holding_target_clear(&f->target);
     out_clear(&f->out);
 }
 
 static int run(const void *arguments, const struct command_words *words)
 {
-    _cleanup_buf_ struct buf filter = BUF_INIT(1 << 16);
-    holding_target(&filter, words);
-    struct freeing f = {.arguments = arguments,
-                        .target = words->words[0],
-                        .filter = buf_cstr(&filter),
-                        .targets = VEC_INIT(struct target)};
+    const struct free_arguments *a = arguments;
+    struct freeing f = {
+        .arguments = a,
+        .render = render_options_detect(STDOUT_FILENO, RENDER_TABLE, (enum render_colour)a->colour),
+        .targets = VEC_INIT(struct target)};
     out_init(&f.out, STDOUT_FILENO);
-    int status = free_target(&f);
+    int status = holding_target_read(&f.target, &command_free, words);
+    if (status == 0)
+        status = free_target(&f);
     status = command_output_status(out_flush(&f.out), status);
     sockets_tell_notes(&f.holding.sockets);
     clear(&f);

@@ -8,8 +8,13 @@
 #include "base/time.h"
 #include "cmd/socket_names.h"
 #include "render/style.h"
+#include "render/wrap.h"
 
-enum { SHOWN_SOCKETS = 6 };
+enum {
+    SHOWN_SOCKETS = 6,
+    LABEL = 2 + 10 + 1, /* where facts begin, under each other */
+    SHOWN_LINES = 3,    /* of what a process says of itself, which may be long */
+};
 
 static void put_escaped(struct buf *out, const char *text)
 {
@@ -27,20 +32,45 @@ void holder_name(struct buf *out, const struct net_holder *h)
     buf_char(out, ']');
 }
 
-static void fact(struct buf *out, const char *name, const char *text)
+void holder_text_fit(struct holder_text *t, const struct render_options *o)
 {
-    if (!text || !*text)
-        return;
-    buf_printf(out, "  %-10s ", name);
-    put_escaped(out, text);
+    t->colour = o->colour;
+    t->width = o->terminal ? o->width : 0;
+}
+
+static void end_fact(struct buf *out, const struct holder_text *t, size_t start, uint16_t lines)
+{
+    wrap_line(out, start, &(struct wrap){t->width, LABEL, lines});
     buf_char(out, '\n');
 }
 
-static void describe_user(struct buf *out, const struct net_process *p)
+void holder_end_line(struct buf *out, const struct holder_text *t, size_t start)
+{
+    end_fact(out, t, start, 0);
+}
+
+/* Where the line began. */
+static size_t begin_fact(struct buf *out, const char *name)
+{
+    size_t start = out->len;
+    buf_printf(out, "  %-10s ", name);
+    return start;
+}
+
+static void fact(struct buf *out, const struct holder_text *t, const char *name, const char *text)
+{
+    if (!text || !*text)
+        return;
+    size_t start = begin_fact(out, name);
+    put_escaped(out, text);
+    end_fact(out, t, start, SHOWN_LINES);
+}
+
+static void describe_user(struct buf *out, const struct holder_text *t, const struct net_process *p)
 {
     if (!(p->known >> NET_P_UID & 1))
         return;
-    buf_printf(out, "  %-10s ", "user");
+    size_t start = begin_fact(out, "user");
     if (p->user)
         put_escaped(out, p->user);
     else
@@ -49,7 +79,7 @@ static void describe_user(struct buf *out, const struct net_process *p)
         buf_str(out, ", in ");
         put_escaped(out, p->cwd);
     }
-    buf_char(out, '\n');
+    end_fact(out, t, start, SHOWN_LINES);
 }
 
 static void describe_since(struct buf *out, const struct holder_text *t,
@@ -63,19 +93,21 @@ static void describe_since(struct buf *out, const struct holder_text *t,
     time_t started = (time_t)((t->real_ns - age_ns) / 1000000000);
     localtime_r(&started, &local);
     strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local);
-    buf_printf(out, "  %-10s %s, ", "since", date);
+    size_t start = begin_fact(out, "since");
+    buf_printf(out, "%s, ", date);
     time_format_duration(out, age_ns);
-    buf_str(out, " ago\n");
+    buf_str(out, " ago");
+    holder_end_line(out, t, start);
 }
 
 static void describe_process(struct buf *out, const struct holder_text *t,
                              const struct net_process *p)
 {
-    fact(out, "command", p->cmdline);
-    fact(out, "program", p->exe);
-    describe_user(out, p);
-    fact(out, "unit", p->unit);
-    fact(out, "container", p->container);
+    fact(out, t, "command", p->cmdline);
+    fact(out, t, "program", p->exe);
+    describe_user(out, t, p);
+    fact(out, t, "unit", p->unit);
+    fact(out, t, "container", p->container);
     describe_since(out, t, p);
 }
 
@@ -119,7 +151,7 @@ static void describe_listener(struct buf *out, const struct holder_text *t,
     style_end(out, t->colour, style);
     buf_char(out, ')');
     if (s->state == NET_LISTEN) {
-        uint32_t clients = net_holders_clients(s, t->sockets, t->n);
+        uint32_t clients = net_clients_of(t->clients, s);
         buf_printf(out, "; %u connection%s", clients, clients == 1 ? "" : "s");
     }
     describe_queue(out, t, s);
@@ -193,9 +225,9 @@ static void describe_sockets(struct buf *out, const struct holder_text *t,
             buf_printf(out, "  %-10s and %u more\n", "", h->counts[wanted] - shown);
             return;
         }
-        buf_printf(out, "  %-10s ", shown++ ? "" : hold_names[wanted]);
+        size_t start = begin_fact(out, shown++ ? "" : hold_names[wanted]);
         describe_socket(out, t, held);
-        buf_char(out, '\n');
+        holder_end_line(out, t, start);
     }
 }
 

@@ -2,6 +2,7 @@
  * means, and their holders.
  */
 #pragma once
+#include "base/buf.h"
 #include "cmd/holder_text.h"
 #include "cmd/sockets.h"
 #include "net/holders.h"
@@ -11,6 +12,7 @@ struct holding {
     struct vec rows;            /* struct socket_row *, owned */
     struct vec found;           /* const struct net_socket *: theirs */
     struct net_holders holders; /* of found */
+    struct net_clients clients; /* of the listeners among them, whoever holds these */
     struct holder_text text;
     struct reverse *reverse; /* NULL: no names */
 };
@@ -22,13 +24,26 @@ struct port_target {
 /* Whether a word means ports, and which. */
 bool holding_target_port(const char *word, struct port_target *ret);
 
-/* What a word means: a port ("4444", "udp:53", "443/tcp"), a process ("pid:812", "nginx"), an
- * address ("127.0.0.1", "[::1]:80"), or any filter. Appends the filter's text. */
-void holding_target(struct buf *ret, const struct command_words *words);
+/* What the user's words mean: a port ("4444", "udp:53", "443/tcp"), a process ("pid:812", "nginx"),
+ * an address ("127.0.0.1", "[::1]:80"), or any filter. */
+struct holding_target {
+    struct buf filter;
+    const char *filter_text; /* of it */
+    const char *text;        /* the first of the words */
+    bool ports;              /* all sockets of its ports match, whoever holds them */
+    bool single;             /* one word: maybe not meant as a filter */
+};
+#define _cleanup_target_ __attribute__((cleanup(holding_target_clear)))
+
+/* 0, or EXIT_USAGE after a message: words that mean nothing, or everything. Always to be cleared.
+ */
+int holding_target_read(struct holding_target *ret, const struct command *c,
+                        const struct command_words *words);
+void holding_target_clear(struct holding_target *t);
 
 /* Reads and groups; always to be cleared. 0, or an exit status after a message. */
 int holding_read(struct holding *h, const struct command *c, const struct sockets_arguments *a,
-                 const char *filter);
+                 const struct holding_target *t);
 /* The names of the ends, shown from here on where they come in time. 0, or an exit status after a
  * message. */
 int holding_look_up(struct holding *h, uint64_t timeout_ns);

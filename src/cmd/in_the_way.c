@@ -142,7 +142,8 @@ void in_the_way_explain(struct err *e, const struct target *t)
         take_path(&w);
     else
         return;
-    if (holding_read(&h, &command_who, &here, filter) == 0)
+    const struct holding_target asked = {.text = filter, .filter_text = filter, .ports = true};
+    if (holding_read(&h, &command_who, &here, &asked) == 0)
         say(e, &h, &w);
     holding_clear(&h);
 }

@@ -223,7 +223,8 @@ int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen)
     int r = net_filter_parse(text, &names, &s->filter, &fault);
     if (r == -EINVAL) {
         _cleanup_buf_ struct buf lines = BUF_INIT(1 << 16);
-        buf_str(&lines, "berth: in the filter (berth-filter(7)), ");
+        buf_str(&lines, "berth: ");
+        buf_str(&lines, s->fault_opening ? s->fault_opening : "in the filter (berth-filter(7)), ");
         net_filter_explain_fault(&lines, text, &fault);
         fputs(buf_cstr(&lines), stderr);
         return EXIT_USAGE;

@@ -29,10 +29,10 @@ static const struct command_option who_options[] = {
 };
 
 static int find(const struct who_arguments *a, const struct sockets_arguments *where,
-                const char *filter, struct output *o, struct holding *h)
+                const struct holding_target *target, struct output *o, struct holding *h)
 {
-    int status = holding_read(h, &command_who, where, filter);
-    h->text.colour = o->options.colour;
+    int status = holding_read(h, &command_who, where, target);
+    holder_text_fit(&h->text, &o->options);
     if (status == 0 && a->names == NAMES_SHOWN)
         status = holding_look_up(h, a->names_timeout_ns);
     return status;
@@ -108,7 +108,7 @@ static void show_words(struct holding *h, struct output *o, const char *target)
 }
 
 /* Nothing here: the same question in every namespace that may be entered. */
-static bool look_elsewhere(const struct who_arguments *a, const char *filter, const char *target,
+static bool look_elsewhere(const struct who_arguments *a, const struct holding_target *target,
                            struct output *o)
 {
     struct holding h;
@@ -116,10 +116,10 @@ static bool look_elsewhere(const struct who_arguments *a, const char *filter, co
     struct buf *out = &o->out.buf;
 
     everywhere.all_namespaces = true;
-    int status = find(a, &everywhere, filter, o, &h);
+    int status = find(a, &everywhere, target, o, &h);
     if (status == 0 && h.holders.all.len) {
         buf_str(out, "nobody in this network namespace has ");
-        text_escape(out, target, strlen(target));
+        text_escape(out, target->text, strlen(target->text));
         buf_str(out, ", but in another:\n\n");
         for (size_t i = 0; i < h.holders.all.len; i++)
             holder_describe(out, &h.text, vec_at(&h.holders.all, i));
@@ -138,52 +138,59 @@ static bool takes(const struct kernel_forward *f, const struct port_target *t)
 /* Nobody need listen where the firewall hands connections on, as for a container's port. */
 static bool look_at_forwards(const char *target, struct output *o)
 {
+    struct holder_text text = {0};
     _cleanup_vec_ struct vec rules = VEC_INIT(struct kernel_forward);
     struct port_target port;
     bool found = false;
     if (!holding_target_port(target, &port) || forwards_read(&rules) < 0)
         return false;
+    holder_text_fit(&text, &o->options);
     for (size_t i = 0; i < rules.len; i++) {
         const struct kernel_forward *f = vec_at(&rules, i);
         if (!takes(f, &port))
             continue;
         struct buf *out = &o->out.buf;
+        size_t start = out->len;
         buf_str(out, "a forwarding rule may take it, to ");
         text_escape(out, f->target, strlen(f->target));
-        buf_str(out, ":\n  ");
+        buf_char(out, ':');
+        holder_end_line(out, &text, start);
+        start = out->len;
+        buf_str(out, "  ");
         text_escape(out, f->rule, strlen(f->rule));
-        buf_char(out, '\n');
+        holder_end_line(out, &text, start);
         found = true;
     }
     return found;
 }
 
-static int tell_nobody(const struct who_arguments *a, const char *filter, const char *target,
+static int tell_nobody(const struct who_arguments *a, const struct holding_target *target,
                        struct output *o)
 {
     bool here = !a->sockets.facts && !a->sockets.netns && !a->sockets.all_namespaces;
-    bool elsewhere = here && look_elsewhere(a, filter, target, o);
-    bool forwarded = here && look_at_forwards(target, o);
+    bool elsewhere = here && look_elsewhere(a, target, o);
+    bool forwarded = here && look_at_forwards(target->text, o);
     if (!elsewhere && !forwarded)
-        err_tell("nobody has '%s'", target);
+        err_tell("nobody has '%s'", target->text);
     return EXIT_NO;
 }
 
 static int answer(const struct who_arguments *a, const struct command_words *words,
                   struct output *o, struct holding *h)
 {
-    _cleanup_buf_ struct buf filter = BUF_INIT(1 << 16);
+    _cleanup_target_ struct holding_target target = {0};
     int status = output_need_word(&command_who, &a->output, words);
     if (status || words->n == 0)
         return status ? status : show_rows(h, a, o);
-    holding_target(&filter, words);
-    status = find(a, &a->sockets, buf_cstr(&filter), o, h);
+    status = holding_target_read(&target, &command_who, words);
+    if (status == 0)
+        status = find(a, &a->sockets, &target, o, h);
     if (status)
         return status;
     if (o->options.format != RENDER_TABLE || a->output.columns)
         return show_rows(h, a, o);
     if (h->holders.all.len == 0)
-        return tell_nobody(a, buf_cstr(&filter), words->words[0], o);
+        return tell_nobody(a, &target, o);
     show_words(h, o, words->words[0]);
     return EXIT_YES;
 }

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "net/holders_impl.h"
 
-static bool same_place(const struct net_socket *listener, const struct net_socket *s)
+bool net_same_place(const struct net_socket *listener, const struct net_socket *s)
 {
     if (listener->kind != s->kind || listener->local_port != s->local_port ||
         listener->netns != s->netns)
@@ -17,12 +18,7 @@ static bool same_place(const struct net_socket *listener, const struct net_socke
     return own.family == at.family || (dual && own.family == AF_INET);
 }
 
-static bool is_connection(const struct net_socket *s)
-{
-    return s->kind == NET_TCP && s->peer_port && s->state != NET_LISTEN;
-}
-
-static bool is_remains(const struct net_socket *s)
+bool net_is_remains(const struct net_socket *s)
 {
     return s->detached == NET_TIME_WAITING || s->detached == NET_ORPHAN;
 }
@@ -32,23 +28,14 @@ enum net_hold net_hold_of(const struct net_socket *s, const struct net_socket *c
 {
     if (net_socket_is_listener(s))
         return NET_HOLD_LISTENS;
-    if (is_remains(s))
+    if (net_is_remains(s))
         return NET_HOLD_REMAINS;
     if (!s->peer_port)
         return NET_HOLD_BOUND;
     for (size_t i = 0; i < n; i++)
-        if (same_place(listeners[i], s))
+        if (net_same_place(listeners[i], s))
             return NET_HOLD_SERVES;
     return NET_HOLD_CONNECTED;
-}
-
-uint32_t net_holders_clients(const struct net_socket *listener, const struct net_socket *const *all,
-                             size_t n)
-{
-    uint32_t clients = 0;
-    for (size_t i = 0; i < n; i++)
-        clients += is_connection(all[i]) && !is_remains(all[i]) && same_place(listener, all[i]);
-    return clients;
 }
 
 static struct net_holder *holder_of(struct net_holders *h, struct hash *by_pid, int32_t pid,

@@ -37,7 +37,7 @@ struct net_holders {
     struct vec all; /* struct net_holder, those who listen first, the nameless last */
 };
 
-/* A connection that nobody has accepted yet is counted at its listener (net_holders_clients), and
+/* A connection that nobody has accepted yet is counted at its listener (struct net_clients), and
  * is in no group. n sockets that must outlive the result. 0 or -ENOMEM (the result is then to be
  * cleared too). */
 int net_holders_group(struct net_holders *ret, const struct net_socket *const *sockets, size_t n);
@@ -45,6 +45,17 @@ void net_holders_clear(struct net_holders *h);
 
 enum net_hold net_hold_of(const struct net_socket *s, const struct net_socket *const *listeners,
                           size_t n);
-/* How many of the n sockets are clients of this listener, waiting or accepted. */
-uint32_t net_holders_clients(const struct net_socket *listener, const struct net_socket *const *all,
-                             size_t n);
+
+/* The clients of listeners, waiting or accepted, by whomever they are held: counted one socket at a
+ * time, so that none has to be kept. UNIX clients bear their listener's name. */
+struct net_clients {
+    struct vec counts; /* struct net_client_count, by port */
+};
+
+#define _cleanup_clients_ __attribute__((cleanup(net_clients_clear)))
+
+/* Of those that listen among n sockets, which are borrowed. 0 or -ENOMEM; always to be cleared. */
+int net_clients_init(struct net_clients *ret, const struct net_socket *const *sockets, size_t n);
+void net_clients_clear(struct net_clients *c);
+void net_clients_see(struct net_clients *c, const struct net_socket *s);
+uint32_t net_clients_of(const struct net_clients *c, const struct net_socket *listener);

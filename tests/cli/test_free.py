@@ -199,3 +199,22 @@ def test_connections_without_the_privilege(berth, mksock):
     assert "CAP_NET_ADMIN" in result.stderr
     rows = json.loads(berth("list", "--json", "tcp").stdout)
     assert mk["c"].find(rows)["state"] == "ESTABLISHED"
+
+
+def test_colours(berth, holder, terminal):
+    one = holder()
+    coloured = f"\033[35mpython3[{one.pid}]\033[0m"
+    shown = terminal([berth.path, "free", "--dry-run", one.port])
+    assert shown.wait() == 0 and coloured in shown.shown
+    assert "\033" not in berth("free", "--dry-run", one.port).stdout
+    assert coloured in berth("free", "--dry-run", "--color=always", one.port).stdout
+    plain = terminal([berth.path, "free", "--dry-run", "--color=never", one.port])
+    assert plain.wait() == 0 and "\033" not in plain.shown
+
+
+def test_an_empty_target_ends_nothing(berth, holder):
+    """free "$PORT" --yes, with PORT never set."""
+    one = holder()
+    for words in ([""], [" ", ""], [":"]):
+        assert "TARGET is empty" in berth("free", "--yes", *words, status=2).stderr
+    assert one.lives()

@@ -206,3 +206,72 @@ def test_columns_are_described_without_a_target(berth, netns):
     assert "cmdline" in berth("who", "-o", "help").stdout
     assert "a word is missing: who TARGET…" in berth("who", status=2).stderr
     assert "no column 'nix'" in berth("who", "-o", "nix", "1", status=2).stderr
+
+
+def test_connections_are_counted_whoever_holds_them(berth, mksock):
+    """A worker has what its master's listener accepted: the master's paragraph counts it too."""
+    mk = mksock("comm master", *SERVER, "tcp connect @srv as=waiting", "fork as=worker keep=@a1,@srv comm=worker", "close @a1")
+    by_port = berth("who", mk["srv"].port).stdout
+    for target in ("master", f"pid:{mk.pid}", "127.0.0.1", f"tcp and pid = {mk.pid}"):
+        shown = berth("who", target).stdout
+        assert "(this machine only); 2 connections, accept queue 1 of 5" in shown, (target, shown)
+    assert by_port.count("; 2 connections") == 2
+
+
+def test_connections_of_a_saved_host(berth, mksock, tmp_path):
+    mk = mksock(*SERVER, "fork as=worker keep=@a1 comm=worker", "close @a1")
+    berth("list", "--all", "--save", tmp_path / "host.json")
+    shown = berth("who", f"pid:{mk.pid}", "--facts", tmp_path / "host.json").stdout
+    assert "; 1 connection, " in shown
+
+
+def test_connections_of_a_unix_listener(berth, mksock, tmp_path):
+    mk = mksock(f"unix-stream listen {tmp_path}/s as=srv", "unix-stream connect @srv as=c",
+                "unix-stream accept @srv as=a")
+    for target in (f"unix:{tmp_path}/s", f"pid:{mk.pid}"):
+        assert f"unix-stream {tmp_path}/s" in berth("who", target).stdout
+        assert "; 1 connection" in berth("who", target).stdout
+
+
+@pytest.mark.parametrize(
+    "target, words",
+    [
+        ("77777", "'77777' is no port: they end at 65535 (a process is pid:77777)"),
+        (":77777", "':77777' is no port: they end at 65535 (a process is pid:77777)"),
+        ("80-70", "'80-70' is no range of ports: they go upwards and end at 65535"),
+        ("pid:x", "'pid:x' is no process: a pid is a number from 1 on"),
+        ("udp:77777", "no port, address, process or filter (berth-filter(7)): ports go from 0 to 65535"),
+        ("127.0.0.1:77777", "no port, address, process or filter (berth-filter(7)): ports go from"),
+        ("300.1.1.1", "no port, address, process or filter (berth-filter(7)): '300.1.1.1' is no address"),
+        ("", "TARGET is empty: that would be every socket there is"),
+        (" ", "TARGET is empty"),
+        (":", "TARGET is empty"),
+    ],
+)
+@pytest.mark.parametrize("command", ["who", "free"])
+def test_words_that_mean_nothing(berth, command, target, words):
+    result = berth(command, target, status=2)
+    assert words in result.stderr and result.stdout == ""
+
+
+def test_several_words_are_a_filter(berth):
+    assert berth("who", "sport", "=", ":77777", status=2).stderr.startswith("berth: in the filter (berth-filter(7)), ports")
+
+
+@pytest.mark.parametrize("command", [["who"], ["free", "--dry-run"]])
+def test_lines_are_broken_at_words_on_a_terminal(berth, mksock, terminal, command):
+    words = " ".join(f"--option-{i}=value" for i in range(60))
+    mk = mksock("tcp listen 0.0.0.0:8123 backlog=5 as=s", "fork as=p keep=@s cmdline=" + words.replace(" ", r"\x20"), "close @s")
+    shown = terminal([berth.path, *command, "8123", "--color", "never"], columns=60)
+    assert shown.wait() == 0
+    lines = shown.lines
+    assert max(map(len, lines)) <= 60
+    at = next(i for i, line in enumerate(lines) if line.startswith("  command"))
+    assert all(line.startswith(" " * 13 + "--option-") for line in lines[at + 1 : at + 3])
+    assert lines[at + 2].endswith("…") and lines[at + 3].startswith("  program")
+    listens = " ".join(" ".join(line.split()) for line in lines[[line.startswith("  listens") for line in lines].index(True) :])
+    assert listens.startswith("listens tcp 0.0.0.0:8123 (every interface, IPv4); 0 connections, accept queue 0 of 5")
+    piped = berth(*command, "8123").stdout
+    assert f"  command    {words}\n" in piped
+    assert berth("who", "8123", "--json").json()[0]["cmdline"] == words
+    assert mk

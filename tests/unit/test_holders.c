@@ -56,7 +56,13 @@ static void test_groups(void **state)
     assert_int_equal(second->counts[NET_HOLD_BOUND], 1);
     const struct net_holder *third = vec_at(&h.all, 2), *fourth = vec_at(&h.all, 3);
     assert_int_equal(third->hidden + fourth->hidden, 1);
-    assert_int_equal(net_holders_clients(&all[1], list, 6), 2);
+
+    _cleanup_clients_ struct net_clients clients;
+    assert_int_equal(net_clients_init(&clients, list, 6), 0);
+    for (size_t i = 0; i < 6; i++)
+        net_clients_see(&clients, list[i]);
+    assert_int_equal(net_clients_of(&clients, &all[1]), 2);
+    assert_int_equal(net_clients_of(&clients, &all[0]), 0);
     net_holders_clear(&h);
 }
 
