@@ -1,0 +1,67 @@
+/* What the files of this module share. */
+#pragma once
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "flow/tls_module.h"
+
+struct buf;
+
+enum { FINGERPRINT_BYTES = 32 };
+
+/* A context: everything that is the same for all connections. */
+struct context {
+    struct tls_context head; /* first: what flow/tls knows of it */
+    SSL_CTX *ctx;
+    enum tls_role role;
+    enum tls_peer peer;
+    bool pinned;
+    unsigned char pin[FINGERPRINT_BYTES];
+    unsigned char *alpn; /* as the wire has it: each name behind its length */
+    unsigned alpn_n;
+};
+
+/* A connection, from the handshake on. */
+struct tls_session {
+    struct context *context;
+    SSL *ssl;
+    const char *who;  /* only until the handshake is over */
+    char *name;       /* that the peer's certificate has to bear; NULL: none */
+    int read_over;    /* what each further read gives: 0 not yet, 1 the end, or a negative errno */
+    char *unverified; /* why the peer's certificate isn't good; NULL: it is, or there is none */
+    struct tls_fault *fault;
+};
+
+extern const struct tls_module berth_tls_module;
+
+/* context.c */
+int context_new(const struct tls_config *config, struct tls_context **ret, struct err *e);
+void context_free(struct tls_context *head);
+
+/* self_signed.c: a key and a certificate for these names, in the context. 0 or a negative errno
+ * with *e filled. */
+int self_signed_use(SSL_CTX *ctx, const struct vec *names, struct err *e);
+
+/* session.c */
+int session_new(struct tls_context *c, int fd, const struct tls_peer_name *peer,
+                struct tls_session **ret, struct err *e);
+int session_step(struct tls_session *t, uint32_t *ret_waits, struct err *e);
+void session_free(struct tls_session *t);
+void session_tell(struct tls_session *t, struct tls_fault *fault);
+ssize_t session_read(struct stream *s, void *to, size_t n);
+ssize_t session_write(struct stream *s, const void *from, size_t n, bool more);
+int session_finish(struct stream *s);
+void session_release(struct stream *s);
+
+/* verify.c: has the context judge by t->context, and say in t->unverified what is wrong. */
+void verify_use(struct context *c);
+/* Why a handshake failed, from OpenSSL's queue of errors; error: what SSL_get_error said. Returns a
+ * negative errno with *e filled. */
+int explain_failure(struct tls_session *t, int error, struct err *e);
+/* Why something else of OpenSSL did: the words of the first error in the queue. */
+int explain_queue(struct err *e, int code, const char *op, const char *subject);
+
+/* info.c */
+int session_info(const struct tls_session *t, struct tls_info *ret);
+void fingerprint_write(const X509 *certificate, char ret[3 * FINGERPRINT_BYTES + 1]);
+void certificate_names(struct buf *out, const X509 *certificate);

@@ -1,0 +1,220 @@
+/* Connections: the handshake step by step, then reading and writing records.
+ *
+ * OpenSSL says what it waits for; a read may have to write (new keys) and the stream's owner only
+ * has to wait. A record that is begun must be ended: what couldn't be written is given again, the
+ * same bytes first, which the pump's way of holding them does by itself.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "modules/tls/impl.h"
+
+/* Beginning */
+
+static bool is_address(const char *text)
+{
+    struct in6_addr a;
+    return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
+/* The name that the certificate has to bear, and that the server hears (RFC 6066, 3: addresses
+ * aren't sent). */
+static int set_name(struct tls_session *t, const char *name)
+{
+    t->name = strdup(name);
+    if (!t->name)
+        return -ENOMEM;
+    X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+    if (is_address(name))
+        return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -ENOMEM;
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_host(param, name, 0) != 1 ||
+        SSL_set_tlsext_host_name(t->ssl, name) != 1)
+        return -EINVAL;
+    return 0;
+}
+
+static int begin(struct tls_session *t, int fd, const struct tls_peer_name *peer)
+{
+    t->ssl = SSL_new(t->context->ctx);
+    if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1)
+        return -ENOMEM;
+    SSL_set_app_data(t->ssl, t);
+    if (t->context->role == TLS_SERVER) {
+        SSL_set_accept_state(t->ssl);
+        return 0;
+    }
+    SSL_set_connect_state(t->ssl);
+    return peer->name ? set_name(t, peer->name) : 0;
+}
+
+int session_new(struct tls_context *c, int fd, const struct tls_peer_name *peer,
+                struct tls_session **ret, struct err *e)
+{
+    struct tls_session *t = calloc(1, sizeof *t);
+    if (!t)
+        return err_set(e, ENOMEM, "set up TLS with", peer->who, NULL);
+    t->context = (struct context *)c;
+    t->who = peer->who ? peer->who : "";
+    ERR_clear_error();
+    int result = begin(t, fd, peer);
+    if (result < 0) {
+        err_set(e, -result, "set up TLS with", t->who, "for the name '%s'",
+                peer->name ? peer->name : "");
+        session_free(t);
+        return result;
+    }
+    *ret = t;
+    return 0;
+}
+
+int session_step(struct tls_session *t, uint32_t *ret_waits, struct err *e)
+{
+    ERR_clear_error();
+    errno = 0;
+    int done = SSL_do_handshake(t->ssl);
+    if (done == 1)
+        return 0;
+    int error = SSL_get_error(t->ssl, done);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+        *ret_waits = error == SSL_ERROR_WANT_READ ? EPOLLIN : EPOLLOUT;
+        return -EAGAIN;
+    }
+    return explain_failure(t, error, e);
+}
+
+void session_tell(struct tls_session *t, struct tls_fault *fault)
+{
+    t->fault = fault;
+    t->who = "";
+}
+
+void session_free(struct tls_session *t)
+{
+    if (!t)
+        return;
+    SSL_free(t->ssl);
+    free(t->name);
+    free(t->unverified);
+    free(t);
+}
+
+/* Moving bytes */
+
+static void note_fault(struct tls_session *t, enum tls_fault_kind kind, int alert)
+{
+    if (t->fault)
+        *t->fault = (struct tls_fault){.kind = (uint8_t)kind, .alert = (uint8_t)alert};
+}
+
+/* An error of the protocol, from OpenSSL's queue. */
+static int broken(struct tls_session *t)
+{
+    int reason = ERR_GET_REASON(ERR_peek_error());
+    ERR_clear_error();
+    if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        note_fault(t, TLS_FAULT_CUT, 0);
+    else if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
+        note_fault(t, TLS_FAULT_ALERT, reason - SSL_AD_REASON_OFFSET);
+    else
+        note_fault(t, TLS_FAULT_BROKEN, 0);
+    return -EPROTO;
+}
+
+/* What a call that didn't succeed means: 1 for the peer's end, -EAGAIN with *waits, or another
+ * negative errno. */
+static int outcome(struct tls_session *t, int result, uint32_t *waits)
+{
+    int said = errno;
+    switch (SSL_get_error(t->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        *waits = EPOLLIN;
+        return -EAGAIN;
+    case SSL_ERROR_WANT_WRITE:
+        *waits = EPOLLOUT;
+        return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 1;
+    case SSL_ERROR_SYSCALL:
+        if (said)
+            return -said;
+        note_fault(t, TLS_FAULT_CUT, 0);
+        return -EPROTO;
+    default:
+        return broken(t);
+    }
+}
+
+static ssize_t read_result(int over)
+{
+    return over == 1 ? 0 : over;
+}
+
+ssize_t session_read(struct stream *s, void *to, size_t n)
+{
+    struct tls_session *t = s->above;
+    size_t done = 0;
+    while (done < n && !t->read_over) {
+        size_t got = 0;
+        ERR_clear_error();
+        errno = 0;
+        int result = SSL_read_ex(t->ssl, (char *)to + done, n - done, &got);
+        if (result == 1) {
+            done += got;
+            continue;
+        }
+        int why = outcome(t, result, &s->read_waits);
+        if (why == -EAGAIN) {
+            s->can_read = false;
+            return done ? (ssize_t)done : -EAGAIN;
+        }
+        t->read_over = why;
+    }
+    return done || n == 0 ? (ssize_t)done : read_result(t->read_over);
+}
+
+ssize_t session_write(struct stream *s, const void *from, size_t n, bool more)
+{
+    struct tls_session *t = s->above;
+    size_t done = 0;
+    (void)more;
+    while (done < n) {
+        size_t put = 0;
+        ERR_clear_error();
+        errno = 0;
+        int result = SSL_write_ex(t->ssl, (const char *)from + done, n - done, &put);
+        if (result == 1) {
+            done += put;
+            continue;
+        }
+        int why = outcome(t, result, &s->write_waits);
+        if (why == -EAGAIN || done > 0)
+            return done ? (ssize_t)done : -EAGAIN;
+        return why == 1 ? -EPIPE : why;
+    }
+    return (ssize_t)done;
+}
+
+/* Says close_notify; the connection stays open to read. */
+int session_finish(struct stream *s)
+{
+    struct tls_session *t = s->above;
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_shutdown(t->ssl);
+    if (result >= 0 || (t->read_over && t->read_over != 1))
+        return 0;
+    int why = outcome(t, result, &s->write_waits);
+    return why == 1 ? 0 : why;
+}
+
+void session_release(struct stream *s)
+{
+    session_free(s->above);
+    s->above = NULL;
+}
