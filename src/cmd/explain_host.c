@@ -243,7 +243,7 @@ static struct holding *holding_of(struct explain_host *h, enum net_kind kind, ui
     one->kind = kind;
     one->port = port;
     snprintf(filter, sizeof filter, "%s and sport = :%u", net_kind_name(kind), port);
-    if (holding_read(&one->holding, h->command, h->sockets.arguments, filter) != 0 ||
+    if (holding_read_filter(&one->holding, h->command, h->sockets.arguments, filter) != 0 ||
         vec_add(&h->holdings, &one) < 0) {
         free_holding(one);
         return NULL;

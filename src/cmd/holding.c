@@ -294,6 +294,13 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
     return r < 0 ? fail(&e) : 0;
 }
 
+int holding_read_filter(struct holding *h, const struct command *c,
+                        const struct sockets_arguments *a, const char *filter)
+{
+    const struct holding_target t = {.text = filter, .filter_text = filter, .ports = true};
+    return holding_read(h, c, a, &t);
+}
+
 int holding_look_up(struct holding *h, uint64_t timeout_ns)
 {
     struct err e;

@@ -44,6 +44,9 @@ void holding_target_clear(struct holding_target *t);
 /* Reads and groups; always to be cleared. 0, or an exit status after a message. */
 int holding_read(struct holding *h, const struct command *c, const struct sockets_arguments *a,
                  const struct holding_target *t);
+/* The same by a filter of the program's own, which all sockets of a port match. */
+int holding_read_filter(struct holding *h, const struct command *c,
+                        const struct sockets_arguments *a, const char *filter);
 /* The names of the ends, shown from here on where they come in time. 0, or an exit status after a
  * message. */
 int holding_look_up(struct holding *h, uint64_t timeout_ns);

@@ -142,8 +142,7 @@ void in_the_way_explain(struct err *e, const struct target *t)
         take_path(&w);
     else
         return;
-    const struct holding_target asked = {.text = filter, .filter_text = filter, .ports = true};
-    if (holding_read(&h, &command_who, &here, &asked) == 0)
+    if (holding_read_filter(&h, &command_who, &here, filter) == 0)
         say(e, &h, &w);
     holding_clear(&h);
 }
