@@ -85,6 +85,8 @@ static bool is_socket(const struct stream *s)
 /* The end of one direction. True when the conversation is over with it. */
 static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
 {
+    if (d->on_end == PAIR_HOLD)
+        return false;
     if (d->on_end == PAIR_END) {
         end(l, p, d->ended, 0);
         return true;
@@ -99,6 +101,8 @@ static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
         }
     }
     *d->passed = true;
+    if (p->passed)
+        p->passed(l, p, d->pump);
     if (d->on_end != PAIR_LEAVE)
         return false;
     if (!is_socket(d->pump->to)) {
@@ -112,8 +116,10 @@ static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
 
 /* A side that doesn't listen any more: what comes for it has nowhere to go, what it says is still
  * heard. */
-static bool is_deaf(const struct pump *pump, int result)
+static bool is_deaf(const struct pair *p, const struct pump *pump, int result)
 {
+    if (p->a_must_listen && pump == &p->ba)
+        return false;
     return result == -EPIPE && pump->failed_writing && pump->to->in >= 0 && !pump->to->ended;
 }
 
@@ -149,7 +155,7 @@ static int run_direction(struct loop *l, struct pair *p, const struct direction 
     }
     if (result >= 0)
         return result;
-    if (is_deaf(d->pump, result)) {
+    if (is_deaf(p, d->pump, result)) {
         pump_clear(d->pump);
         *d->passed = *d->deaf = true;
         return drain(p, d->pump->from);

@@ -18,6 +18,7 @@ enum pair_on_end {
     PAIR_PASS, /* the other side is half-closed; the conversation goes on */
     PAIR_END,  /* the conversation is over, when what was read is written */
     PAIR_KEEP, /* the other side isn't told; the conversation goes on */
+    PAIR_HOLD, /* nothing happens until the owner has chosen another of these, and woken the pair */
     PAIR_LEAVE /* nobody is there any more (a process has ended): the other side is half-closed, and
                 * the conversation is over as soon as nothing more moves: at once, but for a socket,
                 * which may still have something to say, after PAIR_LEAVE_MS */
@@ -42,7 +43,11 @@ struct pair {
     struct stream a, b;
     struct pump ab, ba;
     enum pair_on_end on_a_end, on_b_end;
+    bool a_must_listen;            /* A not listening any more ends it, with EPIPE of A */
     uint64_t idle_ns, lifetime_ns; /* 0: no limit */
+    /* A direction's end was dealt with, as on_…_end says, and the conversation goes on. May be
+     * NULL; must not end the pair. */
+    void (*passed)(struct loop *l, struct pair *p, const struct pump *direction);
 
     enum pair_why why;
     int error; /* positive errno of PAIR_A_FAILED, PAIR_B_FAILED */
