@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
     &command_services,
     &command_resolve,
     &command_listen,
+    &command_connect,
     &command_explain_bind,
     NULL,
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/command.h"
 
+extern const struct command command_connect;
 extern const struct command command_explain_bind;
 extern const struct command command_free;
 extern const struct command command_interfaces;

@@ -214,6 +214,8 @@ static void head_start_over(struct loop *l, struct loop_timer *t)
 static void deadline_came(struct loop *l, struct loop_timer *t)
 {
     struct dial *d = (struct dial *)((char *)t - offsetof(struct dial, deadline));
+    if (d->next == 0)
+        d->attempts[0].state = DIAL_TRIES; /* a failure has a reason, however late it began */
     d->next = d->n;
     for (size_t i = 0; i < d->n; i++) {
         struct dial_attempt *a = &d->attempts[i];

@@ -152,6 +152,13 @@ static void test_deadline(void **state)
     assert_int_equal(d.attempts[0].error.code, ETIMEDOUT);
     assert_int_equal(d.attempts[1].state, DIAL_LEFT);
     dial_clear(NULL, &d);
+
+    assert_int_equal(dial_init(&d, t, 2), 0);
+    d.deadline_ns = 1; /* long over */
+    dial(&d);
+    assert_null(d.winner);
+    assert_int_equal(d.attempts[0].error.code, ETIMEDOUT);
+    dial_clear(NULL, &d);
     close(filler);
 }
 

@@ -5,12 +5,15 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "flow/hook_crlf.h"
 #include "flow/hook_escape.h"
+#include "flow/hook_expect.h"
 
 /* What comes out when the bytes come in pieces of `piece`, each piece in memory of its own, so that
  * a sanitizer sees reads beyond it. */
@@ -57,6 +60,67 @@ static void test_escape(void **state)
                    "caf\303\251 \342\202\254 \360\237\230\200");
     EXPECT_ESCAPED("\303(\342\202 \360\237\230", "\\xc3(\\xe2\\x82 \\xf0\\x9f\\x98");
     EXPECT_ESCAPED("\342\200\256\302\233\300\200\377", "\\xe2\\x80\\xae\\xc2\\x9b\\xc0\\x80\\xff");
+}
+
+static void test_crlf(void **state)
+{
+    (void)state;
+    static const char in[] = "a\nb\r\n\n\r\n\rc\r", out[] = "a\r\nb\r\n\r\n\r\n\rc\r";
+    for (size_t piece = 1; piece < sizeof in; piece++) {
+        _cleanup_buf_ struct buf b = BUF_INIT(1 << 12);
+        struct hook_crlf h;
+        hook_crlf_init(&h);
+        pass_in_pieces(&h.hook, in, sizeof in - 1, piece, &b);
+        assert_string_equal(buf_cstr(&b), out);
+        hook_crlf_clear(&h);
+    }
+}
+
+static bool finds(const char *regex, const char *in, size_t n, size_t piece)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(1 << 20);
+    struct pump pump = {.left = UINT64_MAX};
+    struct hook_expect h;
+    assert_int_equal(hook_expect_init(&h, &pump, regex, NULL, 0), 0);
+    pass_in_pieces(&h.hook, in, n, piece, &b);
+    assert_int_equal(b.len, n);
+    assert_int_equal(h.found, pump.left != UINT64_MAX);
+    bool found = h.found;
+    hook_expect_clear(&h);
+    return found;
+}
+
+static void test_expect(void **state)
+{
+    (void)state;
+    static const char in[] = "220 ready\r\n\0\0250 done\n";
+    for (size_t piece = 1; piece < sizeof in; piece++) {
+        assert_true(finds("^220 ", in, sizeof in - 1, piece));
+        assert_true(finds("[0-9]+ done$", in, sizeof in - 1, piece));
+        assert_true(finds("(x|dy\r)", in, sizeof in - 1, piece));
+        assert_false(finds("^ready", in, sizeof in - 1, piece));
+    }
+    struct hook_expect h;
+    char fault[80];
+    assert_int_equal(hook_expect_init(&h, NULL, "(", fault, sizeof fault), -EINVAL);
+    assert_true(strlen(fault) > 0);
+    hook_expect_clear(&h);
+}
+
+/* Memory stays bounded, and what lies within 64 KiB is found. */
+static void test_expect_far(void **state)
+{
+    (void)state;
+    enum { LONG = 200000 };
+    char *in = malloc(LONG);
+    assert_non_null(in);
+    memset(in, 'x', LONG);
+    memcpy(in + 150000, "begin", 5);
+    memcpy(in + 190000, "end", 3);
+    assert_true(finds("begin.*end", in, LONG, 4096));
+    in[150000] = 'x';
+    assert_false(finds("begin.*end", in, LONG, 4096));
+    free(in);
 }
 
 /* A hook that holds everything back until the end, and one that counts how often it hears of it. */
@@ -120,7 +184,8 @@ static void test_end_of_hooks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_escape),       cmocka_unit_test(test_crlf),
+        cmocka_unit_test(test_expect),       cmocka_unit_test(test_expect_far),
         cmocka_unit_test(test_end_of_hooks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

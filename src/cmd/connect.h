@@ -1,0 +1,49 @@
+/* berth connect: what its parts share.
+ *
+ * connect.c has the options and one run; connect_words.c tells how it went, connect_talk.c is the
+ * conversation once it stands.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "cmd/reach.h"
+#include "flow/loop.h"
+#include "net/endpoint.h"
+
+enum { HALF_CLOSE_NO, HALF_CLOSE_YES };
+
+struct connect_arguments {
+    bool ipv4, ipv6, all, verbose;
+    const char *source;
+    uint64_t timeout_ns, wait_ns, idle_ns; /* 0: none */
+    const char *send, *send_file, *expect;
+    bool crlf, raw;
+    int half_close;
+    uint64_t hold_ns, linger_ns; /* linger: UINT64_MAX none */
+};
+
+/* One run of the command. */
+struct connect {
+    const struct connect_arguments *arguments;
+    const char *word; /* the endpoint, as it was written */
+    struct endpoint endpoint;
+    struct vec sources; /* struct target */
+    struct reach_plan plan;
+    struct loop loop;
+    struct reach reach;
+    uint64_t began_ns;
+    uint64_t tries; /* of --wait */
+    int input;      /* what is sent; -1: nothing */
+};
+
+/* How it went, on stderr. */
+void connect_tell_resolved(const struct connect *c);
+void connect_tell_connected(const struct connect *c);
+void connect_tell_attempts(const struct connect *c);
+/* Why it failed, and what would help; the exit status. */
+int connect_tell_failure(const struct connect *c);
+
+/* The conversation over fd, which it takes over. The exit status. */
+int connect_talk(struct connect *c, int fd);

@@ -1,0 +1,49 @@
+/* A connection made to an endpoint, through whatever lies before it: names are looked up, addresses
+ * dialled, a proxy asked.
+ *
+ * What all connections to one endpoint share is the plan; each of them is a struct reach. Names are
+ * looked up by a blocking call of its own, the rest happens on a loop.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "flow/dial.h"
+#include "net/endpoint.h"
+
+struct reach_plan {
+    const struct endpoint *endpoint;
+    const char *word;                  /* the endpoint, as the user wrote it */
+    int family;                        /* AF_INET, AF_INET6, AF_UNSPEC */
+    int protocol;                      /* IPPROTO_MPTCP; 0 */
+    const struct sockopt_set *options; /* NULL: none */
+    const struct target *sources;
+    size_t n_sources;
+    bool all; /* every address is tried to its end */
+};
+
+enum reach_stage { REACH_RESOLVE, REACH_CONNECT, REACH_STAGES };
+
+struct reach {
+    const struct reach_plan *plan;
+    struct vec targets; /* struct target: what the endpoint's name stands for */
+    struct dial dial;
+    int fd;           /* the connection; -1 none */
+    struct err error; /* where there is none */
+    enum reach_stage stage;
+    uint64_t began_ns[REACH_STAGES], ended_ns[REACH_STAGES];
+    uint64_t deadline_ns; /* 0: none */
+    /* Called once, from the loop; fd tells. The owner may clear it there. */
+    void (*done)(struct loop *l, struct reach *r);
+};
+
+void reach_init(struct reach *r, const struct reach_plan *plan);
+/* Looks the name up; may take long. 0, or a negative errno with r->error filled. */
+int reach_resolve(struct reach *r);
+/* Dials; `done` is to be set. 0 or -ENOMEM. */
+int reach_start(struct loop *l, struct reach *r);
+/* The descriptor, which is the caller's then. */
+int reach_take(struct reach *r);
+void reach_clear(struct loop *l, struct reach *r);

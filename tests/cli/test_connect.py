@@ -1,0 +1,386 @@
+"""berth connect."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lib.peers import Peer, read_all
+
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+@pytest.fixture
+def peer(netns):
+    """peer(serve, address="127.0.0.1") is a Peer in the test's namespace."""
+    made = []
+
+    def make(serve, **how):
+        made.append(Peer(serve, netns=netns, **how))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def answer_at_end(connection):
+    """Answers when the client has ended, with what it said."""
+    said = read_all(connection)
+    connection.sendall(b"you said " + said)
+
+
+def test_end_of_input_half_closes_and_the_answer_is_read(berth, peer):
+    def late(connection):
+        said = read_all(connection)
+        time.sleep(0.5)
+        connection.sendall(b"late " + said)
+
+    at = peer(late)
+    assert berth("connect", f"127.0.0.1:{at.port}", input="hello\n").stdout == "late hello\n"
+
+
+def test_peers_end_ends_it_while_stdin_is_open(berth, peer):
+    at = peer(lambda connection: connection.sendall(b"bye\n"))
+    process = berth.start("connect", f"127.0.0.1:{at.port}", **PIPES)
+    assert process.wait(10) == 0
+    assert process.stdout.read() == "bye\n"
+
+
+def test_bulk_both_ways(berth, peer, tmp_path):
+    at = peer(answer_at_end)
+    sent = "0123456789abcdef" * (1 << 18)
+    (tmp_path / "file").write_text(sent)
+    result = berth("connect", "--send-file", tmp_path / "file", f"127.0.0.1:{at.port}")
+    assert result.stdout == "you said " + sent
+    assert berth("connect", f"127.0.0.1:{at.port}", input=sent).stdout == "you said " + sent
+
+
+def test_unix(berth, peer, tmp_path):
+    path = str(tmp_path / "s")
+    peer(answer_at_end, path=path)
+    assert berth("connect", "unix:" + path, input="hi").stdout == "you said hi"
+
+
+def test_bare_port_and_ipv6(berth, peer):
+    at = peer(answer_at_end, address="::1")
+    assert berth("connect", at.port, input="a").stdout == "you said a"
+    assert berth("connect", "-6", at.port, input="b").stdout == "you said b"
+    assert "127.0.0.1" in berth("connect", "-4", at.port, status=1).stderr
+
+
+def test_refused_names_each_address(berth, netns):
+    result = berth("connect", "1234", status=1)
+    assert "berth: cannot connect to '1234': connection refused" in result.stderr
+    assert "127.0.0.1:1234: connection refused: nobody listens there" in result.stderr
+    assert "[::1]:1234: connection refused" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "endpoint, words",
+    [
+        ("127.0.0.1:1", "connection refused (nobody listens there)"),
+        ("192.0.2.1:1", "network is unreachable (there is no route"),
+        ("unix:/nonexistent/s", "no such file or directory"),
+        ("nosuch.invalid:80", "cannot resolve 'nosuch.invalid:80'"),
+    ],
+)
+def test_failures(berth, netns, endpoint, words):
+    assert words in berth("connect", endpoint, status=1).stderr
+
+
+def test_permission_is_status_3(berth, netns, tmp_path):
+    tmp_path.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "s"))
+        s.listen()
+        os.chmod(tmp_path / "s", 0o600)
+        result = berth("connect", f"unix:{tmp_path}/s", user=65534, status=None)
+    if "No such" not in result.stderr:
+        assert result.status == 3, result
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["1", "2"],
+        ["-4", "-6", "1"],
+        ["--send", "a", "--send-file", "b", "1"],
+        ["--send", "C:\\dir", "1"],
+        ["--expect", "(", "1"],
+        ["exec:cat", ""],
+        ["--source", "1:2:3", "1"],
+        ["127.0.0.1:70000"],
+    ],
+)
+def test_usage(berth, words):
+    assert "Try 'berth connect --help'" in berth("connect", *words, status=2).stderr
+
+
+def test_all_tells_each_attempt(berth, peer):
+    at = peer(answer_at_end)
+    result = berth("connect", "--all", at.port, input="x")
+    assert result.stdout == "you said x"
+    assert f"berth: 127.0.0.1:{at.port}: connected, after " in result.stderr
+    assert f"berth: [::1]:{at.port}: connection refused: nobody listens there, after" in result.stderr
+
+
+def test_verbose(berth, peer):
+    at = peer(answer_at_end)
+    talk = berth("connect", "-v", f"127.0.0.1:{at.port}", input="x").stderr
+    assert f"to 127.0.0.1:{at.port} in " in talk
+    assert "connected tcp 127.0.0.1:" in talk
+    assert "1 bytes sent, 10 received" in talk
+
+
+def test_silent_address_gets_a_head_start_only(berth, netns):
+    """An address that doesn't answer at all costs 250 ms."""
+    with netns.inside():
+        full = socket.socket()
+        full.bind(("127.0.0.1", 7000))
+        full.listen(0)
+        filler = socket.create_connection(("127.0.0.1", 7000))
+        good = socket.socket(socket.AF_INET6)
+        good.bind(("::1", 7000))
+        good.listen()
+    with full, filler, good:
+        start = time.monotonic()
+        process = berth.start("connect", "-v", "7000", **PIPES)
+        connection, _ = good.accept()
+        took = time.monotonic() - start
+        connection.close()
+        assert process.wait(10) == 0
+        assert 0.24 <= took < 2
+        assert "[::1]:7000 in" in process.stderr.read()
+
+
+def test_timeout(berth, netns):
+    with netns.inside():
+        full = socket.socket()
+        full.bind(("127.0.0.1", 7000))
+        full.listen(0)
+        filler = socket.create_connection(("127.0.0.1", 7000))
+    with full, filler:
+        result = berth("connect", "--timeout", "200ms", "127.0.0.1:7000", status=1)
+        assert "connection timed out (no answer" in result.stderr
+
+
+def test_source(berth, peer):
+    seen = []
+    at = peer(lambda connection: seen.append(connection.getpeername()))
+    berth("connect", "--source", "127.0.0.9", f"127.0.0.1:{at.port}")
+    berth("connect", "--source", "127.0.0.8:6001", f"127.0.0.1:{at.port}")
+    berth("connect", "--source", ":6002", f"127.0.0.1:{at.port}")
+    assert seen[0][0] == "127.0.0.9"
+    assert seen[1:] == [("127.0.0.8", 6001), ("127.0.0.1", 6002)]
+    result = berth("connect", "--source", "192.0.2.1", f"127.0.0.1:{at.port}", status=1)
+    assert "no interface of this host has that address" in result.stderr
+
+
+def test_wait_until_it_accepts(berth, netns):
+    process = berth.start("connect", "--wait", "20s", "7000", **PIPES)
+    time.sleep(0.2)
+    assert process.poll() is None
+    late = Peer(lambda connection: connection.sendall(b"there"), netns=netns)
+    with netns.inside(), socket.socket() as s:
+        s.bind(("127.0.0.1", 7000))
+        s.listen()
+        connection, _ = s.accept()
+        connection.sendall(b"there")
+        connection.close()
+    late.close()
+    assert process.wait(10) == 0
+    assert process.stdout.read() == "there"
+
+
+def test_wait_gives_up(berth, netns):
+    start = time.monotonic()
+    result = berth("connect", "--wait", "300ms", "7000", status=1)
+    assert 0.3 <= time.monotonic() - start < 5
+    assert "gave up after" in result.stderr
+
+
+def test_send_has_printfs_escapes(berth, peer):
+    at = peer(answer_at_end)
+    result = berth("connect", "--send", "a\\tb\\x41\\n", f"127.0.0.1:{at.port}", input="not read")
+    assert result.stdout == "you said a\tbA\n"
+
+
+def test_crlf(berth, peer):
+    said = []
+    at = peer(lambda connection: said.append(read_all(connection)))
+    berth("connect", "-C", f"127.0.0.1:{at.port}", input="a\nb\n")
+    assert said == [b"a\r\nb\r\n"]
+
+
+def test_expect(berth, peer):
+    def smtp(connection):
+        connection.sendall(b"hello\r\n22")
+        time.sleep(0.1)
+        connection.sendall(b"0 ready\r\n")
+        read_all(connection)
+
+    at = peer(smtp)
+    process = berth.start("connect", "--expect", "^220 ", f"127.0.0.1:{at.port}", **PIPES)
+    assert process.wait(10) == 0
+    assert "220 ready" in process.stdout.read()
+
+
+def test_expect_that_does_not_come(berth, peer):
+    at = peer(lambda connection: (connection.sendall(b"500 no"), read_all(connection)))
+    result = berth("connect", "--expect", "^220 ", f"127.0.0.1:{at.port}", status=1)
+    assert "cannot find '^220 ': the conversation ended without it, 6 bytes" in result.stderr
+    process = berth.start(
+        "connect", "--expect", "220", "--timeout", "200ms", f"127.0.0.1:{at.port}", **PIPES
+    )
+    assert process.wait(10) == 1
+    assert "it didn't come within --timeout" in process.stderr.read()
+
+
+def seconds_to_end(connection, ends):
+    start = time.monotonic()
+    read_all(connection)
+    ends.append(time.monotonic() - start)
+
+
+def test_hold_sends_no_fin(berth, peer):
+    ends = []
+    at = peer(lambda connection: seconds_to_end(connection, ends))
+    berth("connect", "--send", "x", "--hold", "0.6", f"127.0.0.1:{at.port}")
+    assert 0.5 <= ends[0] < 5
+
+
+def test_hold_outlives_the_peers_end(berth, peer):
+    ends = []
+
+    def half_close(connection):
+        connection.shutdown(socket.SHUT_WR)
+        seconds_to_end(connection, ends)
+
+    at = peer(half_close)
+    berth("connect", "--hold", "0.6", f"127.0.0.1:{at.port}")
+    assert 0.5 <= ends[0] < 5
+
+
+def test_half_close_no(berth, peer):
+    got = []
+
+    def serve(connection):
+        got.append(connection.recv(10))
+        connection.settimeout(0.3)
+        try:
+            got.append(connection.recv(10))
+        except socket.timeout:
+            connection.sendall(b"no end")
+
+    at = peer(serve)
+    result = berth("connect", "--half-close", "no", f"127.0.0.1:{at.port}", input="hi")
+    assert result.stdout == "no end"
+    assert got == [b"hi"]
+
+
+def test_linger(berth, peer):
+    over = threading.Event()
+
+    def never_ends(connection):
+        read_all(connection)
+        over.wait(20)
+
+    at = peer(never_ends)
+    berth("connect", "--linger", "0.2", "--send", "x", f"127.0.0.1:{at.port}", timeout=10)
+    over.set()
+
+
+def test_idle_timeout(berth, peer):
+    at = peer(read_all)
+    process = berth.start("connect", "--idle-timeout", "0.2", f"127.0.0.1:{at.port}", **PIPES)
+    assert process.wait(10) == 1
+    assert "nothing moved for --idle-timeout" in process.stderr.read()
+
+
+def test_reset_is_told(berth, peer):
+    def reset(connection):
+        connection.recv(1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    at = peer(reset)
+    process = berth.start("connect", f"127.0.0.1:{at.port}", **PIPES)
+    process.stdin.write("x")
+    process.stdin.flush()
+    assert process.wait(10) == 1
+    assert "connection reset by peer" in process.stderr.read()
+
+
+def test_reader_that_goes_away_ends_it(berth, peer):
+    def forever(connection):
+        try:
+            while True:
+                connection.sendall(b"y\n" * 1000)
+        except OSError:
+            pass
+
+    at = peer(forever)
+    process = berth.start("connect", f"127.0.0.1:{at.port}", **PIPES)
+    process.stdout.read(1)
+    process.stdout.close()
+    process.stdout = None
+    assert process.wait(10) == 1
+    assert process.stderr.read() == ""
+
+
+def test_signal_ends_it_as_any_program(berth, peer):
+    at = peer(lambda connection: (connection.sendall(b"up"), read_all(connection)))
+    process = berth.start("connect", f"127.0.0.1:{at.port}", **PIPES)
+    assert process.stdout.read(2) == "up"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == -signal.SIGINT
+
+
+def test_terminal_is_safe_from_the_peer(berth, peer, terminal):
+    at = peer(lambda connection: connection.sendall(b"\33]0;title\7 caf\xc3\xa9\r\n"))
+    shown = terminal([berth.path, "connect", f"127.0.0.1:{at.port}"])
+    assert shown.wait() == 0
+    assert "\\x1b]0;title\\x07 café" in shown.shown
+    assert "\33" not in shown.shown
+    raw = terminal([berth.path, "connect", "--raw", f"127.0.0.1:{at.port}"])
+    assert raw.wait() == 0
+    assert "\33]0;title\7" in raw.shown
+
+
+def test_terminal_to_terminal(berth, peer, terminal):
+    def echo(connection):
+        while line := connection.recv(100):
+            connection.sendall(b"<" + line.strip() + b">\n")
+
+    at = peer(echo)
+    shown = terminal([berth.path, "connect", f"127.0.0.1:{at.port}"])
+    shown.type("one\n")
+    shown.expect("<one>")
+    shown.type("\x04")
+    assert shown.wait() == 0
+
+
+@pytest.mark.parametrize("server", ["nc -l -N 127.0.0.1 7000", "socat - TCP4-LISTEN:7000"])
+def test_other_programs(berth, netns, server):
+    from lib import process
+
+    other = process.start(server.split(), netns=netns, **PIPES)
+    try:
+        ours = berth.start("connect", "--wait", "10s", "127.0.0.1:7000", **PIPES)
+        ours.stdin.write("to you")
+        ours.stdin.close()
+        ours.stdin = None
+        other.stdin.write("to me")
+        other.stdin.close()
+        other.stdin = None
+        assert other.stdout.read() == "to you"
+        assert ours.stdout.read() == "to me"
+        assert ours.wait(10) == 0
+    finally:
+        process.end(other)
