@@ -14,6 +14,7 @@
 #include "cmd/sockopt_options.h"
 #include "flow/accept.h"
 #include "flow/hub.h"
+#include "flow/peers.h"
 #include "flow/rate.h"
 #include "flow/signals.h"
 
@@ -82,7 +83,8 @@ struct server {
 };
 
 struct worker_listener {
-    struct acceptor acceptor;
+    struct acceptor acceptor; /* of connections */
+    struct peers peers;       /* of datagrams */
     struct worker *worker;
     const struct listener *listener;
 };
@@ -98,7 +100,8 @@ struct worker {
     struct hub hub;
     struct stream null; /* /dev/null, for --discard */
     bool stopping;
-    bool pressed; /* the grace is over too */
+    bool pressed;          /* the grace is over too */
+    struct client *coming; /* whose first datagram is being dealt with */
     struct loop_timer grace;
     struct signals signals;       /* of the first worker */
     struct loop_watch stop_watch; /* of the others: an eventfd */
@@ -111,8 +114,11 @@ struct client {
     const struct listener *listener;
     struct client *next, **at;
     uint64_t id, started_ns;
-    int fd;      /* until the mode has it */
-    bool opened; /* told */
+    int fd;                   /* until the mode has it; -1 for datagrams */
+    const struct peer *heard; /* while a peer of datagrams comes */
+    struct peer *dgram_peer;  /* of datagrams; NULL: a connection */
+    struct dgram *packets;    /* a connection with boundaries; else NULL */
+    bool opened;              /* told */
     struct rate rate_in, rate_out;
     struct sockaddr_storage local, peer;
     socklen_t local_n, peer_n;
@@ -121,8 +127,8 @@ struct client {
 
 /* listen_modes.c and its neighbours */
 extern const struct listen_mode *const listen_modes[LISTEN_KINDS];
-extern const struct listen_mode listen_mode_exec, listen_mode_save, listen_mode_forward,
-    listen_mode_handoff;
+extern const struct listen_mode listen_mode_reply, listen_mode_exec, listen_mode_save,
+    listen_mode_forward, listen_mode_handoff;
 /* What a mode needs before the first client. 0, or an exit status after a message. */
 int listen_exec_prepare(struct server *s);
 int listen_save_prepare(struct server *s);
@@ -150,6 +156,8 @@ void worker_client_gone(struct worker *w);
 /* listen_client.c */
 void client_accept(struct worker_listener *l, int fd, const struct sockaddr_storage *peer,
                    socklen_t n);
+/* A peer's first datagram. NULL where it couldn't be served. */
+struct peer *client_hear(struct worker_listener *l, const struct peer *heard);
 /* The handshakes are done: its mode begins. */
 void client_begin(struct client *c);
 struct client_end {
@@ -158,6 +166,11 @@ struct client_end {
     const char *words;
     int64_t bytes_in, bytes_out;
 };
+/* The client as a stream, which takes its descriptor; the datagrams behind it, or NULL. */
+struct dgram *client_stream(struct client *c, struct stream *ret);
+bool client_is_dgram(const struct client *c);
+/* --idle-timeout; datagrams always have a limit, since nobody says when he goes. */
+uint64_t client_idle_ns(const struct client *c);
 /* It is over; c is freed. */
 void client_over(struct client *c, const struct client_end *end);
 void client_stop(struct client *c, enum event_why why);

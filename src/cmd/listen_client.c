@@ -108,6 +108,57 @@ void client_begin(struct client *c)
         client_over(c, &(struct client_end){.why = WHY_FAR_FAILED, .error = -result});
 }
 
+struct peer *client_hear(struct worker_listener *l, const struct peer *heard)
+{
+    struct worker *w = l->worker;
+    struct client *c = new_client(l, -1, &heard->address, heard->address_n);
+    struct peer *peer = c ? calloc(1, sizeof *peer) : NULL;
+    if (!peer) {
+        free(c);
+        return NULL;
+    }
+    c->id = atomic_fetch_add(&w->server->last_id, 1) + 1;
+    c->heard = heard;
+    c->dgram_peer = peer;
+    c->local = heard->local;
+    c->local_n = heard->local_n;
+    link_client(c);
+    w->coming = c;
+    client_begin(c);
+    peer = w->coming ? c->dgram_peer : NULL; /* it may be over already */
+    if (peer)
+        c->heard = NULL;
+    w->coming = NULL;
+    return peer;
+}
+
+bool client_is_dgram(const struct client *c)
+{
+    return c->dgram_peer || c->packets;
+}
+
+uint64_t client_idle_ns(const struct client *c)
+{
+    uint64_t chosen = c->worker->server->a->idle_ns;
+    return chosen || !c->dgram_peer ? chosen : (uint64_t)PEERS_IDLE_S * 1000000000;
+}
+
+struct dgram *client_stream(struct client *c, struct stream *ret)
+{
+    if (c->dgram_peer) {
+        peer_init(c->dgram_peer, c->heard, ret);
+        return &c->dgram_peer->dgram;
+    }
+    int fd = fd_take(&c->fd);
+    if (c->listener->target.type == SOCK_SEQPACKET)
+        c->packets = calloc(1, sizeof *c->packets);
+    if (c->packets)
+        dgram_init_stream(c->packets, ret, fd);
+    else
+        stream_init_socket(ret, fd);
+    return c->packets;
+}
+
 static void count(struct server *s, const struct client_end *end)
 {
     if (end->bytes_in > 0)
@@ -144,8 +195,14 @@ void client_over(struct client *c, const struct client_end *end)
     if (c->fd >= 0)
         accept_reset(fd_take(&c->fd));
     unlink_client(c);
+    bool comes = w->coming == c;
+    if (comes)
+        w->coming = NULL; /* whoever let it in counts it out */
+    else
+        accept_gone(&s->accept);
+    free(c->dgram_peer);
+    free(c->packets);
     free(c);
-    accept_gone(&s->accept);
     worker_client_gone(w);
 }
 

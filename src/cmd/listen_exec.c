@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -18,11 +19,14 @@
 #include "cmd/listen.h"
 #include "flow/child.h"
 #include "flow/farewell.h"
+#include "flow/pair.h"
 
 struct client_exec {
     struct client client;
     struct child child;
     struct farewell farewell;
+    struct pair pair; /* of datagrams: between the client and the process's socket */
+    bool piped, parted;
     struct loop_timer timer;
     enum event_why why; /* why it was ended, if it was */
     int64_t bytes_in, bytes_out;
@@ -37,6 +41,7 @@ static struct client_exec *of_child(struct child *child)
 
 static void over(struct client_exec *c, int error)
 {
+    stream_close(&c->client.worker->loop, &c->pair.a);
     struct client_end end = {.why = c->why ? c->why : WHY_EXITED,
                              .status = c->why ? 0 : c->child.status,
                              .error = error,
@@ -74,6 +79,11 @@ static void read_counts(struct client_exec *c)
 static void ended(struct loop *l, struct child *child)
 {
     struct client_exec *c = of_child(child);
+    if (c->piped) {
+        if (c->parted)
+            over(c, 0);
+        return; /* what it said last is still on its way */
+    }
     read_counts(c);
     c->farewell.over = parted;
     farewell_start(l, &c->farewell, fd_take(&c->client.fd), NULL, 0);
@@ -129,18 +139,76 @@ static void fire(struct loop *l, struct loop_timer *t)
     loop_timer_after(l, t, 1000000000);
 }
 
-static int start(struct client *client)
+static int run_child(struct client_exec *c, int fd)
 {
-    struct client_exec *c = (struct client_exec *)client;
+    struct client *client = &c->client;
     struct server *s = client->worker->server;
     const struct target *t = &client->listener->target;
     struct child_environment env;
     child_environment_fill(&env, target_proto(t->family, t->type, t->protocol), &client->local,
                            client->local_n, &client->peer, client->peer_n);
     c->child.ended = ended;
+    return child_start(&client->worker->loop, &c->child, s->exec_path, s->exec_words, env.entries,
+                       fd, fd, &s->mask);
+}
+
+static void pair_over(struct loop *l, struct pair *p)
+{
+    struct client_exec *c = (struct client_exec *)((char *)p - offsetof(struct client_exec, pair));
+    (void)l;
+    c->parted = true;
+    c->bytes_in = (int64_t)p->ab.bytes;
+    c->bytes_out = (int64_t)p->ba.bytes;
+    if (p->why == PAIR_IDLE || p->why == PAIR_LIFETIME || p->why == PAIR_STOPPED)
+        c->why = event_why_of(p->why);
+    if (c->child.pid == 0)
+        over(c, p->error);
+    else
+        child_signal(&c->child, SIGTERM); /* or it sees the end of its input */
+}
+
+/* A client that is no descriptor of its own: a pair of sockets is between it and the process. */
+static int start_piped(struct client_exec *c)
+{
+    struct pair *p = &c->pair;
+    struct client *client = &c->client;
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    int result = run_child(c, ends[1]);
+    close(ends[1]);
+    if (result < 0) {
+        close(ends[0]);
+        return result;
+    }
+    c->piped = true;
+    pair_init(p);
+    struct dgram *near = client_stream(client, &p->a);
+    stream_init_own(&p->b, ends[0], ends[0]);
+    dgram_join(p, near, NULL);
+    p->on_b_end = PAIR_LEAVE;
+    p->ab.rate = client_rate(client, &client->rate_in);
+    p->ba.rate = client_rate(client, &client->rate_out);
+    p->idle_ns = client_idle_ns(client);
+    p->lifetime_ns = client->worker->server->a->lifetime_ns;
+    p->over = pair_over;
+    result = pair_start(&client->worker->loop, p, client->worker->scratch);
+    if (result < 0) {
+        child_signal(&c->child, SIGKILL);
+        child_forget(&client->worker->loop, &c->child);
+        stream_close(&client->worker->loop, &p->a);
+        stream_close(&client->worker->loop, &p->b);
+    }
+    return result;
+}
+
+static int start(struct client *client)
+{
+    struct client_exec *c = (struct client_exec *)client;
     c->timer.fire = fire;
-    int result = child_start(&client->worker->loop, &c->child, s->exec_path, s->exec_words,
-                             env.entries, client->fd, client->fd, &s->mask);
+    if (client->dgram_peer)
+        return start_piped(c);
+    int result = run_child(c, client->fd);
     if (result == 0)
         set_timer(&client->worker->loop, c);
     return result;
@@ -151,6 +219,10 @@ static void stop(struct client *client, enum event_why why)
 {
     struct client_exec *c = (struct client_exec *)client;
     struct loop *l = &client->worker->loop;
+    if (c->piped && !c->parted) {
+        pair_stop(l, &c->pair);
+        return;
+    }
     if (c->child.pid && !c->why) {
         c->why = why;
         child_signal(&c->child, SIGTERM);

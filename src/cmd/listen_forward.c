@@ -15,6 +15,8 @@ struct client_forward {
     struct client client;
     struct dial dial;
     struct pair pair;
+    struct dgram *near, far;
+    bool joined;
 };
 
 static void over(struct loop *l, struct pair *p)
@@ -40,22 +42,27 @@ static int put_header(struct client_forward *c)
     return pump_put(&c->pair.ab, header.data, header.len);
 }
 
-static int join(struct client_forward *c, int far)
+static int join(struct client_forward *c, const struct dial *d, int far)
 {
     struct pair *p = &c->pair;
     const struct listen_arguments *a = c->client.worker->server->a;
-    pair_init(p);
-    stream_init_socket(&p->a, c->client.fd);
-    stream_init_socket(&p->b, far);
+    struct dgram *beyond = NULL;
+    if (!c->client.dgram_peer)
+        c->near = client_stream(&c->client, &p->a);
+    if (d->winner->target->type == SOCK_STREAM)
+        stream_init_socket(&p->b, far);
+    else
+        dgram_init_stream(beyond = &c->far, &p->b, far);
+    dgram_join(p, c->near, beyond);
+    c->joined = true;
     p->ab.rate = client_rate(&c->client, &c->client.rate_in);
     p->ba.rate = client_rate(&c->client, &c->client.rate_out);
-    p->idle_ns = a->idle_ns;
+    p->idle_ns = client_idle_ns(&c->client);
     p->lifetime_ns = a->lifetime_ns;
     p->over = over;
     int result = put_header(c);
     if (result == 0)
         result = pair_start(&c->client.worker->loop, p, c->client.worker->scratch);
-    c->client.fd = -1;
     if (result < 0) {
         stream_close(&c->client.worker->loop, &p->a);
         stream_close(&c->client.worker->loop, &p->b);
@@ -69,15 +76,16 @@ static void connected(struct loop *l, struct dial *d)
         (struct client_forward *)((char *)d - offsetof(struct client_forward, dial));
     struct client_end end = {.why = WHY_FAR_FAILED};
     int fd = dial_take(d);
-    if (fd < 0)
-        end.error = d->attempts[0].error.code;
-    dial_clear(l, d);
     if (fd < 0) {
+        end.error = d->attempts[0].error.code;
         end.words = c->client.worker->server->a->forward;
+        dial_clear(l, d);
+        stream_close(l, &c->pair.a);
         client_over(&c->client, &end);
         return;
     }
-    int result = join(c, fd);
+    int result = join(c, d, fd);
+    dial_clear(l, d);
     if (result < 0) {
         end.error = -result;
         client_over(&c->client, &end);
@@ -88,24 +96,30 @@ static int start(struct client *client)
 {
     struct client_forward *c = (struct client_forward *)client;
     struct server *s = client->worker->server;
+    pair_init(&c->pair);
+    if (client->dgram_peer) /* its datagrams wait in the stream */
+        c->near = client_stream(client, &c->pair.a);
     int result = dial_init(&c->dial, s->forward.items, s->forward.len);
     if (result < 0)
         return result;
     c->dial.done = connected;
     result = dial_start(&client->worker->loop, &c->dial);
-    if (result < 0)
+    if (result < 0) {
         dial_clear(&client->worker->loop, &c->dial);
+        stream_close(&client->worker->loop, &c->pair.a);
+    }
     return result;
 }
 
 static void stop(struct client *client, enum event_why why)
 {
     struct client_forward *c = (struct client_forward *)client;
-    if (client->fd < 0) {
+    if (c->joined) {
         pair_stop(&client->worker->loop, &c->pair);
         return;
     }
     dial_clear(&client->worker->loop, &c->dial);
+    stream_close(&client->worker->loop, &c->pair.a);
     client_over(client, &(struct client_end){.why = why});
 }
 

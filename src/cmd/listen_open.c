@@ -55,9 +55,12 @@ static int open_endpoint(struct server *s, const char *word)
         return command_usage_error(&command_listen, "'%s': %s", word, e.hint);
     if (ep.scheme == ENDPOINT_FD)
         return listeners_take(&s->listeners, ep.fd);
-    if (ep.scheme == ENDPOINT_UDP || ep.scheme == ENDPOINT_UNIX_DGRAM || ep.scheme == ENDPOINT_TLS)
-        return command_usage_error(&command_listen, "'%s': listen doesn't do %s yet", word,
-                                   endpoint_scheme_name(ep.scheme));
+    if (ep.scheme == ENDPOINT_TLS)
+        return command_usage_error(&command_listen, "'%s': listen doesn't do tls yet", word);
+    bool datagrams = ep.scheme == ENDPOINT_UDP || ep.scheme == ENDPOINT_UNIX_DGRAM;
+    if (datagrams && (s->kind == LISTEN_HANDOFF || s->a->proxy_protocol))
+        return command_usage_error(
+            &command_listen, "'%s': --handoff and --proxy-protocol are for connections", word);
     if (!endpoint_has_port(ep.scheme) && !endpoint_is_unix(ep.scheme) &&
         ep.scheme != ENDPOINT_VSOCK)
         return command_usage_error(&command_listen,

@@ -61,16 +61,15 @@ static int start(struct client *client)
     if (file < 0)
         return file;
     pair_init(p);
-    stream_init_socket(&p->a, client->fd);
+    dgram_join(p, client_stream(client, &p->a), NULL);
     stream_init_own(&p->b, -1, file);
     p->ab.rate = client_rate(client, &client->rate_in);
     p->on_a_end = PAIR_END;
     p->on_b_end = PAIR_KEEP; /* a file says nothing */
-    p->idle_ns = a->idle_ns;
+    p->idle_ns = client_idle_ns(client);
     p->lifetime_ns = a->lifetime_ns;
     p->over = over;
     int result = pair_start(&client->worker->loop, p, client->worker->scratch);
-    client->fd = -1;
     if (result < 0) {
         stream_close(&client->worker->loop, &p->a);
         stream_close(&client->worker->loop, &p->b);

@@ -17,10 +17,14 @@ static struct worker_listener *listener_of(struct acceptor *a)
     return (struct worker_listener *)((char *)a - offsetof(struct worker_listener, acceptor));
 }
 
+/* The socket of datagrams stays: those who were heard already are answered by it. */
 static void stop_accepting(struct worker *w)
 {
-    for (size_t i = 0; i < w->n_listeners; i++)
-        acceptor_stop(&w->loop, &w->listeners[i].acceptor);
+    for (size_t i = 0; i < w->n_listeners; i++) {
+        if (w->listeners[i].acceptor.watch.ready)
+            acceptor_stop(&w->loop, &w->listeners[i].acceptor);
+        w->listeners[i].peers.closed = true;
+    }
 }
 
 static void accepted(struct loop *l, struct acceptor *a, int fd,
@@ -58,6 +62,26 @@ static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_st
     flow_events_show(&from->worker->server->events, &e);
 }
 
+static struct worker_listener *of_peers(struct peers *p)
+{
+    return (struct worker_listener *)((char *)p - offsetof(struct worker_listener, peers));
+}
+
+static struct peer *came_by(struct loop *l, struct peers *p, const struct peer *heard)
+{
+    struct worker_listener *from = of_peers(p);
+    (void)l;
+    if (from->worker->server->a->once)
+        stop_accepting(from->worker);
+    return client_hear(from, heard);
+}
+
+static void refused_peer(struct loop *l, struct peers *p, const struct peer *heard,
+                         enum accept_refusal why)
+{
+    refused(l, &of_peers(p)->acceptor, &heard->address, heard->address_n, why);
+}
+
 static void starved(struct loop *l, struct acceptor *a, int error)
 {
     struct worker_listener *from = listener_of(a);
@@ -68,11 +92,26 @@ static void starved(struct loop *l, struct acceptor *a, int error)
     flow_events_show(&from->worker->server->events, &e);
 }
 
+static int start_hearing(struct worker *w, struct worker_listener *l)
+{
+    l->peers.shared = &w->server->accept;
+    l->peers.came = came_by;
+    l->peers.refused = refused_peer;
+    int result = peers_start(&w->loop, &l->peers);
+    if (result < 0)
+        fd_close(&l->peers.fd);
+    return result;
+}
+
 static int start_accepting(struct worker *w)
 {
     int result = 0;
     for (size_t i = 0; i < w->n_listeners && result == 0; i++) {
         struct acceptor *a = &w->listeners[i].acceptor;
+        if (a->fd < 0) {
+            result = start_hearing(w, &w->listeners[i]);
+            continue;
+        }
         a->blocking = w->server->mode->blocking;
         a->shared = &w->server->accept;
         a->accepted = accepted;
@@ -85,11 +124,13 @@ static int start_accepting(struct worker *w)
 
 /* The end */
 
-static void stop_clients(struct worker *w, enum event_why why)
+/* Peers of datagrams don't say when they end: there is nothing to wait for. */
+static void stop_clients(struct worker *w, enum event_why why, bool only_peers)
 {
     for (struct client *c = w->clients, *next; c; c = next) {
         next = c->next; /* a client ends no other */
-        client_stop(c, why);
+        if (!only_peers || c->dgram_peer)
+            client_stop(c, why);
     }
 }
 
@@ -101,7 +142,7 @@ static void grace_over(struct loop *l, struct loop_timer *t)
         return;
     }
     w->pressed = true;
-    stop_clients(w, WHY_STOPPED);
+    stop_clients(w, WHY_STOPPED, false);
     if (w->n_clients == 0 || loop_timer_after(l, t, 1000000000) < 0)
         loop_stop(l);
 }
@@ -114,6 +155,7 @@ void worker_stop(struct worker *w)
     }
     w->stopping = true;
     stop_accepting(w);
+    stop_clients(w, WHY_STOPPED, true);
     if (w->server->kind == LISTEN_STDIO || w->server->kind == LISTEN_CHAT)
         hub_end_input(&w->hub);
     if (w->n_clients == 0) {
@@ -134,7 +176,8 @@ void worker_client_gone(struct worker *w)
     if (w->stopping)
         return;
     for (size_t i = 0; i < w->n_listeners; i++)
-        acceptor_resume(&w->loop, &w->listeners[i].acceptor);
+        if (w->listeners[i].acceptor.fd >= 0)
+            acceptor_resume(&w->loop, &w->listeners[i].acceptor);
 }
 
 /* Signals: the first worker has them and tells the others. */
@@ -206,7 +249,7 @@ static void out_failed(struct loop *l, struct hub *h, int error)
     }
     stop_accepting(w);
     w->stopping = true;
-    stop_clients(w, WHY_STOPPED);
+    stop_clients(w, WHY_STOPPED, false);
     loop_stop(&w->loop);
 }
 
@@ -243,8 +286,12 @@ static int take_listeners(struct worker *w, bool first)
             err_print(&e, stderr);
             return fd;
         }
+        bool datagrams = l->target.type == SOCK_DGRAM;
         w->listeners[w->n_listeners++] =
-            (struct worker_listener){.acceptor.fd = fd, .worker = w, .listener = l};
+            (struct worker_listener){.acceptor.fd = datagrams ? -1 : fd,
+                                     .peers.fd = datagrams ? fd : -1,
+                                     .worker = w,
+                                     .listener = l};
     }
     return 0;
 }
@@ -271,13 +318,23 @@ int worker_run(struct worker *w)
     return result == 0 ? loop_run(&w->loop) : result;
 }
 
+static void close_listener(struct worker *w, struct worker_listener *l)
+{
+    if (l->peers.loop)
+        peers_stop(&w->loop, &l->peers);
+    fd_close(&l->peers.fd); /* one that was never started */
+    fd_close(&l->acceptor.fd);
+}
+
 void worker_clear(struct worker *w)
 {
     if (!w->server)
         return;
     stop_accepting(w);
     w->stopping = true;
-    stop_clients(w, WHY_STOPPED);
+    stop_clients(w, WHY_STOPPED, false);
+    for (size_t i = 0; i < w->n_listeners; i++)
+        close_listener(w, &w->listeners[i]);
     free(w->listeners);
     if (w->hub.loop)
         hub_clear(&w->hub);

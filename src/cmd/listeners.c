@@ -169,19 +169,26 @@ static int option_of(int fd, int option)
     return getsockopt(fd, SOL_SOCKET, option, &value, &n) < 0 ? -1 : value;
 }
 
+static bool is_connected(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t n = sizeof peer;
+    return getpeername(fd, (struct sockaddr *)&peer, &n) == 0;
+}
+
 int listeners_take(struct vec *to, int fd)
 {
     struct target t = {.v6only = -1};
     struct err e = {0};
     char name[16];
     snprintf(name, sizeof name, "fd:%d", fd);
-    if (option_of(fd, SO_ACCEPTCONN) != 1) {
+    t.type = option_of(fd, SO_TYPE);
+    if (option_of(fd, SO_ACCEPTCONN) != 1 && !(t.type == SOCK_DGRAM && !is_connected(fd))) {
         err_word(&e, EINVAL, "listen on", name, "it is no listening socket");
         return status_of(&e);
     }
-    t.type = option_of(fd, SO_TYPE);
     t.protocol = option_of(fd, SO_PROTOCOL);
-    if (t.protocol == IPPROTO_TCP)
+    if (t.protocol == IPPROTO_TCP || t.protocol == IPPROTO_UDP)
         t.protocol = 0;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     int flags = fcntl(fd, F_GETFL);

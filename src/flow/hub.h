@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "flow/dgram.h"
 #include "flow/event.h"
 #include "flow/hook_escape.h"
 #include "flow/pump.h"
@@ -46,6 +47,7 @@ struct hub_member {
     /* Set by the owner between hub_member_init and hub_join. */
     uint64_t id;
     struct stream s;
+    struct dgram *dgram;              /* of the stream, where it is one of datagrams; else NULL */
     struct rate *rate_up, *rate_down; /* NULL: no limit; borrowed */
     uint64_t idle_ns, lifetime_ns;    /* 0: no limit */
     /* Called once, when it is over and the stream closed; the owner may free it there. */

@@ -5,7 +5,7 @@
 
 #include "flow/hub_impl.h"
 
-enum { TURN_BYTES = 4 << 20 };
+enum { TURN_BYTES = 4 << 20, READ_BYTES = 1 << 16 };
 
 static struct hub_member *of_tap(struct pump_hook *hook)
 {
@@ -99,6 +99,8 @@ static int label(struct pump_hook *hook, const char **bytes, size_t *n)
         put_last(m, marked);
     } else if (marked) {
         result = mark_lines(m, *bytes, *n);
+        if (m->dgram)
+            put_last(m, true); /* a datagram is whole as it is */
     } else {
         put_partial(m, false);
         put(m, *bytes, *n, false);
@@ -136,6 +138,11 @@ void hub_stdio_join(struct hub_member *m)
 {
     pump_init(&m->up, &m->s, &m->hub->stdio);
     pump_init(&m->down, &m->hub->stdio, &m->s);
+    if (m->dgram) {
+        dgram_join_pump(&m->up, m->dgram, NULL);
+        dgram_join_pump(&m->down, NULL, m->dgram);
+        m->up.chunk = READ_BYTES;
+    }
     m->up.rate = m->rate_up;
     m->down.rate = m->rate_down;
     if (m->hub->to_terminal)

@@ -429,6 +429,7 @@ def test_a_privileged_port(berth, netns):
 
 @pytest.mark.parametrize("args, words", [
     (["udp:99999"], "99999"),
+    (["udp:53", "--proxy-protocol"], "connections"),
     (["exec:cat"], "nobody can connect to that"),
     (["4444", "--echo", "--chat"], "one thing"),
     (["4444", "--shell"], "--exec"),
@@ -527,6 +528,101 @@ def test_another_user(listen, tmp_path):
     server = listen(HERE, "--exec", "id -un", "--user", "nobody")
     with server.connect() as s:
         assert read_all(s) == b"nobody\n"
+
+
+# Datagrams
+
+
+@contextlib.contextmanager
+def udp(server):
+    with server.netns.inside():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with s:
+        s.settimeout(20)
+        s.connect(("127.0.0.1", server.port))
+        yield s
+
+
+def test_udp_echo_keeps_boundaries(listen):
+    server = listen("udp:" + HERE, "--echo")
+    with udp(server) as a, udp(server) as b:
+        for text in (b"one", b"", b"three", b"x" * 60_000):
+            a.send(text)
+            b.send(b"b" + text[:1000])
+            assert a.recv(65536) == text
+            assert b.recv(65536) == b"b" + text[:1000]
+    assert [e["proto"] for e in server.wait_events("opened", 2)] == ["udp", "udp"]
+    assert server.end() == 0  # nobody waits for datagrams that may never come
+    assert {e["why"] for e in server.of("closed")} == {"stopped"}
+
+
+def test_udp_reply_to_each(listen):
+    server = listen("udp:*:0", "--reply", "{id} from {local}", listeners=2)
+    with udp(server) as s:
+        for _ in range(3):
+            s.send(b"hi")
+            assert s.recv(100) == f"1 from 127.0.0.1:{server.port}".encode()
+        for _ in range(10):
+            s.send(b"hi")
+        assert [s.recv(100)[:6] for _ in range(10)] == [b"1 from"] * 10
+
+
+def test_udp_standard_streams(listen):
+    server = listen("udp:" + HERE)
+    with udp(server) as a, udp(server) as b:
+        a.send(b"first")
+        server.wait_output(b"first")
+        b.send(b"second")
+        server.wait_output(b"[2] second\n")
+        a.send(b"third")
+        server.wait_output(b"[1] third\n")
+        server.write(b"to all")
+        assert a.recv(100) == b.recv(100) == b"to all"
+
+
+@pytest.mark.parametrize("mode", [["--exec", "cat"], ["forward-udp"], ["forward-tcp"]])
+def test_udp_to_elsewhere(listen, mode):
+    if mode[0].startswith("forward"):
+        kind = mode[0].split("-")[1]
+        behind = listen(f"{kind}:{HERE}", "--echo")
+        mode = ["--forward", f"{kind}:127.0.0.1:{behind.port}"]
+    server = listen("udp:" + HERE, *mode, "--idle-timeout", "500ms")
+    with udp(server) as s:
+        for text in (b"one", b"two"):
+            s.send(text)
+            assert s.recv(100) == text
+        assert server.wait_events("closed")[0]["why"] == "idle"
+
+
+def test_udp_discard_save_and_limits(listen, tmp_path):
+    server = listen("udp:" + HERE, "--save", tmp_path, "--idle-timeout", "300ms", "--max-clients", "1")
+    with udp(server) as s, udp(server) as other:
+        s.send(b"one")
+        s.send(b"two")
+        server.wait_events("opened")
+        other.send(b"x")
+        assert server.wait_events("refused")[0]["peer"]["port"] == other.getsockname()[1]
+        assert server.wait_events("closed")[0]["bytes_in"] == 6
+    (name,) = os.listdir(tmp_path)
+    assert (tmp_path / name).read_bytes() == b"onetwo"
+    server = listen("udp:" + HERE, "--discard", "--idle-timeout", "300ms")
+    with udp(server) as s:
+        s.send(b"x" * 1000)
+        assert server.wait_events("closed")[0]["bytes_in"] == 1000
+
+
+def test_unix_datagrams(listen, tmp_path):
+    listen(f"unix-dgram:{tmp_path}/x", "--echo")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(f"{tmp_path}/me")
+        s.sendto(b"hi", f"{tmp_path}/x")
+        assert s.recv(100) == b"hi"
+
+
+def test_udp_is_taken(berth, listen):
+    server = listen("udp:" + HERE, "--echo")
+    result = berth("listen", f"udp:127.0.0.1:{server.port}", status=1)
+    assert f"has udp 127.0.0.1:{server.port}" in result.stderr
 
 
 # PROXY headers
