@@ -59,7 +59,7 @@ static void conclude_local(const struct predict_connection *c, const struct pred
     }
 }
 
-static int look_local(const struct predict_connection *c, const struct predict_route *route,
+static int look_local(const struct predict_connection *c, const struct net_route *route,
                       const struct predict_host *h, struct predict_connect *ret)
 {
     struct predict_packet packet = {.kind = c->kind,
@@ -75,7 +75,7 @@ static int look_local(const struct predict_connection *c, const struct predict_r
     return result;
 }
 
-int predict_connect(const struct predict_connection *c, const struct predict_route *route,
+int predict_connect(const struct predict_connection *c, const struct net_route *route,
                     const struct predict_host *h, struct predict_connect *ret)
 {
     *ret = (struct predict_connect){.outcome = CONNECT_DEPENDS,
@@ -94,34 +94,44 @@ int predict_connect(const struct predict_connection *c, const struct predict_rou
         return 0;
     }
     switch (route->kind) {
-    case ROUTE_LOCAL:
+    case NET_ROUTE_LOCAL:
         /* A socket that is bound to another device sends it out there all the same. */
         if (c->ifindex && c->ifindex != route->ifindex) {
             conclude(ret, CONNECT_REMOTE, 0);
             return 0;
         }
         return look_local(c, route, h, ret);
-    case ROUTE_REMOTE:
+    case NET_ROUTE_REMOTE:
         conclude(ret, CONNECT_REMOTE, 0);
         break;
-    case ROUTE_BROADCAST:
-        /* TCP has no such peers; UDP asks for SO_BROADCAST, udp_sendmsg of net/ipv4/udp.c. */
-        conclude(ret, c->kind == NET_TCP ? CONNECT_UNREACHABLE : CONNECT_REMOTE,
-                 c->kind == NET_TCP ? ENETUNREACH : 0);
+    case NET_ROUTE_BROADCAST:
+        /* TCP has no such peers; UDP must ask for them by SO_BROADCAST (__ip4_datagram_connect of
+         * net/ipv4/datagram.c). */
+        if (c->kind == NET_TCP)
+            conclude(ret, CONNECT_UNREACHABLE, ENETUNREACH);
+        else
+            conclude(ret, CONNECT_BLOCKED, EACCES);
         break;
-    case ROUTE_UNREACHABLE:
+    case NET_ROUTE_MULTICAST:
+        if (c->kind == NET_TCP)
+            conclude(ret, CONNECT_UNREACHABLE, ENETUNREACH);
+        else
+            conclude(ret, CONNECT_REMOTE, 0);
+        break;
+    case NET_ROUTE_UNREACHABLE:
         conclude(ret, CONNECT_UNREACHABLE, EHOSTUNREACH);
         break;
-    case ROUTE_PROHIBIT:
+    case NET_ROUTE_PROHIBIT:
         conclude(ret, CONNECT_UNREACHABLE, EACCES);
         break;
-    case ROUTE_BLACKHOLE:
+    case NET_ROUTE_BLACKHOLE:
         conclude(ret, CONNECT_UNREACHABLE, EINVAL);
         break;
-    case ROUTE_NONE:
+    case NET_ROUTE_NONE:
         conclude(ret, CONNECT_UNREACHABLE, ENETUNREACH);
         break;
-    case ROUTE_UNKNOWN:
+    case NET_ROUTE_UNKNOWN:
+    case NET_ROUTE_KINDS:
         break;
     }
     return 0;

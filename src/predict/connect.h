@@ -2,27 +2,8 @@
  * address of this host, from the socket that would get the packet. Pure.
  */
 #pragma once
+#include "net/route.h"
 #include "predict/lookup.h"
-
-/* What the kernel's routing answered for a destination (rtnetlink(7), RTM_GETROUTE with
- * RTM_F_FIB_MATCH, which doesn't hide local addresses behind lo). */
-enum predict_route_kind {
-    ROUTE_UNKNOWN, /* it couldn't be asked (a saved host) */
-    ROUTE_LOCAL,
-    ROUTE_REMOTE,
-    ROUTE_BROADCAST,   /* or multicast */
-    ROUTE_UNREACHABLE, /* EHOSTUNREACH */
-    ROUTE_PROHIBIT,    /* EACCES */
-    ROUTE_BLACKHOLE,   /* EINVAL */
-    ROUTE_NONE         /* ENETUNREACH */
-};
-
-struct predict_route {
-    enum predict_route_kind kind;
-    uint32_t ifindex;        /* the device that it goes out by; of a local address, that has it */
-    struct net_addr source;  /* what the kernel would send from */
-    struct net_addr gateway; /* AF_UNSPEC: on the link */
-};
 
 enum predict_outcome {
     CONNECT_ACCEPTED,
@@ -53,6 +34,6 @@ struct predict_connect {
 };
 
 /* *ret is always to be cleared. 0 or -ENOMEM. */
-int predict_connect(const struct predict_connection *c, const struct predict_route *route,
+int predict_connect(const struct predict_connection *c, const struct net_route *route,
                     const struct predict_host *h, struct predict_connect *ret);
 void predict_connect_clear(struct predict_connect *c);
