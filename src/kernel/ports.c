@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "kernel/bpf_ports.h"
+#include "kernel/choice.h"
 #include "net/bucket.h"
 #include "net/filter.h"
 
@@ -50,7 +51,7 @@ static bool tells_bound_sockets(void)
     return major > 6 || (major == 6 && minor >= 8);
 }
 
-static int read_by_diag(const struct ports_query *q, struct ports *ret,
+static int read_by_diag(const struct ports_query *q, uint32_t detail, struct ports *ret,
                         struct source_report *report, struct err *e)
 {
     struct net_filter *filter = NULL;
@@ -63,7 +64,7 @@ static int read_by_diag(const struct ports_query *q, struct ports *ret,
                                  .kinds = q->kinds,
                                  .states = NET_STATES_ALL,
                                  .families = 1 << AF_INET | 1 << AF_INET6,
-                                 .detail = SOURCE_OWNERS | SOURCE_OPTIONS,
+                                 .detail = detail,
                                  .scope = SOURCE_THIS_NETNS,
                                  .netns_fd = -1,
                                  .filter = filter};
@@ -73,21 +74,44 @@ static int read_by_diag(const struct ports_query *q, struct ports *ret,
     return result;
 }
 
+/* Loading the BPF program costs more than all the rest, and a port that nobody has is known
+ * without: where the host has few sockets a plain dump tells. */
+static int find_nobody(const struct ports_query *q, struct ports *ret, struct source_report *report,
+                       bool *ret_nobody)
+{
+    struct err e;
+    *ret_nobody = false;
+    if (q->port == 0 || choice_many_sockets())
+        return 0;
+    int result = read_by_diag(q, 0, ret, report, &e);
+    *ret_nobody = result == 0 && ret->complete && ret->sockets.len == 0;
+    return result == -ENOMEM ? result : 0;
+}
+
+static void empty(struct ports *p)
+{
+    *p = (struct ports){.sockets = VEC_INIT(struct net_socket),
+                        .buckets = VEC_INIT(struct net_bucket)};
+}
+
 struct ports_reader {
-    struct bpf_ports_program *program; /* NULL: by sock_diag */
+    enum source_via via;
+    bool refused;                      /* BPF can't be had here */
+    struct bpf_ports_program *program; /* NULL: not loaded yet */
 };
 
 int ports_open(enum source_via via, struct ports_reader **ret, struct err *e)
 {
     struct ports_reader *r = calloc(1, sizeof *r);
+    int result = 0;
     if (!r)
         return err_set(e, ENOMEM, "read ports", "", NULL);
-    if (via == SOURCE_BEST || via == SOURCE_BPF) {
-        int result = bpf_ports_open(&r->program, e);
-        if (result < 0 && via == SOURCE_BPF) {
-            ports_close(r);
-            return result;
-        }
+    r->via = via;
+    if (via == SOURCE_BPF)
+        result = bpf_ports_open(&r->program, e);
+    if (result < 0) {
+        ports_close(r);
+        return result;
     }
     *ret = r;
     return 0;
@@ -100,10 +124,33 @@ void ports_close(struct ports_reader *r)
     free(r);
 }
 
+/* Loaded when it is first needed. */
+static bool has_program(struct ports_reader *r)
+{
+    struct err e;
+    if (r->program || r->refused || r->via != SOURCE_BEST)
+        return r->program != NULL;
+    r->refused = bpf_ports_open(&r->program, &e) < 0;
+    return !r->refused;
+}
+
 int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports *ret,
                struct source_report *report, struct err *e)
 {
-    *ret = (struct ports){.sockets = VEC_INIT(struct net_socket),
-                          .buckets = VEC_INIT(struct net_bucket)};
-    return r->program ? bpf_ports_read(r->program, q, ret, e) : read_by_diag(q, ret, report, e);
+    bool nobody = false;
+    empty(ret);
+    if (r->via == SOURCE_BEST && !r->program) {
+        int result = find_nobody(q, ret, report, &nobody);
+        if (result < 0)
+            return err_set(e, -result, "read ports", "", NULL);
+        if (nobody) {
+            ret->buckets_known = ret->udp_ordered = ret->listeners_ordered = true;
+            return 0;
+        }
+        ports_clear(ret);
+        empty(ret);
+    }
+    if (has_program(r))
+        return bpf_ports_read(r->program, q, ret, e);
+    return read_by_diag(q, SOURCE_OWNERS | SOURCE_OPTIONS, ret, report, e);
 }

@@ -26,5 +26,5 @@ def test_with_bpf_every_answer_is_right(seed):
 
 def test_without_bpf_no_answer_is_wrong():
     features.require(features.is_root)
-    result = prove("--cases", "300", "--seed", "3", "--via", "diag")
+    result = prove("--cases", "1500", "--seed", "3", "--via", "diag")
     assert result.status == 0, result.stdout
