@@ -152,6 +152,22 @@ static int choose(const struct predict_host *host, struct bind_answer *a)
     return 0;
 }
 
+/* The prediction; where something is hidden from the quick look, a deeper one follows. */
+static int foretell(struct bind_question *q, struct bind_answer *a,
+                    const struct predict_host **ret_host, struct err *e)
+{
+    do {
+        predict_bind_clear(&a->bind);
+        int result = explain_host_at(q->host, a->candidate.kind, a->candidate.port, ret_host, e);
+        if (result < 0)
+            return result;
+        result = predict_bind(&a->candidate, *ret_host, &a->bind);
+        if (result < 0)
+            return err_set(e, -result, "explain", "", NULL);
+    } while (a->bind.verdict == PREDICT_DEPENDS && explain_host_deepen(q->host));
+    return 0;
+}
+
 static int answer_one(struct bind_question *q, const struct target *t, struct err *e)
 {
     struct bind_answer *a = vec_push(&q->answers);
@@ -161,11 +177,10 @@ static int answer_one(struct bind_question *q, const struct target *t, struct er
     a->target = *t;
     a->remedies = VEC_INIT(struct predict_remedy);
     explain_bind_candidate(q, t, &a->candidate);
-    int result = explain_host_at(q->host, a->candidate.kind, a->candidate.port, &host, e);
+    int result = foretell(q, a, &host, e);
     if (result < 0)
         return result;
-    result = predict_bind(&a->candidate, host, &a->bind);
-    if (result == 0 && a->bind.verdict != PREDICT_SUCCEEDS)
+    if (a->bind.verdict != PREDICT_SUCCEEDS)
         result = predict_remedies(&a->candidate, host, &a->bind, &a->remedies);
     if (result == 0 && a->bind.error == EADDRINUSE && a->candidate.port)
         find_free_port(q, a);

@@ -60,7 +60,7 @@ static void put_unknown(struct buf *out, struct bind_question *q, const struct p
     }
     buf_str(out, "\n    that depends on ");
     buf_printf(out, "its %s, which may not be seen: it is of ", net_field_infos[b->unknown].help);
-    explain_put_owner(out, explain_host_owned(q->host, b->socket));
+    explain_put_owner(out, q->host, b->socket);
 }
 
 enum { SHOWN_BLOCKERS = 6 };

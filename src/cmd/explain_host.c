@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "kernel/choice.h"
 #include "kernel/gather.h"
 #include "kernel/links.h"
 #include "kernel/sysctl.h"
@@ -19,12 +20,8 @@ struct explain_port {
     struct ports ports;
     struct vec sockets; /* const struct net_socket * */
     struct predict_host host;
-};
-
-struct explain_holding {
-    enum net_kind kind;
-    uint32_t port;
-    struct holding holding;
+    bool has_owners; /* they were looked for */
+    bool stale;      /* to be read again when asked for again */
 };
 
 /* Opening */
@@ -61,7 +58,10 @@ static int open_live(struct explain_host *h, enum source_via via, struct err *e)
     h->uid = (uint32_t)geteuid();
     h->may_bind_low_ports = gather_capabilities() >> CAP_NET_BIND_SERVICE & 1;
     int result = sockets_visit(&h->sockets, read_links, h, e);
-    return result < 0 ? result : ports_open(via, &h->reader, e);
+    if (result < 0)
+        return result;
+    h->shallow = via == SOURCE_BEST && !choice_many_sockets() && choice_few_files();
+    return ports_open(h->shallow ? SOURCE_DIAG : via, &h->reader, e);
 }
 
 static int fail(const struct err *e)
@@ -76,8 +76,7 @@ int explain_host_open(struct explain_host *h, const struct command *c,
     struct err e = {0};
     *h = (struct explain_host){.command = c,
                                .links = VEC_INIT(struct net_iface),
-                               .asked = VEC_INIT(struct explain_port *),
-                               .holdings = VEC_INIT(struct explain_holding *)};
+                               .asked = VEC_INIT(struct explain_port *)};
     int status = sockets_init(&h->sockets, c, a);
     if (status)
         return status;
@@ -96,25 +95,32 @@ static void free_port(struct explain_port *p)
     free(p);
 }
 
-static void free_holding(struct explain_holding *h)
-{
-    holding_clear(&h->holding);
-    free(h);
-}
-
 void explain_host_refresh(struct explain_host *h)
 {
     for (size_t i = 0; i < h->asked.len; i++)
-        free_port(*(struct explain_port **)vec_at(&h->asked, i));
-    for (size_t i = 0; i < h->holdings.len; i++)
-        free_holding(*(struct explain_holding **)vec_at(&h->holdings, i));
-    vec_free(&h->asked);
-    vec_free(&h->holdings);
+        (*(struct explain_port **)vec_at(&h->asked, i))->stale = true;
+}
+
+bool explain_host_deepen(struct explain_host *h)
+{
+    struct ports_reader *deep;
+    struct err e;
+    if (!h->shallow)
+        return false;
+    h->shallow = false;
+    if (ports_open(SOURCE_BPF, &deep, &e) < 0)
+        return false;
+    ports_close(h->reader);
+    h->reader = deep;
+    explain_host_refresh(h);
+    return true;
 }
 
 void explain_host_close(struct explain_host *h)
 {
-    explain_host_refresh(h);
+    for (size_t i = 0; i < h->asked.len; i++)
+        free_port(*(struct explain_port **)vec_at(&h->asked, i));
+    vec_free(&h->asked);
     ports_close(h->reader);
     links_free(&h->links);
     sockets_clear(&h->sockets);
@@ -185,7 +191,7 @@ int explain_host_at(struct explain_host *h, enum net_kind kind, uint16_t port,
 {
     for (size_t i = 0; i < h->asked.len; i++) {
         struct explain_port *p = *(struct explain_port **)vec_at(&h->asked, i);
-        if (p->kind == kind && p->port == port) {
+        if (p->kind == kind && p->port == port && !p->stale) {
             *ret = &p->host;
             return 0;
         }
@@ -212,54 +218,37 @@ int explain_host_at(struct explain_host *h, enum net_kind kind, uint16_t port,
 
 /* Owners */
 
-static bool same_end(const struct net_addr *a, uint32_t a_port, const struct net_addr *b,
-                     uint32_t b_port)
+struct owners_question {
+    struct explain_host *host;
+    struct explain_port *port;
+};
+
+static int read_owners(void *ctx, struct err *e)
 {
-    struct net_addr x = net_addr_unmap(a), y = net_addr_unmap(b);
-    return a_port == b_port && x.family == y.family && memcmp(x.bytes, y.bytes, 16) == 0;
+    struct owners_question *q = ctx;
+    struct source_query how = q->host->sockets.query;
+    how.detail = SOURCE_CMDLINE;
+    return ports_read_owners(q->host->reader, &q->port->ports, q->port->port, &how, e);
 }
 
-static bool is_same(const struct net_socket *a, const struct net_socket *b)
+static bool has_socket(const struct explain_port *p, const struct net_socket *s)
 {
-    if (net_socket_knows(a, NET_F_INODE) && net_socket_knows(b, NET_F_INODE))
-        return a->inode == b->inode;
-    return a->state == b->state && a->family == b->family &&
-           same_end(&a->local, a->local_port, &b->local, b->local_port) &&
-           same_end(&a->peer, a->peer_port, &b->peer, b->peer_port);
+    const struct net_socket *first = p->ports.sockets.items;
+    return p->ports.sockets.len && s >= first && s < first + p->ports.sockets.len;
 }
 
-/* Who has this port, read once. NULL where that can't be had. */
-static struct holding *holding_of(struct explain_host *h, enum net_kind kind, uint32_t port)
+void explain_host_find_owner(struct explain_host *h, const struct net_socket *s)
 {
-    char filter[64];
-    for (size_t i = 0; i < h->holdings.len; i++) {
-        struct explain_holding *one = *(struct explain_holding **)vec_at(&h->holdings, i);
-        if (one->kind == kind && one->port == port)
-            return &one->holding;
+    for (size_t i = 0; h->reader && i < h->asked.len; i++) {
+        struct explain_port *p = *(struct explain_port **)vec_at(&h->asked, i);
+        struct owners_question q = {h, p};
+        struct err e = {0};
+        if (p->has_owners || !has_socket(p, s))
+            continue;
+        p->has_owners = true;
+        if (sockets_visit(&h->sockets, read_owners, &q, &e) < 0)
+            err_print(&e, stderr);
     }
-    struct explain_holding *one = calloc(1, sizeof *one);
-    if (!one)
-        return NULL;
-    one->kind = kind;
-    one->port = port;
-    snprintf(filter, sizeof filter, "%s and sport = :%u", net_kind_name(kind), port);
-    if (holding_read_filter(&one->holding, h->command, h->sockets.arguments, filter) != 0 ||
-        vec_add(&h->holdings, &one) < 0) {
-        free_holding(one);
-        return NULL;
-    }
-    return &one->holding;
-}
-
-const struct net_socket *explain_host_owned(struct explain_host *h, const struct net_socket *s)
-{
-    const struct holding *all = holding_of(h, s->kind, s->local_port);
-    for (size_t i = 0; all && i < all->found.len; i++) {
-        const struct net_socket *other = *(const struct net_socket **)vec_at(&all->found, i);
-        if (is_same(other, s))
-            return other;
-    }
-    return s;
 }
 
 /* Devices */

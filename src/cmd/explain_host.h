@@ -5,7 +5,7 @@
  */
 #pragma once
 #include "base/vec.h"
-#include "cmd/holding.h"
+#include "cmd/sockets.h"
 #include "kernel/ports.h"
 #include "predict/host.h"
 
@@ -18,8 +18,8 @@ struct explain_host {
     uint32_t uid;                /* who asks */
     bool may_bind_low_ports;     /* has CAP_NET_BIND_SERVICE */
     struct ports_reader *reader; /* NULL: a saved host */
+    bool shallow;                /* by sock_diag, which is quicker here and mostly enough */
     struct vec asked;            /* struct explain_port *, owned */
-    struct vec holdings;         /* struct explain_holding *, owned */
 };
 
 /* 0, or an exit status after a message. Always to be closed. */
@@ -31,12 +31,15 @@ void explain_host_close(struct explain_host *h);
  * 0, or a negative errno with *e filled. */
 int explain_host_at(struct explain_host *h, enum net_kind kind, uint16_t port,
                     const struct predict_host **ret, struct err *e);
-/* Forgets what was read of ports, to look again. */
+/* Looks more deeply from now on, after what was read left a question open: false where there is no
+ * deeper way. What was read before stays valid. */
+bool explain_host_deepen(struct explain_host *h);
+/* Reads again from now on, since things may have changed. What was read before stays valid. */
 void explain_host_refresh(struct explain_host *h);
 
-/* The same socket with its owners and timers, if it is still there; else the socket itself. Lives
- * as long as *h. */
-const struct net_socket *explain_host_owned(struct explain_host *h, const struct net_socket *s);
+/* Looks for the processes that hold a socket of explain_host_at's, once for all of its port: its
+ * owners are filled then. A failure is told on stderr. */
+void explain_host_find_owner(struct explain_host *h, const struct net_socket *s);
 
 /* A device's index by its name, 0 if there is none; and its name, "" if there is none. */
 uint32_t explain_host_device(const struct explain_host *h, const char *name);

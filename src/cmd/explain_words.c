@@ -28,8 +28,9 @@ static const char *const nobody[] = {
     [NET_DETACHED_UNCLEAR] = "a process that isn't known",
 };
 
-void explain_put_owner(struct buf *out, const struct net_socket *s)
+void explain_put_owner(struct buf *out, struct explain_host *h, const struct net_socket *s)
 {
+    explain_host_find_owner(h, s);
     if (s->n_owners == 0) {
         buf_str(out, nobody[s->detached]);
         return;
@@ -80,8 +81,8 @@ static void put_connection(struct buf *out, const struct net_socket *s, const ch
 
 void explain_put_socket(struct buf *out, struct explain_host *h, const struct net_socket *s)
 {
-    s = explain_host_owned(h, s);
-    explain_put_owner(out, s);
+    explain_host_find_owner(h, s);
+    explain_put_owner(out, h, s);
     if (s->detached == NET_TIME_WAITING || s->state == NET_TIME_WAIT) {
         put_connection(out, s, ": what remains of a closed connection from ");
         put_time_left(out, s);
@@ -203,15 +204,15 @@ static void put_owner_of_first(struct buf *out, struct explain_host *h,
                                const struct predict_bind *b)
 {
     const struct predict_blocker *first = b->blockers.items;
-    explain_put_owner(out, explain_host_owned(h, first->socket));
+    explain_put_owner(out, h, first->socket);
 }
 
-static uint64_t longest_wait_ms(struct explain_host *h, const struct predict_bind *b)
+static uint64_t longest_wait_ms(const struct predict_bind *b)
 {
     uint64_t longest = 0;
     const struct predict_blocker *all = b->blockers.items;
     for (size_t i = 0; i < b->blockers.len; i++) {
-        const struct net_socket *s = explain_host_owned(h, all[i].socket);
+        const struct net_socket *s = all[i].socket;
         if (net_socket_knows(s, NET_F_TIMER_MS) && s->timer_ms > longest)
             longest = s->timer_ms;
     }
@@ -222,7 +223,7 @@ static void put_stop(struct buf *out, struct explain_host *h, const struct predi
                      const struct predict_bind *b)
 {
     const struct predict_blocker *first = b->blockers.items;
-    bool one = b->blockers.len == 1 && explain_host_owned(h, first->socket)->n_owners > 0;
+    bool one = b->blockers.len == 1 && first->socket->n_owners > 0;
     buf_str(out, "stop ");
     if (one)
         put_owner_of_first(out, h, b);
@@ -274,7 +275,7 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
         buf_printf(out, "run as the same user as the others: uid %u", r->uid);
         break;
     case REMEDY_WAIT: {
-        uint64_t ms = longest_wait_ms(h, b);
+        uint64_t ms = longest_wait_ms(b);
         buf_str(out, "wait");
         if (ms) {
             buf_char(out, ' ');
@@ -354,7 +355,7 @@ static void json_owner(struct jsonw *j, const struct net_owner *o)
 
 void explain_json_socket(struct jsonw *j, struct explain_host *h, const struct net_socket *s)
 {
-    s = explain_host_owned(h, s);
+    explain_host_find_owner(h, s);
     jsonw_key(j, "local");
     explain_json_end(j, s, NET_END_LOCAL);
     jsonw_key(j, "peer");

@@ -47,6 +47,7 @@ static int wish_of(const struct source_query *q, struct bpf_wish *ret, struct er
     struct bpf_wish w = {
         .kinds = q->kinds,
         .states = (q->states & NET_STATES_ALL) == NET_STATES_ALL ? UINT32_MAX : q->states,
+        .lport = q->local_port,
         .ipv4 = q->families >> AF_INET & 1,
         .ipv6 = q->families >> AF_INET6 & 1,
     };

@@ -19,25 +19,31 @@ static int take_task(void *ctx, const struct bpf_task_chunk *task)
     return 0;
 }
 
+struct answer {
+    struct ports *ports;
+    uint32_t hz;
+};
+
 static int take_clock(void *ctx, const struct bpf_clock_chunk *clock)
 {
-    (void)ctx, (void)clock;
+    struct answer *a = ctx;
+    a->hz = bpf_decode_hz(clock);
     return 0;
 }
 
 static int take_item(void *ctx, const struct bpf_item *item)
 {
-    struct ports *p = ctx;
-    struct net_socket *s = vec_push(&p->sockets);
+    struct answer *a = ctx;
+    struct net_socket *s = vec_push(&a->ports->sockets);
     if (!s)
         return -ENOMEM;
-    bpf_item_to_socket(item, 0, s);
+    bpf_item_to_socket(item, a->hz, s);
     return 0;
 }
 
 static int take_bucket(void *ctx, const struct bpf_bucket_chunk *chunk)
 {
-    struct ports *p = ctx;
+    struct answer *a = ctx;
     struct net_bucket bucket = {
         .port = chunk->port,
         .fastreuse = chunk->fastreuse,
@@ -48,13 +54,14 @@ static int take_bucket(void *ctx, const struct bpf_bucket_chunk *chunk)
     };
     if (chunk->family == AF_INET || chunk->family == AF_INET6)
         bucket.addr = net_addr_from_bytes(chunk->family, chunk->addr);
-    return vec_add(&p->buckets, &bucket);
+    return vec_add(&a->ports->buckets, &bucket);
 }
 
 static int read_stream(int fd, struct ports *ret, struct err *e)
 {
     static _Thread_local char bytes[READ_SIZE];
-    const struct bpf_decode_sink sink = {.ctx = ret,
+    struct answer answer = {.ports = ret};
+    const struct bpf_decode_sink sink = {.ctx = &answer,
                                          .task = take_task,
                                          .item = take_item,
                                          .clock = take_clock,

@@ -6,8 +6,10 @@
 #include <sys/utsname.h>
 
 #include "base/err.h"
+#include "kernel/bpf.h"
 #include "kernel/bpf_ports.h"
 #include "kernel/choice.h"
+#include "kernel/owners.h"
 #include "net/bucket.h"
 #include "net/filter.h"
 
@@ -18,10 +20,18 @@ void ports_clear(struct ports *p)
         net_socket_copy_free(&sockets[i]);
     vec_free(&p->sockets);
     vec_free(&p->buckets);
+    owners_free(&p->holders);
 }
 
 /* By sock_diag: the kernel refuses what has another port by itself, owners' descriptors tell the
  * options where they may be asked. */
+
+static void forget_owners(struct net_socket *s)
+{
+    free((void *)s->owners);
+    s->owners = NULL;
+    s->n_owners = 0;
+}
 
 static int keep(void *ctx, const struct net_socket *s)
 {
@@ -32,9 +42,8 @@ static int keep(void *ctx, const struct net_socket *s)
     int result = net_socket_copy(&copy, s);
     if (result < 0)
         return result;
-    /* What its process pointers mean ends with the read. */
-    for (uint32_t i = 0; i < copy.n_owners; i++)
-        ((struct net_owner *)copy.owners)[i].process = NULL;
+    /* What its owners mean ends with the read: ports_read_owners finds them again. */
+    forget_owners(&copy);
     result = vec_add(&p->sockets, &copy);
     if (result < 0)
         net_socket_copy_free(&copy);
@@ -152,5 +161,88 @@ int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports
     }
     if (has_program(r))
         return bpf_ports_read(r->program, q, ret, e);
-    return read_by_diag(q, SOURCE_OWNERS | SOURCE_OPTIONS, ret, report, e);
+    return read_by_diag(q, SOURCE_OWNERS | SOURCE_OPTIONS | SOURCE_TIMERS, ret, report, e);
+}
+
+/* Owners */
+
+static int set_owners(struct net_socket *s, struct owners *from, const struct net_owner *owners,
+                      uint32_t n)
+{
+    struct net_owner *copy = calloc(n ? n : 1, sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        copy[i] = owners[i];
+        if (owners[i].process && !(copy[i].process = owners_complete(from, owners[i].process))) {
+            free(copy);
+            return -ENOMEM;
+        }
+    }
+    forget_owners(s);
+    s->owners = copy;
+    s->n_owners = n;
+    net_socket_set(s, NET_F_OWNERS);
+    return 0;
+}
+
+/* A socket that a process has open, met by the walk over descriptors. */
+static int take_held(void *ctx, const struct net_socket *held)
+{
+    struct ports *p = ctx;
+    for (size_t i = 0; i < p->sockets.len; i++) {
+        struct net_socket *s = vec_at(&p->sockets, i);
+        if (net_socket_knows(s, NET_F_INODE) && s->inode == held->inode)
+            return set_owners(s, p->holders, held->owners, held->n_owners);
+    }
+    return 0;
+}
+
+static int owners_by_bpf(const struct source_query *q, struct ports *p, struct err *e)
+{
+    int result = owners_new(q, &p->holders, e);
+    return result < 0 ? result : bpf_read(q, BPF_HELD, take_held, NULL, p, e);
+}
+
+static int owners_by_proc(const struct source_query *q, struct ports *p, struct err *e)
+{
+    int result = owners_read(q, &p->holders, e);
+    for (size_t i = 0; result == 0 && i < p->sockets.len; i++) {
+        struct net_socket *s = vec_at(&p->sockets, i);
+        const struct net_owner *found;
+        uint32_t n;
+        if (!net_socket_knows(s, NET_F_INODE))
+            continue;
+        switch (owners_find(p->holders, s->inode, &found, &n)) {
+        case OWNERS_FOUND:
+            result = set_owners(s, p->holders, found, n);
+            break;
+        case OWNERS_HIDDEN:
+            net_socket_forbid(s, NET_F_OWNERS);
+            break;
+        case OWNERS_NO_MEMORY:
+            result = -ENOMEM;
+            break;
+        case OWNERS_NONE:
+            break;
+        }
+    }
+    return result;
+}
+
+int ports_read_owners(struct ports_reader *r, struct ports *p, uint16_t port,
+                      const struct source_query *how, struct err *e)
+{
+    /* A subflow of MPTCP has the inode of the socket that processes hold. */
+    struct source_query q = {.kinds = 1 << NET_TCP | 1 << NET_UDP | 1 << NET_MPTCP,
+                             .states = NET_STATES_ALL,
+                             .families = 1 << AF_INET | 1 << AF_INET6,
+                             .detail = SOURCE_OWNERS | how->detail,
+                             .local_port = port,
+                             .scope = SOURCE_THIS_NETNS,
+                             .netns_fd = -1,
+                             .user_name = how->user_name,
+                             .user_ctx = how->user_ctx};
+    int result = r->program ? owners_by_bpf(&q, p, e) : owners_by_proc(&q, p, e);
+    return result == -ENOMEM ? err_set(e, ENOMEM, "find who has the port", "", NULL) : result;
 }

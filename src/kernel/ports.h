@@ -3,7 +3,8 @@
  * Not a list of sockets for people, but the kernel's own view of a port: its owners in every state,
  * those that are only bound too, with the options that decide, and what the kernel remembers of the
  * port. It doesn't go through the table of connections, so that it stays quick where there are
- * hundreds of thousands; processes that hold the sockets aren't told (kernel/source.h does).
+ * hundreds of thousands. The processes that hold the sockets are looked for when they are asked
+ * for.
  */
 #pragma once
 #include <stdbool.h>
@@ -20,8 +21,9 @@ struct ports_query {
 };
 
 struct ports {
-    struct vec sockets; /* struct net_socket: of these the source's pointers are NULL */
-    struct vec buckets; /* struct net_bucket, of TCP */
+    struct vec sockets;     /* struct net_socket: of these the source's pointers are NULL */
+    struct vec buckets;     /* struct net_bucket, of TCP */
+    struct owners *holders; /* of ports_read_owners: whose texts the owners' processes have */
     /* What can be relied on; by BPF all of it. */
     bool complete; /* no owner is missing */
     bool buckets_known;
@@ -43,3 +45,9 @@ void ports_close(struct ports_reader *r); /* NULL is fine */
 int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports *ret,
                struct source_report *report, struct err *e);
 void ports_clear(struct ports *p);
+
+/* Fills the owners of the sockets that a process holds, with the details and names that `how` asks
+ * for. port is that of the question. 0 or a negative errno with *e filled; sockets whose owners may
+ * not be seen have NET_F_OWNERS forbidden. */
+int ports_read_owners(struct ports_reader *r, struct ports *p, uint16_t port,
+                      const struct source_query *how, struct err *e);

@@ -64,6 +64,7 @@ static volatile struct {
 
 static struct bpf_sock_chunk record;
 static struct bpf_bucket_chunk bucket_record;
+static struct bpf_timer_chunk timer; /* of what closed connections left */
 
 /* What tells one owner from another, to the rules. */
 struct sort {
@@ -137,8 +138,13 @@ __noinline __u32 describe(void)
     fill_inet(out, sk);
     if (out->kind == BPF_KIND_TCP && is_mini(state)) {
         out->flags |= BPF_SOCK_MINI | BPF_SOCK_FILELESS;
-        if (state == STATE_TIME_WAIT)
-            out->state = BPF_CORE_READ((struct inet_timewait_sock *)sk, tw_substate);
+        timer.kind = BPF_TIMER_NONE;
+        if (state == STATE_TIME_WAIT) {
+            struct inet_timewait_sock *tw = (struct inet_timewait_sock *)sk;
+
+            out->state = BPF_CORE_READ(tw, tw_substate);
+            fill_timer(&timer, BPF_TIMER_TIMEWAIT, 0, BPF_CORE_READ(tw, tw_timer.expires));
+        }
     } else {
         out->state = state_to_tell(out->kind, state, lport);
         fill_uid(out, sk);
@@ -183,6 +189,11 @@ static __always_inline void tell(struct seq_file *seq)
         bpf_seq_write(seq, &record, BPF_SOCK_SIZE_ADDR6);
     else
         bpf_seq_write(seq, &record, BPF_SOCK_SIZE_ADDR4);
+    if (record.flags & BPF_SOCK_MINI) {
+        timer.chunk.size = sizeof timer;
+        timer.chunk.tag = BPF_TAG_TIMER;
+        bpf_seq_write(seq, &timer, sizeof timer);
+    }
     scan.records++;
 }
 
@@ -384,6 +395,8 @@ int ports(struct bpf_iter__bpf_map_elem *ctx)
     slice = *key;
     if (looked != asked.number)
         look();
+    if (slice == 0)
+        put_clock(s.seq);
     scan.records = 0;
     scan.kind = BPF_KIND_TCP;
     if (asked.kinds >> BPF_KIND_TCP & 1) {
