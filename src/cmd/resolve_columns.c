@@ -73,84 +73,10 @@ void resolve_describe_end(struct buf *out, const struct resolve_row *row)
     }
 }
 
-static void describe_listener(struct buf *out, const struct resolve_listener *l)
-{
-    const struct net_process *p = l->owner ? l->owner->process : NULL;
-    if (p)
-        buf_str(out, p->comm);
-    if (l->owner)
-        buf_printf(out, "[%d]", l->owner->pid);
-    else if (net_socket_forbids(l->socket, NET_F_OWNERS))
-        buf_str(out, "a process that you may not see");
-    else
-        buf_str(out, "no process");
-    buf_str(out, " at ");
-    net_socket_format_end(out, l->socket, NET_END_LOCAL);
-}
-
 void resolve_describe_listeners(struct buf *out, const struct resolve_row *row)
 {
-    for (size_t i = 0; i < row->n_listeners; i++) {
-        if (i)
-            buf_str(out, ", ");
-        describe_listener(out, &row->listeners[i]);
-    }
-    if (!row->n_listeners)
-        buf_str(out, "nobody");
+    receivers_describe(out, row->listeners, row->n_listeners);
 }
-
-/* A listener: a row is a struct resolve_listener. */
-
-static const struct resolve_listener *listener_of(const void *item)
-{
-    return item;
-}
-
-static void get_pid(const struct render_column *c, const void *item, struct cell *ret)
-{
-    (void)c;
-    const struct resolve_listener *l = listener_of(item);
-    if (l->owner)
-        set_uint(ret, (uint64_t)l->owner->pid);
-    else if (net_socket_forbids(l->socket, NET_F_OWNERS))
-        ret->presence = FORBIDDEN;
-}
-
-static void get_comm(const struct render_column *c, const void *item, struct cell *ret)
-{
-    (void)c;
-    const struct net_owner *owner = listener_of(item)->owner;
-    cell_set_text(ret, owner && owner->process ? owner->process->comm : NULL);
-    if (!owner && net_socket_forbids(listener_of(item)->socket, NET_F_OWNERS))
-        ret->presence = FORBIDDEN;
-}
-
-static void get_user(const struct render_column *c, const void *item, struct cell *ret)
-{
-    (void)c;
-    const struct net_owner *owner = listener_of(item)->owner;
-    cell_set_text(ret, owner && owner->process ? owner->process->user : NULL);
-}
-
-static void get_bound(const struct render_column *c, const void *item, struct cell *ret)
-{
-    (void)c;
-    (void)item;
-    ret->presence = KNOWN;
-}
-
-static void text_bound(const struct render_column *c, const void *item, struct buf *out)
-{
-    (void)c;
-    net_addr_format(out, &listener_of(item)->socket->local);
-}
-
-static const struct render_column listener_columns[] = {
-    {.key = "pid", .kind = CELL_UINT, .get = get_pid},
-    {.key = "comm", .kind = CELL_TEXT, .get = get_comm},
-    {.key = "user", .kind = CELL_TEXT, .get = get_user},
-    {.key = "address", .kind = CELL_TEXT, .get = get_bound, .text = text_bound},
-};
 
 /* An address */
 
@@ -294,7 +220,7 @@ static void get_listeners(const struct render_column *c, const void *row, struct
     ret->presence = row_of(row)->looked ? KNOWN : ABSENT;
     ret->list.items = row_of(row)->listeners;
     ret->list.n = row_of(row)->n_listeners;
-    ret->list.stride = sizeof(struct resolve_listener);
+    ret->list.stride = sizeof(struct receiver);
 }
 
 static void text_listeners(const struct render_column *c, const void *row, struct buf *out)
@@ -368,6 +294,6 @@ const struct render_column resolve_columns[RESOLVE_COLUMNS] = {
      .kind = CELL_LIST,
      .get = get_listeners,
      .text = text_listeners,
-     .columns = listener_columns,
-     .n_columns = COUNT(listener_columns)},
+     .columns = receiver_columns,
+     .n_columns = RECEIVER_COLUMNS},
 };

@@ -4,16 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/receivers.h"
 #include "names/resolve.h"
 #include "net/rfc6724.h"
 #include "net/socket.h"
 #include "render/render.h"
-
-/* Who gets a connection to an address. */
-struct resolve_listener {
-    const struct net_socket *socket;
-    const struct net_owner *owner; /* NULL: no process, or one that may not be seen */
-};
 
 struct resolve_row {
     const char *asked; /* the user's word */
@@ -25,7 +20,7 @@ struct resolve_row {
     enum rfc6724_rule rule; /* 0: none, an only address or the C library's own order */
     const char *order;      /* in words, why it stands where it stands */
     bool looked;            /* listeners were looked for */
-    const struct resolve_listener *listeners;
+    const struct receiver *listeners;
     size_t n_listeners;
 };
 

@@ -11,7 +11,6 @@
 #include "base/err.h"
 #include "cmd/commands.h"
 #include "cmd/sockets.h"
-#include "kernel/diag.h"
 
 enum { ORDER_MAX = 1 << 10 };
 
@@ -120,57 +119,19 @@ int resolve_read_sockets(struct resolve_query *q)
     return 0;
 }
 
-static int add_listener(struct vec *to, const struct net_socket *socket)
-{
-    struct resolve_listener l = {.socket = socket};
-    if (!socket->n_owners)
-        return vec_add(to, &l);
-    for (uint32_t i = 0; i < socket->n_owners; i++) {
-        l.owner = &socket->owners[i];
-        if (i && l.owner->pid == socket->owners[i - 1].pid)
-            continue;
-        if (vec_add(to, &l) < 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-/* Sockets that share an address by SO_REUSEPORT: which of them answers depends on the client. */
-static bool same_group(const struct net_socket *a, const struct net_socket *b)
-{
-    return a->cookie == b->cookie ||
-           (a->ifindex == b->ifindex && net_addr_equal(&a->local, &b->local));
-}
-
-/* A connection to a wildcard goes to this machine; as an address to listen at it is every one. */
-static bool covers(const struct net_socket *s, const struct net_addr *a)
-{
-    struct net_addr own = net_addr_unmap(&s->local), to = net_addr_unmap(a);
-    if (net_addr_is_wildcard(&to) && own.family == to.family)
-        return true;
-    if (!net_addr_is_wildcard(&own))
-        return net_addr_equal(&own, &to);
-    bool dual = own.family == AF_INET6 && net_socket_knows(s, NET_F_V6ONLY) && !s->v6only;
-    return own.family == to.family || (to.family == AF_INET && dual);
-}
-
-/* The kernel's own lookup where it can be asked: devices, families and programs count as they do
- * for a real client. Elsewhere the addresses decide. */
-static int find_listeners(struct resolve_query *q, struct resolve_row *row, uint32_t ifindex,
+/* The port's sockets were read, and no others. */
+static int find_listeners(struct resolve_query *q, const struct resolve_row *row, uint32_t ifindex,
                           struct vec *ret)
 {
     const struct resolved *r = row->resolved;
-    struct net_socket found = {0};
-    enum net_kind kind = q->question.socket_type == SOCK_DGRAM ? NET_UDP : NET_TCP;
-    int looked = -EOPNOTSUPP, error = 0;
-    if (r->reachable && !net_addr_is_wildcard(&r->addr))
-        looked = diag_lookup(kind, &r->addr, r->port, &r->from, 1, ifindex, &found, NULL);
-    for (size_t i = 0; error == 0 && looked != -ENOENT && i < q->facts.sockets.len; i++) {
-        const struct net_socket *s = vec_at(&q->facts.sockets, i);
-        if (looked == 0 ? same_group(s, &found) : covers(s, &r->addr))
-            error = add_listener(ret, s);
-    }
-    return error;
+    struct receivers_question question = {
+        .kind = q->question.socket_type == SOCK_DGRAM ? NET_UDP : NET_TCP,
+        .to = r->addr,
+        .port = r->port,
+        .from = r->reachable ? r->from : (struct net_addr){0},
+        .ifindex = ifindex,
+    };
+    return receivers_find(&question, &q->facts, ret);
 }
 
 /* The rows */
@@ -230,7 +191,7 @@ int resolve_make_rows(const struct resolve_scene *s, struct resolve_query *q, bo
     if (!q->candidates || !q->rows || !q->listeners)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        q->listeners[i] = VEC_INIT(struct resolve_listener);
+        q->listeners[i] = VEC_INIT(struct receiver);
         q->candidates[i] = candidate_of(s, vec_at(&q->answer.addresses, i));
         if (!vec_push(&q->devices))
             return -ENOMEM;

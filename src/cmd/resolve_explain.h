@@ -22,7 +22,7 @@ struct resolve_query {
     struct resolve_answer answer;
     struct rfc6724_candidate *candidates; /* one an address */
     struct resolve_row *rows;             /* likewise */
-    struct vec *listeners;                /* likewise: struct resolve_listener */
+    struct vec *listeners;                /* likewise: struct receiver */
     struct vec devices; /* struct resolve_device: names of scopes, one an address */
     struct facts facts; /* the sockets of its port */
 };
