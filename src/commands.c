@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
     &command_resolve,
     &command_listen,
     &command_connect,
+    &command_scan,
     &command_explain_bind,
     NULL,
 };

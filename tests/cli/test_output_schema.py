@@ -87,7 +87,7 @@ def test_every_column_is_in_the_schema_and_each_of_the_schema_is_one(berth):
     assert shown == COLUMNS
 
 
-@pytest.mark.parametrize("command", ["list", "interfaces", "services", "resolve", "who"])
+@pytest.mark.parametrize("command", ["list", "interfaces", "services", "resolve", "who", "scan"])
 def test_every_column_has_a_help_line(berth, command):
     for line in berth(command, "-o", "help").lines:
         key, *words = line.split()
@@ -177,6 +177,7 @@ MADE_OF = {
     "services": ("service", "service_owner"),
     "resolve": ("resolved", "resolved_listener"),
     "who": ("holder",),
+    "scan": ("scanned",),
 }
 
 
@@ -199,8 +200,11 @@ ASKED = {
     "resolve": (["resolve", "localhost:631", "127.0.0.1", "192.0.2.7", "*:631", "[fe80::1%en0]:1"],
                 ["resolve", "-u", "[::1]:631", "--no-sockets"]),
     "who": (["who", "631"], ["who", "--names", "631"], ["who", "tcp or udp"]),
+    "scan": (["scan", "127.0.0.1,192.0.2.7", "631,8099,1-4"],
+             ["scan", "-u", "--timeout", "0.05", "--banner", "::1", "631", "8099"]),
 }
-ROW = {"interfaces": "interface", "services": "service", "resolve": "resolved", "who": "holder"}
+ROW = {"interfaces": "interface", "services": "service", "resolve": "resolved", "who": "holder",
+       "scan": "scanned"}
 
 
 @pytest.mark.parametrize("user", [None, process.NOBODY], ids=["root", "nobody"])
