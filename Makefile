@@ -4,7 +4,8 @@
 #   make run       installs what the build needs, builds, shows this machine's listeners
 #   make test      installs what the tests need, and runs them all
 #   make prove     holds predictions against the running kernel (root)
-#   make install   to PREFIX (/usr/local), under DESTDIR if that is set
+#   make install   to PREFIX (/usr/local), under DESTDIR if that is set; LINKS=yes adds PREFIX/lib/berth/bin
+#                  with nc, netstat, lsof and ifconfig
 
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -40,9 +41,15 @@ prove: test-packages
 check: all
 	tests/run quick
 
+# The old tongues as links, in a folder of their own that no PATH has unless somebody puts it there.
+LINKS   ?= no
+TONGUES  = nc netstat lsof ifconfig
 install: all
 	meson configure $(BUILD) --prefix=$(PREFIX)
 	meson install -C $(BUILD)
+	[ "$(LINKS)" != yes ] || install -d $(DESTDIR)$(PREFIX)/lib/berth/bin
+	[ "$(LINKS)" != yes ] || for name in $(TONGUES); do \
+	    ln -sf ../../../bin/berth $(DESTDIR)$(PREFIX)/lib/berth/bin/$$name; done
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -2,6 +2,7 @@
  * of tests. Nothing else names them all.
  */
 #include "cmd/commands.h"
+#include "dialect/dialects.h"
 
 /* clang-format off */
 static const struct command *const commands[] = {

@@ -3,7 +3,7 @@
  * A placeholder is a comment of roff, alone on its line: .\" @OPTIONS@. The others are TITLE (.TH),
  * NAME and SYNOPSIS (whole sections), DESCRIPTION (the table's paragraphs, without the heading),
  * and COMMANDS (of the whole program). Every page must have its TITLE, and a command's page its
- * OPTIONS: a page without them would fall behind its command.
+ * OPTIONS: a page without them would fall behind its command. (The old tongues have none of ours.)
  */
 #include <ctype.h>
 #include <errno.h>
@@ -203,7 +203,8 @@ static const struct placeholder *find_placeholder(const char *line, size_t n)
 
 static int check(const char *source, const struct command *command)
 {
-    if (strstr(source, ".\\\" @TITLE@\n") && (!command || strstr(source, ".\\\" @OPTIONS@\n")))
+    if (strstr(source, ".\\\" @TITLE@\n") &&
+        (!command || command->own_words || strstr(source, ".\\\" @OPTIONS@\n")))
         return 0;
     fprintf(stderr, "tables: the page of '%s' has no TITLE, or no OPTIONS\n",
             command ? command->name : "the program");

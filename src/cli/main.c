@@ -219,6 +219,23 @@ static int help_main(const struct program *p, int argc, char **argv)
     return fault_command(p, argc, argv);
 }
 
+static int run_own_words(const struct command *c, int argc, char **argv)
+{
+    const struct command_words words = {.words = argv, .n = argc};
+    return c->run(NULL, &words);
+}
+
+/* The old tongue that the program was called by, through a link of that name. */
+static const struct command *called_as(const struct program *p, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    for (const struct command *const *c = p->commands; *c; c++)
+        if ((*c)->own_words && strcmp((*c)->name, name) == 0)
+            return *c;
+    return NULL;
+}
+
 static int run_command(const struct program *p, const struct command *c, int argc, char **argv)
 {
     _cleanup_buf_ struct buf fault = BUF_INIT(FAULT_MAX);
@@ -260,6 +277,9 @@ int command_main(const struct program *p, int argc, char **argv)
     int used;
 
     fill_standard_fds();
+    const struct command *tongue = argc > 0 ? called_as(p, argv[0]) : NULL;
+    if (tongue)
+        return run_own_words(tongue, argc - 1, argv + 1);
     if (argc < 2 || wants_help(argv[1]))
         return show_program(p);
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
@@ -271,6 +291,8 @@ int command_main(const struct program *p, int argc, char **argv)
     if (argv[0][0] == '-')
         return fault_option(p, argv[0]);
     const struct command *c = find_command(p, argc, argv, &used);
+    if (c && c->own_words)
+        return run_own_words(c, argc - used, argv + used);
     if (c)
         return run_command(p, c, argc - used, argv + used);
     if (argc > 1 && is_family(p, argv[0]) && wants_help(argv[1]))

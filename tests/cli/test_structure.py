@@ -1,6 +1,7 @@
-"""A command is a row of src/commands.c, a file in src/cmd, a man page, and a file of tests: none is
+"""A command is a row of src/commands.c, a file in src/cmd (an old tongue: in src/dialect), a man page, and a file of tests: none is
 there without the others."""
 
+import glob
 import os
 import re
 
@@ -8,7 +9,7 @@ import pytest
 
 from lib import process
 
-SOURCES = os.path.join(process.ROOT, "src", "cmd")
+SOURCES = [os.path.join(process.ROOT, "src", folder) for folder in ("cmd", "dialect")]
 
 
 def commands():
@@ -18,7 +19,11 @@ def commands():
 def missing(root, command):
     """What a command doesn't have of all that it needs."""
     file, page = command.replace(" ", "_"), "berth-" + command.replace(" ", "-")
-    for path in (f"src/cmd/{file}.c", f"man/{page}.1", f"tests/cli/test_{file}.py"):
+    if os.path.exists(os.path.join(root, f"src/dialect/{file}.c")):
+        needed = (f"man/{page}.1", f"tests/peer/test_{file}.py")
+    else:
+        needed = (f"src/cmd/{file}.c", f"man/{page}.1", f"tests/cli/test_{file}.py")
+    for path in needed:
         if not os.path.exists(os.path.join(root, path)):
             yield path
     with open(os.path.join(root, "man/meson.build"), encoding="utf-8") as pages:
@@ -28,12 +33,11 @@ def missing(root, command):
 
 def defined():
     """The names of the commands that files of src/cmd define."""
-    for name in sorted(os.listdir(SOURCES)):
-        if name.endswith(".c"):
-            with open(os.path.join(SOURCES, name), encoding="utf-8") as source:
-                text = source.read()
-            for body in re.findall(r"^const struct command command_\w+ = \{(.*?)^\};", text, re.S | re.M):
-                yield re.search(r'\.name = "([^"]+)"', body)[1]
+    for path in sorted(path for root in SOURCES for path in glob.glob(f"{root}/*.c")):
+        with open(path, encoding="utf-8") as source:
+            text = source.read()
+        for body in re.findall(r"^const struct command command_\w+ = \{(.*?)^\};", text, re.S | re.M):
+            yield re.search(r'\.name = "([^"]+)"', body)[1]
 
 
 @pytest.mark.parametrize("command", commands())

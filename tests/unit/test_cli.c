@@ -324,6 +324,24 @@ static int run_count(const void *arguments, const struct command_words *words)
     return 40 + words->n;
 }
 
+static int count_own_words(const void *arguments, const struct command_words *words)
+{
+    assert_null(arguments);
+    assert_string_equal(words->words[0], "--help");
+    return 50 + words->n;
+}
+
+static void test_an_old_tongue_reads_its_own_words(void **state)
+{
+    (void)state;
+    static const struct command nc = {
+        .name = "nc", .summary = "s", .usage = "", .own_words = true, .run = count_own_words};
+    static const struct command *const commands[] = {&nc, NULL};
+    const struct program p = {.name = "prog", .version = "1", .summary = "s", .commands = commands};
+    assert_int_equal(command_main(&p, 4, ARGV("prog", "nc", "--help", "-x")), 52);
+    assert_int_equal(command_main(&p, 3, ARGV("/usr/bin/nc", "--help", "-x")), 52);
+}
+
 static void test_names_of_two_words(void **state)
 {
     (void)state;
@@ -357,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_words_end_options),
         cmocka_unit_test(test_suggest),
         cmocka_unit_test(test_help_text),
+        cmocka_unit_test(test_an_old_tongue_reads_its_own_words),
         cmocka_unit_test(test_names_of_two_words),
     };
     return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
