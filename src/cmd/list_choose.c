@@ -149,9 +149,10 @@ static int unknown_kind(const char *word, size_t n)
                                best ? best : "", best ? "?" : "");
 }
 
-static int parse_kinds(const char *list, uint32_t *ret)
+static int parse_kinds(const char *list, struct source_query *q)
 {
     char word[32];
+    enum net_kind kind;
     uint32_t mask, kinds = 0;
     for (const char *at = list; *at;) {
         size_t n = strcspn(at, ",");
@@ -159,9 +160,11 @@ static int parse_kinds(const char *list, uint32_t *ret)
         if (n >= sizeof word || net_kinds_parse(word, &mask) < 0)
             return unknown_kind(at, n);
         kinds |= mask;
+        if (net_kind_parse(word, &kind) == 0)
+            q->named |= 1u << kind;
         at += n + (at[n] == ',');
     }
-    *ret = kinds;
+    q->kinds = kinds;
     return 0;
 }
 
@@ -169,7 +172,7 @@ static int choose_kinds(struct list *l)
 {
     const struct list_arguments *a = l->arguments;
     struct source_query *q = &l->sockets.query;
-    int status = a->kinds ? parse_kinds(a->kinds, &q->kinds) : 0;
+    int status = a->kinds ? parse_kinds(a->kinds, q) : 0;
     if (status)
         return status;
     if (a->all_kinds && !a->kinds)

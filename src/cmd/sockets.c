@@ -237,6 +237,8 @@ int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen)
     net_filter_needs(s->filter, &needs);
     if (!kinds_chosen && needs.kinds_named)
         s->query.kinds = needs.kinds_meant;
+    if (needs.kinds_named && (needs.kinds_meant & (needs.kinds_meant - 1)) == 0)
+        s->query.named |= needs.kinds_meant; /* "sctp", not "inet" */
     widen(&s->query, &needs);
     if (s->whole)
         return 0;

@@ -30,10 +30,13 @@ struct holder {
     uint32_t next;
 };
 
+/* Beside the index: owners_find was asked for this socket. */
+static const uint64_t ASKED = 1ull << 32;
+
 struct owners {
     const struct source_query *query;
     uint64_t sockfs;
-    struct hash last; /* inode -> index in holders */
+    struct hash last; /* inode -> index in holders, and ASKED */
     struct vec holders;
     struct process_cache processes;
     struct vec found; /* struct net_owner: the last answer */
@@ -73,7 +76,7 @@ static bool has_holder(const struct owners *o, uint64_t inode, size_t process, i
         if (h->process == process && h->fd == fd)
             return true;
         at = h->next;
-    } while (at != *last);
+    } while (at != (uint32_t)*last);
     return false;
 }
 
@@ -93,11 +96,11 @@ static int add_holder(struct owners *o, uint64_t inode, size_t process, int32_t 
         return -ENOMEM;
     }
     if (!first) {
-        struct holder *before = vec_at(&o->holders, *last);
+        struct holder *before = vec_at(&o->holders, (uint32_t)*last);
         h->next = before->next;
         before->next = index;
     }
-    *last = index;
+    *last = (*last & ASKED) | index;
     return 0;
 }
 
@@ -351,17 +354,56 @@ static enum owners_answer gather(struct owners *o, uint32_t last, const struct n
 enum owners_answer owners_find(struct owners *o, uint64_t inode, const struct net_owner **ret,
                                uint32_t *ret_n)
 {
-    const uint64_t *last = inode ? hash_get(&o->last, inode) : NULL;
+    uint64_t *last = inode ? hash_get(&o->last, inode) : NULL;
     if (!last && inode && o->sockfs && !o->threads_read) {
         o->threads_read = true;
         (void)walk_all(o, true); /* whatever it couldn't read, the first walk has counted */
         last = hash_get(&o->last, inode);
     }
-    if (last)
+    if (last) {
+        *last |= ASKED;
         return gather(o, (uint32_t)*last, ret, ret_n);
+    }
     *ret = NULL;
     *ret_n = 0;
     return inode && is_blind(o) ? OWNERS_HIDDEN : OWNERS_NONE;
+}
+
+struct unasked {
+    uint64_t inode;
+    uint32_t holder;
+};
+
+static int by_holder(const void *a, const void *b)
+{
+    uint32_t x = ((const struct unasked *)a)->holder, y = ((const struct unasked *)b)->holder;
+    return x < y ? -1 : x > y;
+}
+
+static int collect_unasked(const struct owners *o, struct vec *ret)
+{
+    for (size_t i = 0; i < o->last.cap; i++) {
+        const struct hash_slot *slot = &o->last.slots[i];
+        if (slot->key && !(slot->value & ASKED) &&
+            vec_add(ret, &(struct unasked){slot->key, (uint32_t)slot->value}) < 0)
+            return -ENOMEM;
+    }
+    if (ret->len)
+        qsort(ret->items, ret->len, sizeof(struct unasked), by_holder);
+    return 0;
+}
+
+int owners_unasked(struct owners *o, struct vec *ret)
+{
+    _cleanup_vec_ struct vec all = VEC_INIT(struct unasked);
+    int r = collect_unasked(o, &all);
+    for (size_t i = 0; i < all.len && r == 0; i++) {
+        const struct unasked *u = vec_at(&all, i);
+        const struct holder *h = vec_at(&o->holders, u->holder);
+        const struct net_process *p = process_cache_at(&o->processes, h->process);
+        r = vec_add(ret, &(struct owners_socket){u->inode, p->pid, h->fd});
+    }
+    return r;
 }
 
 bool owners_may_hide(struct owners *o)

@@ -36,6 +36,15 @@ enum owners_answer {
 enum owners_answer owners_find(struct owners *o, uint64_t inode, const struct net_owner **ret,
                                uint32_t *ret_n);
 
+/* Those that owners_find wasn't asked for so far, in the order of their processes: adds the last
+ * holder of each to *ret (struct owners_socket). 0 or -ENOMEM. */
+struct owners_socket {
+    uint64_t inode;
+    int32_t pid, fd;
+};
+struct vec;
+int owners_unasked(struct owners *o, struct vec *ret);
+
 /* Adds to a process that another way has met what the query asks for; the result lives as long as
  * *o. NULL without memory. */
 const struct net_process *owners_complete(struct owners *o, const struct net_process *p);

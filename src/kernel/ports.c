@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/utsname.h>
 
 #include "base/err.h"
 #include "kernel/bpf.h"
 #include "kernel/bpf_ports.h"
 #include "kernel/choice.h"
 #include "kernel/owners.h"
+#include "kernel/unlisted.h"
 #include "net/bucket.h"
 #include "net/filter.h"
 
@@ -50,16 +50,6 @@ static int keep(void *ctx, const struct net_socket *s)
     return result;
 }
 
-/* Whether sock_diag tells TCP sockets that are merely bound: since Linux 6.8. */
-static bool tells_bound_sockets(void)
-{
-    struct utsname name;
-    unsigned major, minor;
-    if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
-        return false;
-    return major > 6 || (major == 6 && minor >= 8);
-}
-
 static int read_by_diag(const struct ports_query *q, uint32_t detail, struct ports *ret,
                         struct source_report *report, struct err *e)
 {
@@ -79,7 +69,7 @@ static int read_by_diag(const struct ports_query *q, uint32_t detail, struct por
                                  .filter = filter};
     int result = source_read(&query, keep, ret, report, e);
     net_filter_free(filter);
-    ret->complete = !(q->kinds & 1 << NET_TCP) || tells_bound_sockets();
+    ret->complete = !(q->kinds & 1 << NET_TCP) || unlisted_diag_tells_bound();
     return result;
 }
 

@@ -20,6 +20,7 @@
 #include "kernel/netns.h"
 #include "kernel/owners.h"
 #include "kernel/proc_net.h"
+#include "kernel/unlisted.h"
 #include "net/facts.h"
 
 /* One read, as its ways and their sinks share it. */
@@ -33,6 +34,7 @@ struct reading {
     unsigned gaps;           /* enum bpf_gap: what it missed of the others */
     struct hash missed;      /* keys of those -> whether it was told meanwhile */
     bool any_missed;
+    struct hash bound; /* inodes of TCP sockets that diag has as merely bound */
 };
 
 /* The sink of the ways that tell each row once. */
@@ -49,6 +51,19 @@ static uint64_t told_key(const struct net_socket *s)
     return s->inode | (uint64_t)s->kind << 56;
 }
 
+static bool wants_owners(const struct source_query *q)
+{
+    return q->detail & (SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_PROCESS | SOURCE_OPTIONS);
+}
+
+/* Those that only a descriptor leads to come with owners, or by no way. */
+static int join_unlisted(struct reading *reading, const struct net_socket *s)
+{
+    struct net_socket row = *s;
+    unlisted_forget_peer(&row);
+    return wants_owners(reading->joiner.query) ? join(reading, &row) : 0;
+}
+
 /* The sink of the pass over descriptors, which tells every socket that a process holds. */
 static int join_held(void *ctx, const struct net_socket *s)
 {
@@ -61,7 +76,7 @@ static int join_held(void *ctx, const struct net_socket *s)
     bool note = reading->after_bpf || reading->gaps || net_socket_is_listener(s);
     if (note && s->inode && !hash_put(&reading->told_by_bpf, told_key(s), NULL))
         return -ENOMEM;
-    return join(reading, s);
+    return unlisted_is(s) ? join_unlisted(reading, s) : join(reading, s);
 }
 
 /* The sink of the way that fills that pass's gaps: what no process holds. */
@@ -69,11 +84,6 @@ static int join_unheld(void *ctx, const struct net_socket *s)
 {
     struct reading *reading = ctx;
     return s->inode && hash_get(&reading->told_by_bpf, told_key(s)) ? 0 : join(reading, s);
-}
-
-static bool wants_owners(const struct source_query *q)
-{
-    return q->detail & (SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_PROCESS | SOURCE_OPTIONS);
 }
 
 /* The walk over /proc, once a read, for the ways that don't bring owners. */
@@ -164,10 +174,61 @@ static int read_namespaces(struct reading *reading, const struct source_query *q
     }
 }
 
+static int note_bound(void *ctx, const struct net_socket *s)
+{
+    struct reading *reading = ctx;
+    return !s->inode || hash_put(&reading->bound, s->inode, NULL) ? 0 : -ENOMEM;
+}
+
+/* All that are bound now, whatever the filter wants. */
+static int read_bound(struct reading *reading, const struct source_query *q, struct err *e)
+{
+    struct source_query bound = *q;
+    bound.kinds = 1u << NET_TCP;
+    bound.states = 1u << NET_CLOSE | 1u << NET_BOUND_INACTIVE;
+    bound.detail = 0;
+    bound.filter = NULL;
+    reading->take = note_bound;
+    int r = read_namespaces(reading, &bound, diag_read, e);
+    reading->take = join;
+    return r;
+}
+
+static bool says_port(const struct vec *sockets)
+{
+    for (size_t i = 0; i < sockets->len; i++)
+        if (((const struct net_socket *)vec_at(sockets, i))->local_port)
+            return true;
+    return false;
+}
+
+/* What the dumps don't have. A TCP socket that says a port may have lost it, which diag knows. */
+static int read_unlisted(struct reading *reading, const struct source_query *q, struct err *e)
+{
+    _cleanup_vec_ struct vec found = VEC_INIT(struct net_socket);
+    bool diag = reading->report->via == SOURCE_DIAG, told = diag && unlisted_diag_tells_bound();
+    if (!wants_owners(q))
+        return 0;
+    int r = unlisted_find(q, reading->joiner.owners, reading->joiner.netns, &found);
+    if (r == 0 && told && says_port(&found))
+        r = read_bound(reading, q, e);
+    for (size_t i = 0; i < found.len && r == 0; i++) {
+        struct net_socket *s = vec_at(&found, i);
+        if (s->local_port && (!diag || hash_get(&reading->bound, s->inode)))
+            continue;
+        if (told)
+            unlisted_forget_port(s);
+        if (q->states >> s->state & 1)
+            r = join(reading, s);
+    }
+    return r;
+}
+
 static int read_by_diag(struct reading *reading, const struct source_query *q, struct err *e)
 {
     int r = read_owners(reading, q, e);
-    return r < 0 ? r : read_namespaces(reading, q, diag_read, e);
+    r = r < 0 ? r : read_namespaces(reading, q, diag_read, e);
+    return r ? r : read_unlisted(reading, q, e);
 }
 
 static bool is_refusal(int r)
@@ -220,7 +281,8 @@ static int read_by_walk(struct reading *reading, const struct source_query *q, s
 static int read_by_proc(struct reading *reading, const struct source_query *q, struct err *e)
 {
     int r = read_owners(reading, q, e);
-    return r < 0 ? r : read_namespaces(reading, q, proc_net_read, e);
+    r = r < 0 ? r : read_namespaces(reading, q, proc_net_read, e);
+    return r ? r : read_unlisted(reading, q, e);
 }
 
 /* Sinks of the search for what the pass over descriptors missed: the keys of it; then, from another
@@ -342,6 +404,19 @@ static int read_any(struct reading *reading, const struct source_query *q, struc
     return r;
 }
 
+/* A kind whose protocol isn't there has no sockets; who asked for it by name may want to know. */
+static void note_absent(const struct source_query *q, struct source_report *report)
+{
+    uint32_t absent = q->named ? q->named & ~proc_net_registered() : 0;
+    for (int k = 0; k < NET_KINDS; k++)
+        if (absent >> k & 1)
+            source_report_note(
+                report, false,
+                "this kernel has no %s sockets: it doesn't know that protocol, or has "
+                "not loaded it",
+                net_kind_name((enum net_kind)k));
+}
+
 int source_read(const struct source_query *q, source_sink *sink, void *ctx,
                 struct source_report *report, struct err *e)
 {
@@ -352,8 +427,10 @@ int source_read(const struct source_query *q, source_sink *sink, void *ctx,
     if (r >= 0 && netns_self(&now) == 0 && now != reading.joiner.netns)
         r = err_set(e, EXDEV, "come back from another network namespace", "", NULL);
     join_report(&reading.joiner, report);
+    note_absent(q, report);
     join_clear(&reading.joiner);
     hash_free(&reading.told_by_bpf);
     hash_free(&reading.missed);
+    hash_free(&reading.bound);
     return r;
 }

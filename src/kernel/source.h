@@ -48,6 +48,8 @@ struct source_query {
     /* Names a uid for net_process.user; NULL: no names. The text must outlive the read. */
     const char *(*user_name)(void *ctx, uint32_t uid);
     void *user_ctx;
+    uint32_t named;                  /* kinds that were asked for one by one: it is noted if this
+                                        kernel has none of them */
     const struct net_filter *filter; /* may be NULL; what the kernel can filter, it filters. The
                                         sink must apply the filter all the same. */
 };

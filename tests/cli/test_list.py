@@ -252,3 +252,18 @@ def test_times_of_keepalive_only_where_it_is_on(berth, mksock, way):
     mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:5555 keepalive keepidle=77")
     off, on = berth("list", "-o", "local,options", "--sort", "local", *via(way)).lines[1:]
     assert "keep" not in off and "keepalive keepidle_s=77" in on
+
+
+@pytest.mark.parametrize("words", [["--kind", "sctp,tipc"], ["--kind", "tcp,sctp,tipc"], ["--kind", "sctp,tipc", "--via", "proc"]])
+def test_a_kind_that_the_kernel_has_not_got(berth, netns, words):
+    """It is told when it was asked for by name, and only then."""
+    with open("/proc/net/protocols", encoding="utf-8") as file:
+        listed = file.read().split("\n")
+    absent = [kind for kind in ("sctp", "tipc") if not any(line.startswith(kind.upper() + " ") for line in listed)]
+    told = berth("list", *words).stderr
+    for kind in ("sctp", "tipc"):
+        assert (f"this kernel has no {kind} sockets" in told) == (kind in absent)
+    if "sctp" in absent:
+        assert "no sctp sockets" in berth("list", "sctp").stderr
+    for others in (["--all"], ["--kind", "inet"], ["inet"], []):
+        assert "this kernel has no" not in berth("list", *others).stderr

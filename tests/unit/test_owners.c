@@ -14,10 +14,41 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/vec.h"
 #include "kernel/owners.h"
 #include "kernel/source.h"
 
 static const struct source_query query = {.detail = SOURCE_OWNERS};
+
+static void test_those_that_nobody_asked_for(void **state)
+{
+    (void)state;
+    _cleanup_owners_ struct owners *o = NULL;
+    _cleanup_vec_ struct vec left = VEC_INIT(struct owners_socket);
+    const struct net_owner *found;
+    uint32_t n;
+    assert_int_equal(owners_new(&query, &o, NULL), 0);
+    for (int32_t pid = 1; pid <= 2; pid++) {
+        struct net_process p = {.pid = pid, .start_ns = 1};
+        for (uint64_t inode = 10; inode < 14; inode++)
+            assert_int_equal(owners_add(o, inode + (uint64_t)pid, &p, (int32_t)inode), 0);
+    }
+    for (uint64_t inode = 12; inode <= 14; inode++)
+        assert_int_equal(owners_find(o, inode, &found, &n), OWNERS_FOUND);
+    struct net_process late = {.pid = 3, .start_ns = 1};
+    assert_int_equal(owners_add(o, 12, &late, 5), 0); /* asked for all the same */
+    assert_int_equal(owners_find(o, 12, &found, &n), OWNERS_FOUND);
+    assert_int_equal(n, 3);
+
+    assert_int_equal(owners_unasked(o, &left), 0);
+    assert_int_equal(left.len, 2); /* of process 1 alone, of process 2 alone */
+    const struct owners_socket *first = vec_at(&left, 0), *second = vec_at(&left, 1);
+    assert_int_equal(first->inode, 11);
+    assert_int_equal(first->pid, 1);
+    assert_int_equal(first->fd, 10);
+    assert_int_equal(second->inode, 15);
+    assert_int_equal(second->pid, 2);
+}
 
 static void test_rings(void **state)
 {
@@ -130,6 +161,7 @@ static void test_lone_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_those_that_nobody_asked_for),
         cmocka_unit_test(test_rings),
         cmocka_unit_test(test_own_sockets),
         cmocka_unit_test(test_lone_thread),
