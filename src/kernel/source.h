@@ -38,10 +38,10 @@ enum source_scope {
 
 struct source_query {
     enum source_via via;
-    uint32_t kinds;    /* mask of 1 << enum net_kind */
-    uint32_t states;   /* mask of 1 << enum net_state */
-    uint32_t families; /* of IP: mask of 1 << AF_INET | 1 << AF_INET6 (bits 2 and 10) */
-    uint32_t detail;   /* mask of enum source_detail */
+    uint32_t kinds;      /* mask of 1 << enum net_kind */
+    uint32_t states;     /* mask of 1 << enum net_state */
+    uint32_t families;   /* of IP: mask of 1 << AF_INET | 1 << AF_INET6 (bits 2 and 10) */
+    uint32_t detail;     /* mask of enum source_detail */
     uint16_t local_port; /* of TCP and UDP: others may be left out; 0 any */
     enum source_scope scope;
     int netns_fd; /* borrowed */
