@@ -125,11 +125,12 @@ struct peer *client_hear(struct worker_listener *l, const struct peer *heard)
     link_client(c);
     w->coming = c;
     client_begin(c);
-    peer = w->coming ? c->dgram_peer : NULL; /* it may be over already */
-    if (peer)
-        c->heard = NULL;
+    struct client *left = w->coming; /* it may be over already */
     w->coming = NULL;
-    return peer;
+    if (!left)
+        return NULL;
+    left->heard = NULL;
+    return left->dgram_peer;
 }
 
 bool client_is_dgram(const struct client *c)

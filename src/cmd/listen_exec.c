@@ -21,6 +21,9 @@
 #include "flow/farewell.h"
 #include "flow/pair.h"
 
+/* include/net/tcp_states.h; linux/tcp.h doesn't have them, and netinet/tcp.h doesn't go with it. */
+enum { TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9, TCP_CLOSING = 11 };
+
 struct client_exec {
     struct client client;
     struct child child;
@@ -60,6 +63,14 @@ static void parted(struct loop *l, struct farewell *f, int error)
     over(c, 0);
 }
 
+/* The end of the peer's side takes a number too, and is counted (net/ipv4/tcp_input.c, tcp_fin). */
+static bool has_fin(const struct tcp_info *info)
+{
+    return info->tcpi_bytes_received > 0 &&
+           (info->tcpi_state == TCP_CLOSE_WAIT || info->tcpi_state == TCP_LAST_ACK ||
+            info->tcpi_state == TCP_CLOSING);
+}
+
 /* The process had the connection to itself; the kernel counted for us. What it wrote may still be
  * on its way. */
 static void read_counts(struct client_exec *c)
@@ -71,7 +82,7 @@ static void read_counts(struct client_exec *c)
         getsockopt(c->client.fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0 ||
         n < offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans)
         return;
-    c->bytes_in = (int64_t)info.tcpi_bytes_received;
+    c->bytes_in = (int64_t)info.tcpi_bytes_received - (has_fin(&info) ? 1 : 0);
     c->bytes_out =
         (int64_t)(info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes);
 }
@@ -85,6 +96,11 @@ static void ended(struct loop *l, struct child *child)
         return; /* what it said last is still on its way */
     }
     read_counts(c);
+    if (c->why == WHY_STOPPED) { /* nobody waits any more */
+        fd_close(&c->client.fd);
+        over(c, 0);
+        return;
+    }
     c->farewell.over = parted;
     farewell_start(l, &c->farewell, fd_take(&c->client.fd), NULL, 0);
 }

@@ -131,6 +131,7 @@ def test_exec_status_and_counts(listen):
     server = listen(HERE, "--shell", "--exec", "head -c 5 >/dev/null; printf abc; exit 3")
     with server.connect() as s:
         s.sendall(b"hello")
+        s.shutdown(socket.SHUT_WR)
         assert read_all(s) == b"abc"
     closed = server.wait_events("closed")[0]
     assert (closed["status"], closed["bytes_in"], closed["bytes_out"]) == (3, 5, 3)
