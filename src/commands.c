@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
     &command_listen,
     &command_connect,
     &command_scan,
+    &command_serve,
     &command_explain_bind,
     NULL,
 };

@@ -10,5 +10,6 @@ extern const struct command command_list;
 extern const struct command command_listen;
 extern const struct command command_resolve;
 extern const struct command command_scan;
+extern const struct command command_serve;
 extern const struct command command_services;
 extern const struct command command_who;

@@ -1,0 +1,593 @@
+#include "flow/http_connection.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "flow/http_log.h"
+#include "flow/http_site.h"
+#include "flow/http_upload.h"
+#include "flow/http_worker.h"
+#include "flow/target.h"
+
+enum {
+    STEPS = 16,            /* of a turn, before others have theirs */
+    REQUESTS = 64,         /* dealt with in one step */
+    BATCH_BYTES = 1 << 16, /* answers that are collected before they are sent */
+    FILE_BYTES = 1 << 20,  /* of a file, in one step */
+    OUT_KEPT = 1 << 18,    /* of the worker's buffer, between events */
+    IN_MAX = HTTP_SCRATCH + HTTP_HEAD_MAX,
+    HELD_MAX = 64 << 20,
+};
+static const uint64_t linger_ns = 2 * 1000000000ull;
+
+static struct http_connection *of_stream(struct stream *s)
+{
+    return (struct http_connection *)((char *)s - offsetof(struct http_connection, stream));
+}
+
+/* -- beginning and end -- */
+
+static void arm(struct http_connection *c, uint64_t delay_ns)
+{
+    struct loop *l = c->worker->loop;
+    c->deadline_ns = l->now_ns + delay_ns;
+    /* A timer that comes too early looks at the deadline, and goes on. */
+    if (c->timer.place == 0 || c->timer.at_ns > c->deadline_ns)
+        loop_timer_set(l, &c->timer, c->deadline_ns);
+}
+
+static void end_log(struct http_connection *c);
+
+void http_connection_close(struct http_connection *c)
+{
+    struct http_worker *w = c->worker;
+    end_log(c);
+    loop_timer_stop(w->loop, &c->timer);
+    loop_turn_stop(w->loop, &c->turn);
+    stream_close(w->loop, &c->stream);
+    http_answer_clear(&c->answer);
+    buf_free(&c->in);
+    buf_free(&c->held);
+    buf_free(&c->line);
+    *c->at = c->next;
+    if (c->next)
+        c->next->at = c->at;
+    free(c);
+    http_worker_gone(w);
+}
+
+/* All is said. Whoever may still be talking is heard out for a while: to close at once would reset
+ * the connection, and could take our last words from him. */
+static int part(struct http_connection *c, bool may_talk)
+{
+    if (!may_talk || stream_finish(c->worker->loop, &c->stream) < 0) {
+        http_connection_close(c);
+        return -1;
+    }
+    c->phase = HTTP_PHASE_PARTING;
+    buf_free(&c->in);
+    arm(c, linger_ns);
+    return 1;
+}
+
+/* -- the log -- */
+
+static bool logs(const struct http_connection *c)
+{
+    return c->worker->log.fd >= 0;
+}
+
+static void begin_log(struct http_connection *c, const char *base)
+{
+    struct http_worker *w = c->worker;
+    const struct http_slice line = c->parser.request.line;
+    bool at_once = !c->answer.file && !c->answer.upload;
+    struct buf *to = at_once ? &w->log.lines : &c->line;
+    w->totals.requests++;
+    c->log_bytes = c->answer.length;
+    if (!logs(c)) {
+        w->totals.bytes += at_once ? c->log_bytes : 0;
+        return;
+    }
+    http_log_begin(&w->log, to, c->peer, c->answer.user, w->clock_s, base + line.at, line.n);
+    if (!at_once)
+        return;
+    http_log_end(to, c->answer.status, c->log_bytes);
+    w->totals.bytes += c->log_bytes;
+    http_worker_log_later(w);
+}
+
+/* Of an answer that took its time. */
+static void end_log(struct http_connection *c)
+{
+    struct http_worker *w = c->worker;
+    if (!c->answer.file && !c->answer.upload && c->line.len == 0)
+        return;
+    w->totals.bytes += c->log_bytes;
+    if (c->line.len == 0)
+        return;
+    http_log_end(&c->line, c->answer.status, c->log_bytes);
+    buf_add(&w->log.lines, c->line.data, c->line.len);
+    buf_clear(&c->line);
+    http_worker_log_later(w);
+}
+
+/* -- sending -- */
+
+/* Sends from the worker's buffer; *ret_at: how much went. */
+static int send_out(struct http_connection *c, const struct buf *out, size_t *ret_at)
+{
+    while (*ret_at < out->len && c->stream.can_write && c->held.len == c->held_at) {
+        ssize_t n = stream_write(&c->stream, out->data + *ret_at, out->len - *ret_at,
+                                 c->answer.file != NULL);
+        if (n < 0)
+            return n == -EAGAIN ? 0 : (int)n;
+        *ret_at += (size_t)n;
+    }
+    return 0;
+}
+
+/* Sends what the worker's buffer holds, and keeps what the client doesn't take now. The buffer is
+ * empty then, whatever happens: the next that uses it is another client. */
+static int flush(struct http_connection *c)
+{
+    struct buf *out = &c->worker->out;
+    size_t at = 0;
+    int r = out->failed ? -ENOMEM : send_out(c, out, &at);
+    if (r == 0 && at < out->len) {
+        buf_add(&c->held, out->data + at, out->len - at);
+        c->phase = HTTP_PHASE_ANSWER;
+        r = c->held.failed ? -ENOMEM : 0;
+    }
+    buf_clear(out);
+    if (out->cap > OUT_KEPT)
+        buf_free(out);
+    return r;
+}
+
+static int send_held(struct http_connection *c)
+{
+    while (c->held_at < c->held.len) {
+        ssize_t n = stream_write(&c->stream, c->held.data + c->held_at, c->held.len - c->held_at,
+                                 c->answer.file != NULL);
+        if (n < 0)
+            return (int)n;
+        c->held_at += (size_t)n;
+    }
+    buf_free(&c->held);
+    c->held_at = 0;
+    return 0;
+}
+
+/* A piece of the file, by the kernel where it may. How much; 0: the file has become shorter. */
+static ssize_t send_piece(struct http_connection *c, size_t n)
+{
+    struct http_answer *a = &c->answer;
+    if (stream_is_plain(&c->stream)) {
+        off_t at = (off_t)a->at;
+        ssize_t sent = sendfile(c->stream.out, a->file->fd, &at, n);
+        if (sent >= 0)
+            return sent;
+        if (errno == EAGAIN)
+            c->stream.can_write = false;
+        if (errno != EINVAL && errno != ENOSYS)
+            return -errno;
+    }
+    /* Above TLS, or of a file system that can't (sendfile(2)). */
+    n = n < HTTP_SCRATCH ? n : HTTP_SCRATCH;
+    ssize_t got = pread(a->file->fd, c->worker->scratch, n, (off_t)a->at);
+    if (got <= 0)
+        return got < 0 ? -errno : 0;
+    return stream_write(&c->stream, c->worker->scratch, (size_t)got, a->at + (size_t)got < a->end);
+}
+
+/* 1: all of this part is sent; 0: its turn is over. */
+static int send_file(struct http_connection *c)
+{
+    struct http_answer *a = &c->answer;
+    size_t budget = FILE_BYTES;
+    while (a->at < a->end && budget > 0) {
+        size_t n = a->end - a->at < budget ? (size_t)(a->end - a->at) : budget;
+        ssize_t sent = send_piece(c, n);
+        if (sent == -EINTR)
+            continue;
+        if (sent <= 0) /* what was promised can't be kept: the client sees it by the end */
+            return sent < 0 ? (int)sent : -EIO;
+        a->at += (uint64_t)sent;
+        c->log_bytes += (uint64_t)sent;
+        budget -= (size_t)sent;
+        arm(c, c->worker->site->idle_timeout_ns);
+    }
+    return a->at == a->end;
+}
+
+static int next_part(struct http_connection *c)
+{
+    struct http_range r;
+    c->held.max = HELD_MAX;
+    if (http_parts_next(c->answer.parts, &c->held, &r)) {
+        c->answer.at = r.first;
+        c->answer.end = r.last + 1;
+    } else {
+        free(c->answer.parts);
+        c->answer.parts = NULL;
+    }
+    return c->held.failed ? -ENOMEM : 0;
+}
+
+/* Goes on with the answer under way. 1: it is sent; 0: its turn is over; a negative errno. */
+static int push(struct http_connection *c)
+{
+    for (;;) {
+        int r = send_held(c);
+        if (r == 0 && c->answer.file) {
+            r = send_file(c);
+            if (r <= 0)
+                return r;
+        }
+        if (r < 0 || !c->answer.parts)
+            return r < 0 ? r : 1;
+        r = next_part(c);
+        if (r < 0)
+            return r;
+    }
+}
+
+/* -- answering -- */
+
+static struct http_question ask(struct http_connection *c, const char *base)
+{
+    struct http_worker *w = c->worker;
+    http_worker_set_clock(w);
+    return (struct http_question){.site = w->site,
+                                  .files = &w->files,
+                                  .request = &c->parser.request,
+                                  .base = base,
+                                  .now_s = w->clock_s,
+                                  .date = w->date,
+                                  .ending = w->stopping};
+}
+
+/* The answer is put together; nothing of it but what is in the worker's buffer is sent yet. 1: the
+ * next request may come; 0: not before this answer is sent; -1: it ends. */
+static int after_answer(struct http_connection *c, bool may_talk)
+{
+    bool closes = c->answer.close, follows = c->answer.file != NULL;
+    if (!closes && !follows && c->worker->out.len < BATCH_BYTES) {
+        c->parser = (struct http_parser){0};
+        return 1;
+    }
+    c->phase = HTTP_PHASE_ANSWER;
+    c->may_talk = may_talk;
+    return 0;
+}
+
+static int answer_fault(struct http_connection *c, const char *base, int status, const char *why)
+{
+    struct http_worker *w = c->worker;
+    http_worker_set_clock(w);
+    http_answer_fault(status, why, w->date, &w->out, &c->answer);
+    begin_log(c, base);
+    return after_answer(c, true);
+}
+
+static int answer_request(struct http_connection *c, const char *base)
+{
+    const struct http_request *r = &c->parser.request;
+    const struct http_question q = ask(c, base);
+    http_answer(&q, &c->worker->out, &c->answer);
+    begin_log(c, base);
+    if (!c->answer.upload)
+        return after_answer(c, r->chunked || r->content_length > 0);
+    c->phase = HTTP_PHASE_BODY;
+    c->chunked = (struct http_chunked){0};
+    c->body_left = r->content_length;
+    c->body_got = 0;
+    arm(c, c->worker->site->idle_timeout_ns);
+    return 1;
+}
+
+/* -- bodies -- */
+
+static int end_upload(struct http_connection *c, int error)
+{
+    const struct http_question q = ask(c, NULL);
+    http_answer_uploaded(&q, error, &c->worker->out, &c->answer);
+    c->phase = HTTP_PHASE_HEAD;
+    c->log_bytes += c->answer.length;
+    end_log(c);
+    return after_answer(c, error != 0);
+}
+
+static int store(struct http_connection *c, const char *bytes, size_t n)
+{
+    c->body_got += n;
+    c->worker->totals.bytes += n;
+    if (c->body_got > c->worker->site->upload_max)
+        return 413;
+    return http_upload_write(c->answer.upload, bytes, n);
+}
+
+/* As the next two: how many bytes were taken; *ret_error of the upload, *ret_whole: it's the end.
+ */
+static size_t take_chunked(struct http_connection *c, const char *bytes, size_t n, int *ret_error,
+                           bool *ret_whole)
+{
+    size_t at = 0, used, data;
+    do {
+        if (http_chunked_next(&c->chunked, bytes + at, n - at, &used, &data) < 0) {
+            *ret_error = 400;
+            return n;
+        }
+        at += used;
+        if (data > 0)
+            *ret_error = store(c, bytes + at, data);
+        http_chunked_take(&c->chunked, data);
+        at += data;
+    } while (*ret_error == 0 && at < n && c->chunked.state != HTTP_CHUNK_END);
+    *ret_whole = c->chunked.state == HTTP_CHUNK_END;
+    return at;
+}
+
+static size_t take_length(struct http_connection *c, const char *bytes, size_t n, int *ret_error,
+                          bool *ret_whole)
+{
+    size_t here = n < c->body_left ? n : (size_t)c->body_left;
+    if (here > 0)
+        *ret_error = store(c, bytes, here);
+    c->body_left -= here;
+    *ret_whole = c->body_left == 0;
+    return here;
+}
+
+/* -- receiving -- */
+
+/* One request's head, or a piece of a body. What take_* below return, and *ret_used. */
+static int take_head(struct http_connection *c, const char *bytes, size_t n, size_t *ret_used)
+{
+    int r = http_parse(&c->parser, bytes, n);
+    *ret_used = 0;
+    if (r == -EAGAIN) {
+        if (!c->half)
+            arm(c, c->worker->site->header_timeout_ns);
+        c->half = true;
+        return 0;
+    }
+    c->half = false;
+    if (r < 0)
+        return answer_fault(c, bytes, c->parser.status, c->parser.why);
+    *ret_used = c->parser.request.length;
+    return answer_request(c, bytes);
+}
+
+static int take_body(struct http_connection *c, const char *bytes, size_t n, size_t *ret_used)
+{
+    int error = 0;
+    bool whole = false;
+    *ret_used = c->parser.request.chunked ? take_chunked(c, bytes, n, &error, &whole)
+                                          : take_length(c, bytes, n, &error, &whole);
+    arm(c, c->worker->site->idle_timeout_ns);
+    return error || whole ? end_upload(c, error) : 1;
+}
+
+/* Deals with what was received; how many bytes are done with. */
+static size_t take(struct http_connection *c, const char *bytes, size_t n)
+{
+    size_t at = 0;
+    assert(c->worker->out.len == 0);
+    for (int i = 0; i < REQUESTS && c->phase <= HTTP_PHASE_BODY; i++) {
+        size_t used;
+        bool empty_body =
+            c->phase == HTTP_PHASE_BODY && !c->parser.request.chunked && c->body_left == 0;
+        if (at == n && !empty_body)
+            break;
+        int r = c->phase == HTTP_PHASE_BODY ? take_body(c, bytes + at, n - at, &used)
+                                            : take_head(c, bytes + at, n - at, &used);
+        at += used;
+        if (r <= 0)
+            break;
+    }
+    return at;
+}
+
+/* After some bytes were dealt with: sends the answers. 1: goes on; 0: waits; -1: ended. */
+static int settle(struct http_connection *c)
+{
+    int r = flush(c);
+    if (r < 0) {
+        http_connection_close(c);
+        return -1;
+    }
+    if (c->phase == HTTP_PHASE_HEAD && !c->half)
+        arm(c, c->worker->site->idle_timeout_ns);
+    return 1;
+}
+
+/* What waits in the connection's own buffer. */
+static int take_kept(struct http_connection *c)
+{
+    size_t used = take(c, c->in.data, c->in.len);
+    c->in.len -= used;
+    memmove(c->in.data, c->in.data + used, c->in.len);
+    if (c->in.len == 0)
+        buf_free(&c->in);
+    return settle(c);
+}
+
+static int receive(struct http_connection *c)
+{
+    bool keeps = c->in.len > 0;
+    char *to = keeps ? buf_reserve(&c->in, HTTP_HEAD_MAX) : c->worker->scratch;
+    size_t room = keeps ? HTTP_HEAD_MAX : HTTP_SCRATCH;
+    ssize_t n = to ? stream_read(&c->stream, to, room) : -ENOMEM;
+    if (n == -EAGAIN)
+        return 0;
+    if (n <= 0) {
+        http_connection_close(c);
+        return -1;
+    }
+    if (keeps) {
+        c->in.len += (size_t)n;
+        return take_kept(c);
+    }
+    size_t used = take(c, to, (size_t)n);
+    buf_add(&c->in, to + used, (size_t)n - used);
+    return settle(c);
+}
+
+static int send_on(struct http_connection *c)
+{
+    if (!c->stream.can_write)
+        return 0;
+    int r = push(c);
+    if (r == -EAGAIN)
+        return 0;
+    if (r < 0) {
+        http_connection_close(c);
+        return -1;
+    }
+    if (r == 0)
+        return 1;
+    if (c->answer.upload) { /* what was before it, or "100 Continue" */
+        c->phase = HTTP_PHASE_BODY;
+        return 1;
+    }
+    end_log(c);
+    bool closes = c->answer.close || (c->worker->stopping && c->in.len == 0);
+    http_answer_clear(&c->answer);
+    if (closes)
+        return part(c, c->may_talk || c->in.len > 0);
+    c->phase = HTTP_PHASE_HEAD;
+    c->half = false;
+    c->parser = (struct http_parser){0};
+    arm(c, c->worker->site->idle_timeout_ns);
+    return 1;
+}
+
+static int hear_out(struct http_connection *c)
+{
+    if (!c->stream.can_read)
+        return 0;
+    ssize_t n = stream_read(&c->stream, c->worker->scratch, HTTP_SCRATCH);
+    if (n == -EAGAIN)
+        return 0;
+    if (n > 0)
+        return 1;
+    http_connection_close(c);
+    return -1;
+}
+
+/* 1: there is more to do; 0: it waits for the client; -1: it has ended, and is gone. */
+static int step(struct http_connection *c)
+{
+    switch (c->phase) {
+    case HTTP_PHASE_ANSWER:
+        return send_on(c);
+    case HTTP_PHASE_PARTING:
+        return hear_out(c);
+    default:
+        if (c->in.len > 0 && !c->half)
+            return take_kept(c);
+        return c->stream.can_read ? receive(c) : 0;
+    }
+}
+
+static void drive(struct http_connection *c)
+{
+    for (int i = 0; i < STEPS; i++)
+        if (step(c) <= 0)
+            return;
+    loop_turn_add(c->worker->loop, &c->turn);
+}
+
+/* -- what the loop calls -- */
+
+static void stream_ready(struct loop *l, struct stream *s)
+{
+    struct http_connection *c = of_stream(s);
+    (void)l;
+    if (!c->turn.at)
+        drive(c);
+}
+
+static void run_turn(struct loop *l, struct loop_turn *t)
+{
+    (void)l;
+    drive((struct http_connection *)((char *)t - offsetof(struct http_connection, turn)));
+}
+
+static void time_out(struct loop *l, struct loop_timer *t)
+{
+    struct http_connection *c =
+        (struct http_connection *)((char *)t - offsetof(struct http_connection, timer));
+    if (l->now_ns < c->deadline_ns) {
+        loop_timer_set(l, &c->timer, c->deadline_ns);
+        return;
+    }
+    if (c->phase != HTTP_PHASE_HEAD || !c->half) {
+        http_connection_close(c);
+        return;
+    }
+    c->half = false;
+    answer_fault(c, c->in.data, 408, "the request didn't come to its end in time");
+    if (settle(c) > 0)
+        drive(c);
+}
+
+static void name_peer(struct http_connection *c, const struct sockaddr_storage *peer)
+{
+    struct net_addr a;
+    uint16_t port;
+    _cleanup_buf_ struct buf text = BUF_INIT(sizeof c->peer);
+    if (target_get_ip(peer, &a, &port)) {
+        a = net_addr_unmap(&a);
+        net_addr_format(&text, &a);
+    } else {
+        buf_str(&text, peer->ss_family == AF_UNIX ? "unix:" : "vsock:");
+    }
+    strcpy(c->peer, buf_cstr(&text));
+}
+
+int http_connection_start(struct http_worker *w, int fd, const struct sockaddr_storage *peer)
+{
+    struct http_connection *c = calloc(1, sizeof *c);
+    if (!c) {
+        close(fd);
+        return -ENOMEM;
+    }
+    c->worker = w;
+    c->in = BUF_INIT(IN_MAX);
+    c->held = BUF_INIT(HELD_MAX);
+    c->line = BUF_INIT(1 << 16);
+    c->timer.fire = time_out;
+    c->turn.run = run_turn;
+    name_peer(c, peer);
+    stream_init_socket(&c->stream, fd);
+    c->stream.ready = stream_ready;
+    int r = w->site->secure ? w->site->secure(w->site, &c->stream) : 0;
+    if (r == 0)
+        r = stream_start(w->loop, &c->stream);
+    if (r < 0) {
+        stream_close(w->loop, &c->stream);
+        free(c);
+        return r;
+    }
+    c->next = w->connections;
+    c->at = &w->connections;
+    if (c->next)
+        c->next->at = &c->next;
+    w->connections = c;
+    arm(c, w->site->idle_timeout_ns);
+    drive(c);
+    return 0;
+}
+
+void http_connection_wind_down(struct http_connection *c)
+{
+    if (c->phase == HTTP_PHASE_HEAD && !c->half && c->in.len == 0)
+        http_connection_close(c);
+}

@@ -1,0 +1,760 @@
+"""berth serve: what clients get, what they never get, and what none of them can do to another."""
+
+import contextlib
+import email.utils
+import gzip
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from lib import process
+from lib.wait import wait_for
+
+HOST = b"Host: x\r\n"
+
+
+class Server:
+    """A running berth serve, on a port of 127.0.0.1 that it chose."""
+
+    def __init__(self, process_, netns, log):
+        self.process, self.netns, self.log = process_, netns, log
+        self.talk = ""
+        while "http://" not in self.talk:
+            line = process_.stderr.readline()
+            assert line, f"it ended: {self.talk}"
+            self.talk += line
+        self.port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", self.talk)[1])
+
+    def connect(self, timeout=20):
+        with self.netns.inside():
+            return socket.create_connection(("127.0.0.1", self.port), timeout)
+
+    def ask(self, path, method="GET", body=None, **fields):
+        """One request on a connection of its own: the response, with .body and .fields."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port)) as c:
+            c.sock = self.connect()
+            headers = {name.replace("_", "-"): value for name, value in fields.items()}
+            c.request(method, path, body=body, headers=headers)
+            answer = c.getresponse()
+            answer.body = answer.read()
+            return answer
+
+    def raw(self, request):
+        """Everything that comes back until the server closes."""
+        with self.connect() as s:
+            s.sendall(request)
+            return read_all(s)
+
+    def lines(self):
+        with open(self.log, encoding="utf-8") as log:
+            return log.read().splitlines()
+
+    def stop(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        self.process.wait(10)
+        return self.process.stderr.read()
+
+
+def read_all(s):
+    got = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := s.recv(65536):
+            got += piece
+    return got
+
+
+def count_all(s):
+    n = 0
+    while piece := s.recv(1 << 20):
+        n += len(piece)
+    return n
+
+
+def make_huge(site):
+    """More than the kernel's buffers hold, on any disk."""
+    with open(site / "huge", "wb") as huge:
+        huge.truncate(200_000_000)
+
+
+def status(answer):
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else answer
+
+
+@pytest.fixture
+def site(tmp_path):
+    root = tmp_path / "site"
+    (root / "sub" / "deep").mkdir(parents=True)
+    (root / "hello.txt").write_text("hello, world\n")
+    (root / "numbers").write_bytes(b"0123456789")
+    (root / "big.bin").write_bytes(os.urandom(3_000_000))
+    (root / "sub" / "index.html").write_text("<h1>sub</h1>")
+    (root / ".secret").write_text("secret")
+    (root / "sub" / ".git").mkdir()
+    (root / "sub" / ".git" / "config").write_text("secret")
+    (tmp_path / "outside.txt").write_text("outside")
+    (root / "a<b>&\"c'.txt").write_text("odd")
+    return root
+
+
+@pytest.fixture
+def serve(berth, netns, site, tmp_path):
+    def start(*args, root=site, **how):
+        log = tmp_path / "access.log"
+        started = berth.start("serve", "--log", log, *args, root, "127.0.0.1:0",
+                              stderr=process.subprocess.PIPE, **how)
+        return Server(started, netns, log)
+
+    return start
+
+
+def test_a_file(serve):
+    answer = serve().ask("/hello.txt")
+    assert answer.status == 200 and answer.body == b"hello, world\n"
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.headers["Content-Length"] == "13"
+    assert email.utils.parsedate_to_datetime(answer.headers["Date"])
+    assert email.utils.parsedate_to_datetime(answer.headers["Last-Modified"])
+
+
+def test_a_large_file_and_its_head(serve, site):
+    server = serve()
+    answer = server.ask("/big.bin")
+    assert answer.body == (site / "big.bin").read_bytes()
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    head = server.ask("/big.bin", "HEAD")
+    assert head.body == b"" and head.headers["Content-Length"] == "3000000"
+
+
+def test_curl_gets_it(serve, netns, site):
+    server = serve()
+    got = netns.run("curl", "-sS", "--compressed", f"http://127.0.0.1:{server.port}/hello.txt")
+    assert got.stdout == "hello, world\n"
+
+
+def test_types(serve, site):
+    server = serve()
+    for name, kind in [("x.html", "text/html; charset=utf-8"), ("x.JS", "text/javascript; charset=utf-8"),
+                       ("x.svg", "image/svg+xml"), ("x.wasm", "application/wasm")]:
+        (site / name).write_text("x")
+        assert server.ask("/" + name).headers["Content-Type"] == kind
+    (site / "README").write_text("words")
+    (site / "core").write_bytes(b"\x7fELF\0\0")
+    assert server.ask("/README").headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert server.ask("/core").headers["Content-Type"] == "application/octet-stream"
+
+
+def test_a_changed_file_is_never_old(serve, site):
+    server = serve()
+    for i in range(50):
+        text = f"version {i}" * 3
+        if i % 3 == 0:
+            (site / "f").write_text(text)
+        elif i % 3 == 1:
+            (site / "new").write_text(text)
+            os.replace(site / "new", site / "f")
+        else:
+            os.unlink(site / "f")
+            (site / "f").write_text(text)
+        assert server.ask("/f").body.decode() == text
+    os.unlink(site / "f")
+    assert server.ask("/f").status == 404
+
+
+def test_keep_alive_and_pipelining(serve, site):
+    server = serve()
+    (site / "medium").write_bytes(b"m" * 100_000)
+    paths = ["hello.txt", "medium", "numbers", "nothing", "big.bin", "hello.txt"] * 5
+    with server.connect() as s:
+        requests = b"".join(b"GET /%s HTTP/1.1\r\n%s\r\n" % (p.encode(), HOST) for p in paths)
+        s.sendall(requests + b"GET /numbers HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        answers = s.makefile("rb")
+        for path in [*paths, "numbers"]:
+            assert answers.readline().split()[1] == (b"404" if path == "nothing" else b"200")
+            fields = http.client.parse_headers(answers)
+            body = answers.read(int(fields["Content-Length"]))
+            if path != "nothing":
+                assert body == (site / path).read_bytes()
+        assert answers.read() == b""
+
+
+def test_old_clients(serve):
+    server = serve()
+    answer = server.raw(b"GET /hello.txt HTTP/1.0\r\n\r\n")
+    assert status(answer) == 200 and b"Connection: close" in answer
+    answer = server.raw(b"GET /hello.txt HTTP/1.0\n\n")  # typed by hand
+    assert answer.endswith(b"hello, world\n")
+    with server.connect() as s:
+        s.sendall(b"GET /numbers HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2)
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s).count(b"Connection: keep-alive") == 2
+
+
+def test_half_closed_clients_hear_it_all(serve, site):
+    with serve().connect() as s:
+        s.sendall(b"GET /big.bin HTTP/1.1\r\n" + HOST + b"\r\n")
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s).endswith((site / "big.bin").read_bytes())
+
+
+@pytest.mark.parametrize("asked, expected", [
+    ("bytes=0-0", b"0"), ("bytes=3-5", b"345"), ("bytes=-3", b"789"), ("bytes=7-", b"789"),
+    ("bytes=5-100", b"56789"),
+])
+def test_ranges(serve, asked, expected):
+    answer = serve().ask("/numbers", Range=asked)
+    assert answer.status == 206 and answer.body == expected
+    first = b"0123456789".index(expected)
+    assert answer.headers["Content-Range"] == f"bytes {first}-{first + len(expected) - 1}/10"
+
+
+def test_ranges_that_are_none(serve):
+    server = serve()
+    answer = server.ask("/numbers", Range="bytes=10-")
+    assert answer.status == 416 and answer.headers["Content-Range"] == "bytes */10"
+    for odd in ("bytes=5-1", "lines=1-2", "bytes=x", "bytes=0-,0-"):
+        answer = server.ask("/numbers", Range=odd)
+        assert answer.status == 200 and answer.body == b"0123456789"
+
+
+def test_several_ranges(serve, site):
+    server = serve()
+    answer = server.ask("/big.bin", Range="bytes=0-9, 1000000-1999999, -5")
+    content = (site / "big.bin").read_bytes()
+    assert answer.status == 206 and len(answer.body) == int(answer.headers["Content-Length"])
+    boundary = re.fullmatch("multipart/byteranges; boundary=(.*)", answer.headers["Content-Type"])[1]
+    parts = answer.body.split(b"\r\n--" + boundary.encode())
+    assert parts[0] == b"" and parts[-1] == b"--\r\n"
+    for part, (first, last) in zip(parts[1:-1], [(0, 9), (1000000, 1999999), (2999995, 2999999)]):
+        head, body = part.split(b"\r\n\r\n", 1)
+        assert f"Content-Range: bytes {first}-{last}/3000000".encode() in head
+        assert body == content[first : last + 1]
+    assert len(parts) == 5
+
+
+def test_conditions(serve, site):
+    server = serve()
+    first = server.ask("/hello.txt")
+    tag, date = first.headers["ETag"], first.headers["Last-Modified"]
+    answer = server.ask("/hello.txt", If_None_Match=f'"x", {tag}')
+    assert answer.status == 304 and answer.body == b"" and answer.headers["ETag"] == tag
+    assert server.ask("/hello.txt", If_Modified_Since=date).status == 304
+    assert server.ask("/hello.txt", If_Match='"x"').status == 412
+    assert server.ask("/hello.txt", If_Range=tag, Range="bytes=0-4").body == b"hello"
+    (site / "hello.txt").write_text("HELLO, WORLD\n")
+    assert server.ask("/hello.txt", If_None_Match=tag).status == 200
+    assert server.ask("/hello.txt", If_Range=tag, Range="bytes=0-4").body == b"HELLO, WORLD\n"
+
+
+def test_compressed_neighbours(serve, site):
+    server = serve()
+    (site / "x.js").write_text("plain")
+    assert "Content-Encoding" not in server.ask("/x.js", Accept_Encoding="gzip").headers
+    (site / "x.js.gz").write_bytes(gzip.compress(b"plain"))
+    (site / "x.js.br").write_bytes(b"brotli")
+    answer = server.ask("/x.js", Accept_Encoding="gzip")
+    assert answer.headers["Content-Encoding"] == "gzip" and gzip.decompress(answer.body) == b"plain"
+    assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert answer.headers["ETag"] != server.ask("/x.js").headers["ETag"]
+    assert server.ask("/x.js", Accept_Encoding="gzip, br").headers["Content-Encoding"] == "br"
+    assert server.ask("/x.js", Accept_Encoding="gzip, br;q=0.1").headers["Content-Encoding"] == "gzip"
+    assert server.ask("/x.js", Accept_Encoding="gzip;q=0").body == b"plain"
+    # one that is older than its file is yesterday's
+    os.utime(site / "x.js.gz", (1, 1))
+    assert server.ask("/x.js", Accept_Encoding="gzip").body == b"plain"
+
+
+def test_folders(serve):
+    server = serve()
+    answer = server.ask("/sub?x=1")
+    assert answer.status == 301 and answer.headers["Location"] == "/sub/?x=1"
+    assert server.ask("//sub").headers["Location"] == "/sub/"
+    assert server.ask("/sub/").body == b"<h1>sub</h1>"
+    assert server.ask("/hello.txt/").status == 404
+    assert server.ask("/nothing/").status == 404
+
+
+def test_listing(serve, site):
+    server = serve()
+    answer = server.ask("/")
+    page = answer.body.decode()
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'href="./a%3Cb%3E%26%22c%27.txt">a&lt;b&gt;&amp;&quot;c&#39;.txt</a>' in page
+    assert 'href="./sub/"' in page and "secret" not in page and "2.9 MiB" in page
+    found = json.loads(server.ask("/", Accept="application/json").body)
+    assert [e["name"] for e in found["entries"]][0] == "sub"
+    sizes = {e["name"]: e["size"] for e in found["entries"]}
+    assert sizes["numbers"] == 10 and sizes["sub"] is None and ".secret" not in sizes
+    by_size = json.loads(server.ask("/?format=json&sort=size&order=desc").body)["entries"]
+    assert by_size[1]["name"] == "big.bin"
+    assert server.ask("/sub/deep/").status == 200
+    assert server.ask("/sub/deep/?format=html", Accept="application/json").body.startswith(b"<!doctype")
+
+
+def test_without_listing(serve):
+    server = serve("--no-listing")
+    assert server.ask("/").status == 403
+    assert server.ask("/sub/").status == 200
+    assert server.ask("/nothing/").status == 404
+
+
+def test_other_indexes(serve, site):
+    (site / "start.html").write_text("start")
+    server = serve("--index", "home.html", "--index", "start.html")
+    assert server.ask("/").body == b"start"
+    assert b"<!doctype" in server.ask("/sub/").body
+
+
+@pytest.mark.parametrize("path", [
+    "/../outside.txt", "/..", "/%2e%2e/outside.txt", "/sub/../../outside.txt", "/..%2foutside.txt",
+    "/%2e%2e%2foutside.txt", "/sub/%2e%2e/%2e%2e/outside.txt", "//../outside.txt", "/..%00/",
+    "/hello.txt%00.html", "/link", "/absolute", "/folder/outside.txt", "/..\\outside.txt",
+    "/%c0%ae%c0%ae/outside.txt", "/.secret", "/%2esecret", "/sub/.git/config", "/sub/%2egit/config",
+    "/sub/./.git/config", "/loop",
+])
+def test_nothing_leads_out(serve, site, path):
+    os.symlink("../outside.txt", site / "link")
+    os.symlink(site / "hello.txt", site / "absolute")
+    os.symlink("..", site / "folder")
+    os.symlink("loop", site / "loop")
+    answer = serve().raw(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert status(answer) in (400, 403, 404)
+    assert b"outside" not in answer.split(b"\r\n\r\n", 1)[1] and b"secret" not in answer
+
+
+def test_links_within(serve, site):
+    os.symlink("../hello.txt", site / "sub" / "link")
+    os.symlink("../outside.txt", site / "out")
+    server = serve()
+    assert server.ask("/sub/link").body == b"hello, world\n"
+    names = [e["name"] for e in json.loads(server.ask("/?format=json").body)["entries"]]
+    assert "out" not in names
+
+
+def test_a_link_that_turns_outwards(serve, site):
+    os.symlink("hello.txt", site / "turns")
+    server = serve()
+    assert server.ask("/turns").status == 200
+    os.unlink(site / "turns")
+    os.symlink("../outside.txt", site / "turns")
+    assert server.ask("/turns").status == 404
+
+
+def test_hidden_names_when_asked(serve):
+    server = serve("--hidden")
+    assert server.ask("/.secret").body == b"secret"
+    assert b".secret" in server.ask("/").body
+
+
+def test_what_is_no_file(serve, site):
+    os.mkfifo(site / "fifo")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(site / "socket"))
+        server = serve()
+        assert server.ask("/fifo").status == 403
+        assert server.ask("/socket").status == 403
+        (site / "sub" / "index.html").unlink()
+        os.mkfifo(site / "sub" / "index.html")
+        assert server.ask("/sub/").status == 403
+
+
+def test_methods(serve):
+    server = serve()
+    for method in ("POST", "DELETE", "PATCH", "PUT", "TRACE"):
+        answer = server.ask("/hello.txt", method)
+        assert answer.status == 405 and answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert server.ask("/hello.txt", "BREW").status == 501
+    answer = server.ask("/hello.txt", "OPTIONS")
+    assert answer.status == 204 and answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert status(server.raw(b"OPTIONS * HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")) == 204
+
+
+GET = b"GET / HTTP/1.1\r\n"
+REFUSED = [
+    (b"\x16\x03\x01\x00\xf4\x01\x00", 400),
+    (b"hello\r\n", 400),
+    (GET + b"\r\n", 400),
+    (GET + HOST + HOST + b"\r\n", 400),
+    (GET + b"Host : x\r\n\r\n", 400),
+    (GET + HOST + b" folded\r\n\r\n", 400),
+    (GET + HOST + b"A: b\n\r\n", 400),
+    (GET + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
+    (GET + HOST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (GET + HOST + b"Transfer-Encoding: xchunked\r\n\r\n", 501),
+    (b"GET / HTTP/2.0\r\n\r\n", 505),
+    (b"GET / HTTP/1.1 \r\n\r\n", 400),
+    (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n", 414),
+    (b"GET /" + b"a" * 60000, 414),
+    (GET + HOST + b"A: " + b"b" * 9000 + b"\r\n\r\n", 431),
+    (GET + HOST + b"A: b\r\n" * 200 + b"\r\n", 431),
+    (GET + HOST + (b"A: " + b"b" * 6000 + b"\r\n") * 50, 431),
+    (b"CONNECT x:80 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
+]
+
+
+@pytest.mark.parametrize("request_, expected", REFUSED)
+def test_what_is_refused(serve, request_, expected):
+    server = serve()
+    answer = server.raw(request_ + b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert status(answer) == expected and answer.count(b"Server: ") == 1
+    assert b"Connection: close" in answer
+    assert server.ask("/hello.txt").status == 200
+    assert not any("smuggled" in line for line in server.lines())
+
+
+def test_a_body_that_nobody_asked_for(serve):
+    body = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = GET + HOST + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    answer = serve().raw(request)
+    assert status(answer) == 200 and answer.count(b"Server: ") == 1
+
+
+def test_an_unfinished_request(serve):
+    server = serve("--header-timeout", "300ms")
+    started = time.monotonic()
+    with server.connect() as s:
+        s.sendall(GET)
+        for _ in range(100):  # a byte now and then doesn't buy more time
+            with contextlib.suppress(OSError):
+                s.send(b"A")
+            s.settimeout(0.05)
+            try:
+                answer = s.recv(1000)
+                break
+            except TimeoutError:
+                pass
+    assert status(answer) == 408 and 0.25 < time.monotonic() - started < 5
+
+
+def test_an_idle_client(serve):
+    server = serve("--idle-timeout", "200ms")
+    with server.connect() as s:
+        s.sendall(GET + HOST + b"\r\n")
+        assert status(read_all(s)) == 200  # and then the end
+    with server.connect() as s:
+        assert read_all(s) == b""
+
+
+def test_a_client_that_does_not_read(serve, site):
+    make_huge(site)
+    server = serve("--idle-timeout", "500ms")
+    with server.connect() as s:
+        s.sendall(b"GET /huge HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert server.ask("/hello.txt").status == 200  # nobody else waits
+        wait_for(lambda: any("huge" in line for line in server.lines()))
+        assert int(server.lines()[-1].split()[-1]) < 200_000_000
+
+
+def test_a_file_that_gets_shorter(serve, site):
+    make_huge(site)
+    server = serve()
+    with server.connect() as s:
+        s.sendall(b"GET /huge HTTP/1.1\r\n" + HOST + b"\r\n")
+        s.recv(1000)
+        os.truncate(site / "huge", 100_000_000)
+        assert count_all(s) < 110_000_000  # the end tells the client
+    assert server.ask("/huge", "HEAD").headers["Content-Length"] == "100000000"
+
+
+def test_many_who_reset(serve):
+    server = serve()
+    for i in range(200):
+        s = server.connect()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        s.sendall((b"GET /big.bin HTTP/1.1\r\n" + HOST + b"\r\n")[: i % 40 + 5])
+        s.close()
+    assert server.ask("/hello.txt").status == 200
+
+
+def test_few_descriptors(serve, netns, berth, site, tmp_path):
+    # 40 in all: connections and files share them
+    log = tmp_path / "access.log"
+    started = process.start(["prlimit", "--nofile=40:40", berth.path, "serve", "--log", log, site,
+                             "127.0.0.1:0"], netns=netns, stderr=process.subprocess.PIPE)
+    try:
+        server = Server(started, netns, log)
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(server.connect()) for _ in range(60)]
+            clients[0].sendall(GET + HOST + b"\r\n")
+            assert status(clients[0].recv(1000)) in (200, 503)
+        wait_for(lambda: server.ask("/hello.txt").status == 200)
+    finally:
+        process.end(started)
+
+
+def test_max_clients(serve):
+    server = serve("--max-clients", 2)
+    with server.connect() as one, server.connect() as two, server.connect() as three:
+        for s in (one, two, three):
+            s.sendall(GET + HOST + b"\r\n")
+        assert one.recv(10) and two.recv(10)
+        three.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            three.recv(10)
+        one.close()
+        three.settimeout(10)
+        assert three.recv(10)
+
+
+# -- uploads --
+
+
+def test_upload(serve, site, tmp_path):
+    store = tmp_path / "store"
+    (store / "sub").mkdir(parents=True)
+    server = serve("--upload", store)
+    body = os.urandom(500_000)
+    assert server.ask("/sub/new%20file", "PUT", body).status == 201
+    assert (store / "sub" / "new file").read_bytes() == body
+    assert server.ask("/sub/new%20file", "PUT", b"").status == 204
+    assert (store / "sub" / "new file").read_bytes() == b""
+    assert server.ask("/sub/new%20file", "PUT", b"x", If_None_Match="*").status == 412
+    chunked = iter([b"one ", b"two ", b"x" * 100_000])
+    assert server.ask("/c", "PUT", chunked).status == 201
+    assert (store / "c").read_bytes() == b"one two " + b"x" * 100_000
+    assert server.ask("/none/x", "PUT", b"x").status == 409
+    assert server.ask("/sub", "PUT", b"x").status == 409
+    assert server.ask("/sub/", "PUT", b"x").status == 409
+    assert server.ask("/.x", "PUT", b"x").status == 403
+    assert server.ask("/sub/new%20file").status == 404  # it's another folder
+    assert sorted(os.listdir(store)) == ["c", "sub"] and os.listdir(store / "sub") == ["new file"]
+
+
+def test_uploads_stay_within(serve, site, tmp_path):
+    os.symlink("../..", site / "up")
+    os.symlink("../outside.txt", site / "link")
+    server = serve("--upload", site)
+    for path in ("/../evil", "/%2e%2e/evil", "/up/evil", "/sub/../../evil"):
+        assert status(server.raw(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+                                 "Connection: close\r\n\r\nx".encode())) in (400, 409)
+    assert not (tmp_path / "evil").exists()
+    assert server.ask("/link", "PUT", b"new").status == 204  # the link is replaced, not followed
+    assert (tmp_path / "outside.txt").read_text() == "outside"
+    assert server.ask("/link").body == b"new"
+
+
+def test_upload_keeps_the_connection(serve, site):
+    server = serve("--upload", site)
+    put = b"PUT /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    chunked = b"PUT /d HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    last = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = server.raw(put % b"a" + put % b"b" + chunked + put % b"c" + last)
+    assert answer.count(b"HTTP/1.1 201 ") == 4 and answer.endswith(b"abc")
+
+
+def test_upload_is_told_to_go_on(serve, site):
+    with serve("--upload", site).connect() as s:
+        s.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        assert s.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        s.sendall(b"abc")
+        assert status(s.recv(1000)) == 201
+
+
+def test_half_an_upload(serve, site):
+    server = serve("--upload", site)
+    with server.connect() as s:
+        s.sendall(b"PUT /numbers HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
+        wait_for(lambda: any(name.startswith(".upload-") for name in os.listdir(site)))
+        assert server.ask("/numbers").body == b"0123456789"
+    wait_for(lambda: not any(name.startswith(".upload-") for name in os.listdir(site)))
+    assert (site / "numbers").read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("fields, body, expected", [
+    (b"", b"", 411),
+    (b"Content-Length: 2000\r\n", b"x" * 2000, 413),
+    (b"Transfer-Encoding: chunked\r\n", b"800\r\n" + b"x" * 2048 + b"\r\n0\r\n\r\n", 413),
+    (b"Transfer-Encoding: chunked\r\n", b"3\r\nabcX\r\n", 400),
+    (b"Content-Length: 1\r\nContent-Range: bytes 0-0/2\r\n", b"x", 400),
+])
+def test_uploads_that_are_refused(serve, site, fields, body, expected):
+    server = serve("--upload", site, "--upload-max", "1k")
+    answer = server.raw(b"PUT /new HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + fields + b"\r\n" + body)
+    assert status(answer) == expected
+    assert not (site / "new").exists() and not any(n.startswith(".up") for n in os.listdir(site))
+
+
+# -- who may ask --
+
+
+def test_passwords(serve, tmp_path):
+    (tmp_path / "one").write_text("s3cret\n")
+    (tmp_path / "two").write_text("päss word")
+    server = serve("--auth", f"ann:{tmp_path}/one", "--auth", f"bob:{tmp_path}/two")
+
+    def ask(user):
+        token = __import__("base64").b64encode(user.encode()).decode()
+        return server.ask("/hello.txt", Authorization="Basic " + token)
+
+    answer = server.ask("/hello.txt")
+    assert answer.status == 401 and answer.headers["WWW-Authenticate"].startswith("Basic realm=")
+    assert ask("ann:s3cret").status == 200 and ask("bob:päss word").status == 200
+    for wrong in ("ann:", "ann:s3cre", "ann:s3crett", "bob:s3cret", "ann", ":s3cret", ""):
+        assert ask(wrong).status == 401
+    assert server.ask("/nothing").status == 401
+    assert " - ann [" in server.lines()[1]
+
+
+def test_passwords_in_the_clear_are_told(berth, site, tmp_path):
+    (tmp_path / "one").write_text("x")
+    started = berth.start("serve", "--auth", f"a:{tmp_path}/one", site, "*:0",
+                          stderr=process.subprocess.PIPE)
+    talk = ""
+    while "in the clear" not in talk:
+        line = started.stderr.readline()
+        assert line, talk
+        talk += line
+    assert "every interface" in talk
+
+
+def test_cors(serve, tmp_path):
+    (tmp_path / "one").write_text("x")
+    server = serve("--cors", "--auth", f"a:{tmp_path}/one")
+    answer = server.ask("/hello.txt", "OPTIONS", Origin="http://y",
+                        Access_Control_Request_Method="GET")
+    assert answer.status == 204 and answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert server.ask("/hello.txt").status == 401
+    assert "Access-Control-Allow-Origin" not in serve().ask("/hello.txt").headers
+
+
+def test_spa(serve, site):
+    (site / "index.html").write_text("application")
+    server = serve("--spa")
+    assert server.ask("/any/where").body == b"application"
+    assert server.ask("/any/where/").body == b"application"
+    assert server.ask("/missing.js").status == 404
+    assert server.ask("/hello.txt").body == b"hello, world\n"
+
+
+# -- the log, the end, the command line --
+
+
+def test_the_log(serve):
+    server = serve()
+    server.ask("/hello.txt")
+    server.raw(b'GET /"\x80 HTTP/1.0\r\n\r\n')
+    server.raw(b"\x1b[31m\r\n")
+    server.stop()
+    clock = r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
+    first, second, third = server.lines()
+    assert re.fullmatch(rf'127\.0\.0\.1 - - {clock} "GET /hello\.txt HTTP/1\.1" 200 13', first)
+    assert r'"GET /\x22\x80 HTTP/1.0" 404' in second
+    assert '"-" 400' in third
+
+
+def test_it_ends(serve):
+    server = serve()
+    with server.connect() as idle:
+        server.ask("/hello.txt")
+        talk = server.stop(signal.SIGTERM)
+        assert server.process.returncode == 0
+        assert read_all(idle) == b""
+    assert "1 request on 2 connections, 13 B" in talk
+
+
+def refuses(server):
+    try:
+        server.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_what_runs_may_end(serve, site):
+    server = serve("--grace", "10s")
+    with server.connect() as s:
+        make_huge(site)
+        s.sendall(b"GET /huge HTTP/1.1\r\n" + HOST + b"\r\n")
+        s.recv(100)
+        server.process.send_signal(signal.SIGINT)
+        server.process.stderr.readline()  # it says so
+        wait_for(lambda: refuses(server))
+        assert count_all(s) > 199_000_000
+        server.process.wait(5)
+
+
+def test_grace_has_an_end(serve, site):
+    server = serve("--grace", "200ms")
+    with server.connect() as s:
+        make_huge(site)
+        s.sendall(b"GET /huge HTTP/1.1\r\n" + HOST + b"\r\n")
+        s.recv(100)
+        server.stop()
+        assert server.process.returncode == 0
+
+
+def test_workers(serve, site):
+    server = serve("--workers", 3)
+    for _ in range(30):
+        assert server.ask("/big.bin").body == (site / "big.bin").read_bytes()
+    assert "30 requests on 30 connections" in server.stop()
+
+
+def test_workers_do_not_share_with_strangers(berth, netns, site):
+    with netns.inside(), socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        result = berth("serve", "--workers", 2, site, f"127.0.0.1:{s.getsockname()[1]}", status=1)
+    assert "in use" in result.stderr and f"[{os.getpid()}]" in result.stderr
+
+
+def test_where(berth, netns, site):
+    """Two addresses of one port, one where the other isn't."""
+    started = berth.start("serve", site, "0", stderr=process.subprocess.PIPE)
+    lines = [started.stderr.readline() for _ in range(3)]
+    assert lines[0] == f"berth: serving {site}\n"
+    port = re.search(r"127\.0\.0\.1:(\d+)/ \(this machine only\)", lines[1])[1]
+    assert lines[2] == f"berth: http://[::1]:{port}/ (this machine only)\n"
+    netns.sysctl("net.ipv6.conf.lo.disable_ipv6", 1)
+    started = berth.start("serve", site, "0", stderr=process.subprocess.PIPE)
+    assert "[::1]" in started.stderr.readline()  # a word about it
+    assert "serving" in started.stderr.readline()
+    assert "127.0.0.1" in started.stderr.readline()
+
+
+def test_words(berth, site, tmp_path):
+    os.mkdir(tmp_path / "500")
+
+    def start(*args):
+        p = berth.start("serve", *args, stderr=process.subprocess.PIPE, cwd=tmp_path)
+        return p.stderr.readline() + p.stderr.readline()
+
+    assert f"serving {tmp_path}\n" in start("500") and ":500/" in start("501").replace("501", "500")
+    assert f"serving {tmp_path}/500\n" in start("./500", "8001")
+    assert ":8000/" in start("site")
+    assert f"serving {tmp_path}\n" in start("127.0.0.1:8002")
+    talk = start("unix:" + str(tmp_path / "s"))
+    assert f"unix:{tmp_path}/s" in talk
+
+
+def test_a_unix_socket(berth, site, tmp_path, netns):
+    path = tmp_path / "s"
+    p = berth.start("serve", site, f"unix:{path}", stderr=process.subprocess.PIPE)
+    while "HTTP on" not in p.stderr.readline():
+        pass
+    got = netns.run("curl", "-sS", "--unix-socket", path, "http://x/hello.txt")
+    assert got.stdout == "hello, world\n"
+
+
+@pytest.mark.parametrize("args, code, message", [
+    (["/nowhere"], 1, "cannot serve '/nowhere'"),
+    ([".", "nonsense:scheme:1"], 2, "nonsense"),
+    ([".", "udp:*:80"], 2, "HTTP needs tcp"),
+    (["--auth", "x", "."], 2, "USER:FILE"),
+    (["--auth", "x:/nowhere", "."], 1, "/nowhere"),
+    (["--auth", "x:/dev/null", "."], 1, "empty"),
+    (["--index", "a/b", "."], 2, "--index"),
+    (["--upload", "/nowhere", "."], 1, "/nowhere"),
+    (["--log", "/nowhere/x", "."], 1, "/nowhere/x"),
+    ([".", "192.0.2.1:80"], 1, "no interface of this host"),
+])
+def test_mistakes(berth, netns, args, code, message):
+    result = berth("serve", *args, status=code)
+    assert message in result.stderr
