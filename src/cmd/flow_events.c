@@ -1,6 +1,7 @@
 #include "cmd/flow_events.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -34,6 +35,15 @@ static void put_error(struct buf *out, int error)
 {
     const char *words = strerror(error);
     buf_printf(out, "%c%s", tolower((unsigned char)*words), words + 1);
+}
+
+/* EPROTO says no more than the words beside it. */
+static void put_cause(struct buf *out, const struct event *e)
+{
+    if (!e->error || (e->words && e->error == EPROTO))
+        return;
+    buf_str(out, ": ");
+    put_error(out, e->error);
 }
 
 static void put_status(struct buf *out, int status)
@@ -72,10 +82,7 @@ void flow_event_why(struct buf *out, const struct event *e)
         buf_str(out, ": ");
         text_escape(out, e->words, strlen(e->words));
     }
-    if (e->error) {
-        buf_str(out, ": ");
-        put_error(out, e->error);
-    }
+    put_cause(out, e);
 }
 
 static void put_amounts(struct buf *out, const struct event *e)
@@ -124,6 +131,11 @@ static void put_words(struct buf *out, const struct event *e)
     case EVENT_OPENED:
         put_ends(out, e);
         buf_str(out, ": connected");
+        if (e->words) {
+            buf_str(out, " (");
+            text_escape(out, e->words, strlen(e->words));
+            buf_char(out, ')');
+        }
         break;
     case EVENT_CLOSED:
         put_ends(out, e);
@@ -139,10 +151,7 @@ static void put_words(struct buf *out, const struct event *e)
         if (e->kind == EVENT_REFUSED)
             buf_str(out, "refused, ");
         text_escape(out, e->words, strlen(e->words));
-        if (e->error) {
-            buf_str(out, ": ");
-            put_error(out, e->error);
-        }
+        put_cause(out, e);
         break;
     case EVENT_STOPPING:
         buf_str(out, e->words ? e->words : "stopping");

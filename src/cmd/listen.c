@@ -149,7 +149,8 @@ static const struct command_option listen_options[] = {
      .metavar = "USER",
      .completes = "user",
      .help = "become this user once the listeners are open"},
-    FLOW_EVENTS_OPTIONS(struct listen_arguments) SOCKOPT_OPTIONS(struct listen_arguments){0},
+    TLS_SERVER_OPTIONS(struct listen_arguments, tls, "TLS")
+        FLOW_EVENTS_OPTIONS(struct listen_arguments) SOCKOPT_OPTIONS(struct listen_arguments){0},
 };
 
 /* What the options choose */
@@ -410,6 +411,7 @@ static void clear(struct server *s)
     free(s->workers);
     listeners_close(&s->listeners);
     listen_handoff_clear(s);
+    tls_context_free(s->tls);
     vec_free(&s->allow);
     vec_free(&s->deny);
     vec_free(&s->forward);

@@ -12,6 +12,7 @@
 #include "cmd/flow_events.h"
 #include "cmd/listeners.h"
 #include "cmd/sockopt_options.h"
+#include "cmd/tls_options.h"
 #include "flow/accept.h"
 #include "flow/hub.h"
 #include "flow/peers.h"
@@ -42,6 +43,7 @@ struct listen_arguments {
     const char *user;
     struct vec allow, deny; /* const char * */
     struct flow_events events;
+    struct tls_server_arguments tls;
     struct sockopt_arguments options;
 };
 
@@ -76,7 +78,8 @@ struct server {
     int save_dir;
     struct vec forward; /* struct target */
     struct handoff *handoff;
-    sigset_t mask; /* as it was, for processes */
+    sigset_t mask;           /* as it was, for processes */
+    struct tls_context *tls; /* NULL: no listener speaks TLS */
 
     struct worker *workers;
     uint32_t n_workers;
@@ -123,12 +126,13 @@ struct client {
     struct sockaddr_storage local, peer;
     socklen_t local_n, peer_n;
     struct header_stage *header; /* while its PROXY header is read */
+    struct tls_stage *tls;       /* it speaks TLS; its fd isn't here then */
 };
 
 /* listen_modes.c and its neighbours */
 extern const struct listen_mode *const listen_modes[LISTEN_KINDS];
 extern const struct listen_mode listen_mode_reply, listen_mode_exec, listen_mode_save,
-    listen_mode_forward, listen_mode_handoff;
+    listen_mode_forward, listen_mode_handoff, listen_mode_exec_tls, listen_mode_reply_tls;
 /* What a mode needs before the first client. 0, or an exit status after a message. */
 int listen_exec_prepare(struct server *s);
 int listen_save_prepare(struct server *s);
@@ -158,8 +162,10 @@ void client_accept(struct worker_listener *l, int fd, const struct sockaddr_stor
                    socklen_t n);
 /* A peer's first datagram. NULL where it couldn't be served. */
 struct peer *client_hear(struct worker_listener *l, const struct peer *heard);
-/* The handshakes are done: its mode begins. */
-void client_begin(struct client *c);
+/* Its address is known: on to TLS, or to its mode. */
+void client_go_on(struct client *c);
+/* The handshakes are done: its mode begins. words: what was agreed on; NULL nothing. */
+void client_begin(struct client *c, const char *words);
 struct client_end {
     enum event_why why;
     int error, status;
@@ -172,12 +178,29 @@ bool client_is_dgram(const struct client *c);
 /* --idle-timeout; datagrams always have a limit, since nobody says when he goes. */
 uint64_t client_idle_ns(const struct client *c);
 /* It is over; c is freed. */
-void client_over(struct client *c, const struct client_end *end);
+void client_over(struct client *c, const struct client_end *how);
 void client_stop(struct client *c, enum event_why why);
 /* An event about it, with its ends. */
 struct event client_event(const struct client *c, enum event_kind kind);
 /* --rate, or NULL. */
 struct rate *client_rate(struct client *c, struct rate *r);
+
+/* listen_reply.c: the text of --reply for this client. */
+void listen_reply_text(struct buf *out, const struct client *c);
+
+/* listen_tls.c */
+/* The context, if a listener speaks TLS; which ones do. 0, or an exit status after a message. */
+int listen_tls_open(struct server *s);
+/* What a client of this listener gets: with TLS nobody else can have its descriptor. */
+const struct listen_mode *listen_mode_of(const struct server *s, const struct listener *l);
+int tls_stage_start(struct client *c);
+/* True while the handshake isn't over. */
+bool tls_stage_runs(const struct client *c);
+void tls_stage_take(struct client *c, struct stream *s);
+/* Why its stream failed, in words; NULL. */
+const char *tls_stage_fault(const struct client *c);
+/* Frees the stage, and closes the connection if nobody took it. */
+void tls_stage_free(struct client *c);
 
 /* listen_header.c: PROXY headers. */
 int header_stage_start(struct client *c);

@@ -61,7 +61,7 @@ static void unlink_client(struct client *c)
 static struct client *new_client(struct worker_listener *l, int fd,
                                  const struct sockaddr_storage *peer, socklen_t n)
 {
-    struct client *c = calloc(1, l->worker->server->mode->size);
+    struct client *c = calloc(1, listen_mode_of(l->worker->server, l->listener)->size);
     if (!c)
         return NULL;
     c->worker = l->worker;
@@ -89,7 +89,7 @@ void client_accept(struct worker_listener *l, int fd, const struct sockaddr_stor
     link_client(c);
     open_accepted(fd, &c->listener->target, &s->options, &e); /* it can do without */
     if (!s->a->proxy_protocol) {
-        client_begin(c);
+        client_go_on(c);
         return;
     }
     int result = header_stage_start(c);
@@ -97,13 +97,25 @@ void client_accept(struct worker_listener *l, int fd, const struct sockaddr_stor
         client_over(c, &(struct client_end){.why = WHY_FAR_FAILED, .error = -result});
 }
 
-void client_begin(struct client *c)
+void client_go_on(struct client *c)
+{
+    if (!c->listener->tls) {
+        client_begin(c, NULL);
+        return;
+    }
+    int result = tls_stage_start(c);
+    if (result < 0)
+        client_over(c, &(struct client_end){.why = WHY_FAR_FAILED, .error = -result});
+}
+
+void client_begin(struct client *c, const char *words)
 {
     struct server *s = c->worker->server;
     struct event e = client_event(c, EVENT_OPENED);
+    e.words = words;
     flow_events_show(&s->events, &e);
     c->opened = true;
-    int result = s->mode->start(c);
+    int result = listen_mode_of(s, c->listener)->start(c);
     if (result < 0)
         client_over(c, &(struct client_end){.why = WHY_FAR_FAILED, .error = -result});
 }
@@ -124,7 +136,7 @@ struct peer *client_hear(struct worker_listener *l, const struct peer *heard)
     c->local_n = heard->local_n;
     link_client(c);
     w->coming = c;
-    client_begin(c);
+    client_begin(c, NULL);
     struct client *left = w->coming; /* it may be over already */
     w->coming = NULL;
     if (!left)
@@ -149,6 +161,10 @@ struct dgram *client_stream(struct client *c, struct stream *ret)
     if (c->dgram_peer) {
         peer_init(c->dgram_peer, c->heard, ret);
         return &c->dgram_peer->dgram;
+    }
+    if (c->tls) {
+        tls_stage_take(c, ret);
+        return NULL;
     }
     int fd = fd_take(&c->fd);
     if (c->listener->target.type == SOCK_SEQPACKET)
@@ -185,16 +201,33 @@ static void tell(struct client *c, const struct client_end *end)
     flow_events_show(&c->worker->server->events, &e);
 }
 
-void client_over(struct client *c, const struct client_end *end)
+/* An end that may be somebody else's work isn't a good one. */
+static void judge_end(const struct client *c, struct client_end *end)
+{
+    const char *fault = c->tls ? tls_stage_fault(c) : NULL;
+    if (!fault || end->words)
+        return;
+    end->words = fault;
+    if (end->why == WHY_ENDED) {
+        end->why = WHY_PEER_FAILED;
+        end->error = EPROTO;
+    }
+}
+
+void client_over(struct client *c, const struct client_end *how)
 {
     struct worker *w = c->worker;
     struct server *s = w->server;
+    struct client_end judged = *how;
+    const struct client_end *end = &judged;
+    judge_end(c, &judged);
     count(s, end);
     if (!c->opened)
         atomic_fetch_add(&s->refused, 1);
     tell(c, end);
     if (c->fd >= 0)
         accept_reset(fd_take(&c->fd));
+    tls_stage_free(c);
     unlink_client(c);
     bool comes = w->coming == c;
     if (comes)
@@ -214,5 +247,9 @@ void client_stop(struct client *c, enum event_why why)
         client_over(c, &(struct client_end){.why = why});
         return;
     }
-    c->worker->server->mode->stop(c, why);
+    if (tls_stage_runs(c)) {
+        client_over(c, &(struct client_end){.why = why, .words = "stopped in TLS's handshake"});
+        return;
+    }
+    listen_mode_of(c->worker->server, c->listener)->stop(c, why);
 }

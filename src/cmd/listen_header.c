@@ -43,7 +43,7 @@ static void take(struct client *c, const struct proxy_header *header)
         return;
     }
     header_stage_drop(c);
-    client_begin(c);
+    client_go_on(c);
 }
 
 /* The bytes stay in the socket until the header is whole, and what follows stays there: a process

@@ -55,8 +55,6 @@ static int open_endpoint(struct server *s, const char *word)
         return command_usage_error(&command_listen, "'%s': %s", word, e.hint);
     if (ep.scheme == ENDPOINT_FD)
         return listeners_take(&s->listeners, ep.fd);
-    if (ep.scheme == ENDPOINT_TLS)
-        return command_usage_error(&command_listen, "'%s': listen doesn't do tls yet", word);
     bool datagrams = ep.scheme == ENDPOINT_UDP || ep.scheme == ENDPOINT_UNIX_DGRAM;
     if (datagrams && (s->kind == LISTEN_HANDOFF || s->a->proxy_protocol))
         return command_usage_error(
@@ -75,8 +73,8 @@ int listen_open(struct server *s, const struct command_words *words)
 {
     int status = 0;
     if (words->n == 0)
-        return take_activated(s);
+        status = take_activated(s);
     for (int i = 0; i < words->n && status == 0; i++)
         status = open_endpoint(s, words->words[i]);
-    return status;
+    return status ? status : listen_tls_open(s);
 }

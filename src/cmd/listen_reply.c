@@ -79,6 +79,11 @@ static void fill_in(struct buf *out, const struct client *c, const struct buf *t
     }
 }
 
+void listen_reply_text(struct buf *out, const struct client *c)
+{
+    fill_in(out, c, &c->worker->server->reply);
+}
+
 /* A connection */
 
 static void said(struct loop *l, struct farewell *f, int error)

@@ -112,7 +112,7 @@ static int start_accepting(struct worker *w)
             result = start_hearing(w, &w->listeners[i]);
             continue;
         }
-        a->blocking = w->server->mode->blocking;
+        a->blocking = listen_mode_of(w->server, w->listeners[i].listener)->blocking;
         a->shared = &w->server->accept;
         a->accepted = accepted;
         a->refused = refused;

@@ -205,7 +205,13 @@ int listeners_open(struct vec *to, const struct endpoint *ep, const struct liste
     _cleanup_vec_ struct vec targets = {0};
     const struct targets_question q = {
         .endpoint = ep, .family = how->family, .protocol = how->protocol, .listens = true};
-    return targets_find(&q, &targets, &e) < 0 ? status_of(&e) : open_targets(to, ep, &targets, how);
+    if (targets_find(&q, &targets, &e) < 0)
+        return status_of(&e);
+    size_t before = to->len;
+    int status = open_targets(to, ep, &targets, how);
+    for (size_t i = before; i < to->len; i++)
+        ((struct listener *)vec_at(to, i))->tls = ep->scheme == ENDPOINT_TLS;
+    return status;
 }
 
 void listeners_close(struct vec *listeners)

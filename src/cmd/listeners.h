@@ -13,6 +13,7 @@ struct listener {
     int fd;
     bool wildcard; /* a client's own address differs from it */
     bool unlinks;  /* its path goes with it */
+    bool tls;      /* its endpoint says so */
 };
 
 struct listeners_how {

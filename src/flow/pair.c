@@ -82,12 +82,22 @@ static bool is_socket(const struct stream *s)
     return s->in_kind == STREAM_TCP || s->in_kind == STREAM_SOCKET;
 }
 
+/* Above TLS an end that isn't told looks like a cut to the peer; a plain close tells it. If that
+ * would block now, the peer doesn't read, and misses nothing. */
+static void say_goodbye(struct loop *l, struct stream *s)
+{
+    if (!stream_is_plain(s))
+        stream_finish(l, s);
+}
+
 /* The end of one direction. True when the conversation is over with it. */
 static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
 {
     if (d->on_end == PAIR_HOLD)
         return false;
     if (d->on_end == PAIR_END) {
+        say_goodbye(l, &p->a);
+        say_goodbye(l, &p->b);
         end(l, p, d->ended, 0);
         return true;
     }

@@ -148,20 +148,6 @@ void tls_handshake_take(struct loop *l, struct tls_handshake *h, struct stream *
 
 /* What was agreed on */
 
-int tls_info_get(const struct tls_context *c, const struct stream *s, struct tls_info *ret)
-{
-    struct tls_info info = {0};
-    if (s->ops != &c->module->ops)
-        return -EINVAL;
-    int result = c->module->session_info(s->above, &info);
-    if (result < 0) {
-        tls_info_clear(&info);
-        return result;
-    }
-    *ret = info;
-    return 0;
-}
-
 static void certificate_clear(struct tls_certificate *c)
 {
     free(c->subject);
@@ -182,4 +168,27 @@ void tls_info_clear(struct tls_info *i)
         certificate_clear(vec_at(&i->chain, n));
     vec_free(&i->chain);
     *i = (struct tls_info){0};
+}
+
+static int get_info(const struct tls_module *module, const struct tls_session *t,
+                    struct tls_info *ret)
+{
+    struct tls_info info = {0};
+    int result = module->session_info(t, &info);
+    if (result < 0) {
+        tls_info_clear(&info);
+        return result;
+    }
+    *ret = info;
+    return 0;
+}
+
+int tls_handshake_info(const struct tls_handshake *h, struct tls_info *ret)
+{
+    return get_info(h->context->module, h->session, ret);
+}
+
+int tls_info_get(const struct tls_context *c, const struct stream *s, struct tls_info *ret)
+{
+    return s->ops == &c->module->ops ? get_info(c->module, s->above, ret) : -EINVAL;
 }

@@ -6,9 +6,10 @@
  * loads OpenSSL, and works where there is none. A context is shared by all connections and threads;
  * a handshake and its stream belong to one loop.
  *
- * The peer's end without its close_notify (RFC 8446, 6.1) may be somebody's who cut the connection:
- * such a stream doesn't end but fails, with -EPROTO, after everything that did come was read.
- * Nothing is renegotiated (TLS 1.2); new keys (TLS 1.3) go by unseen.
+ * The peer's end without its close_notify (RFC 8446, 6.1) may be the work of somebody who cut the
+ * connection, but there are peers who never say it (ncat), and want their answer all the same. So
+ * such a stream ends like any other, and its fault tells (TLS_FAULT_CUT): whoever reports the end
+ * of a conversation has to ask for it. A stream that breaks fails with -EPROTO. Nothing is renegotiated (TLS 1.2); new keys (TLS 1.3) go by unseen.
  */
 #pragma once
 #include <stdbool.h>
@@ -56,7 +57,7 @@ void tls_context_free(struct tls_context *c);
 /* The SHA-256 fingerprint of its own certificate, "AB:CD:…"; "" without one. */
 const char *tls_context_fingerprint(const struct tls_context *c);
 
-/* What ended a stream that failed with EPROTO. Zeroed: nothing did. */
+/* What was wrong with a stream that failed with EPROTO, or with its end. Zeroed: nothing. */
 enum tls_fault_kind { TLS_FAULT_NONE, TLS_FAULT_CUT, TLS_FAULT_ALERT, TLS_FAULT_BROKEN };
 struct tls_fault {
     uint8_t kind;  /* enum tls_fault_kind */
@@ -71,8 +72,8 @@ enum { TLS_HANDSHAKE_MS = 10000 };
 
 struct tls_handshake {
     /* Called once, from the loop, unless it was dropped before. e NULL: done, and the owner calls
-     * tls_handshake_take; else what went wrong, and the descriptor is closed. The owner may free
-     * the handshake there. */
+     * tls_handshake_take, there or later; else what went wrong, and the descriptor is closed. The
+     * owner may free the handshake there. */
     void (*done)(struct loop *l, struct tls_handshake *h, const struct err *e);
     /* of tls.c */
     struct tls_context *context;
@@ -94,7 +95,7 @@ struct tls_peer_name {
  * be set. 0, or a negative errno with *e filled: fd is closed then too, and `done` isn't called. */
 int tls_handshake_start(struct loop *l, struct tls_handshake *h, struct tls_context *c, int fd,
                         const struct tls_peer_name *peer, uint64_t timeout_ms, struct err *e);
-/* The stream that came of it, *s not yet started. fault: where it says what it failed of; NULL:
+/* The stream that came of it, *s not yet started. fault: where it says what was wrong; NULL:
  * nowhere; it outlives the stream. */
 void tls_handshake_take(struct loop *l, struct tls_handshake *h, struct stream *s,
                         struct tls_fault *fault);
@@ -121,6 +122,8 @@ struct tls_info {
     struct vec chain; /* struct tls_certificate, the peer's own first, as it sent them */
 };
 
+/* Of a handshake that is done, before its stream is taken. 0 or -ENOMEM. */
+int tls_handshake_info(const struct tls_handshake *h, struct tls_info *ret);
 /* Of a stream that a handshake of the context gave. 0, -EINVAL for another, -ENOMEM. */
 int tls_info_get(const struct tls_context *c, const struct stream *s, struct tls_info *ret);
 /* A zeroed one is cleared already. */

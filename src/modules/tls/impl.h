@@ -27,6 +27,7 @@ struct tls_session {
     SSL *ssl;
     const char *who;  /* only until the handshake is over */
     char *name;       /* that the peer's certificate has to bear; NULL: none */
+    bool goodbye;     /* the peer's close_notify came */
     int read_over;    /* what each further read gives: 0 not yet, 1 the end, or a negative errno */
     char *unverified; /* why the peer's certificate isn't good; NULL: it is, or there is none */
     struct tls_fault *fault;

@@ -88,8 +88,20 @@ int session_step(struct tls_session *t, uint32_t *ret_waits, struct err *e)
     return explain_failure(t, error, e);
 }
 
+/* ssl is const in newer versions of OpenSSL. */
+static void see_alert(const SSL *ssl, int where, int value)
+{
+    struct tls_session *t = SSL_get_app_data((SSL *)(uintptr_t)ssl);
+    if (where == SSL_CB_READ_ALERT && (value & UINT8_MAX) == SSL_AD_CLOSE_NOTIFY)
+        t->goodbye = true;
+}
+
+/* From now on an end is an end: one without close_notify must not keep us from writing, as an error
+ * of OpenSSL's would. */
 void session_tell(struct tls_session *t, struct tls_fault *fault)
 {
+    SSL_set_options(t->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_set_info_callback(t->ssl, see_alert);
     t->fault = fault;
     t->who = "";
 }
@@ -117,9 +129,7 @@ static int broken(struct tls_session *t)
 {
     int reason = ERR_GET_REASON(ERR_peek_error());
     ERR_clear_error();
-    if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        note_fault(t, TLS_FAULT_CUT, 0);
-    else if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
+    if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
         note_fault(t, TLS_FAULT_ALERT, reason - SSL_AD_REASON_OFFSET);
     else
         note_fault(t, TLS_FAULT_BROKEN, 0);
@@ -139,12 +149,13 @@ static int outcome(struct tls_session *t, int result, uint32_t *waits)
         *waits = EPOLLOUT;
         return -EAGAIN;
     case SSL_ERROR_ZERO_RETURN:
+        if (!t->goodbye)
+            note_fault(t, TLS_FAULT_CUT, 0);
         return 1;
     case SSL_ERROR_SYSCALL:
         if (said)
             return -said;
-        note_fault(t, TLS_FAULT_CUT, 0);
-        return -EPROTO;
+        return broken(t);
     default:
         return broken(t);
     }
