@@ -119,7 +119,9 @@ static void test_open_and_refused(void **state)
     (void)state;
     uint16_t ports[2];
     _cleanup_fd_ int good = listener(SOCK_STREAM, &ports[0]);
+    assert_true(good >= 0);
     _cleanup_fd_ int bad = refusing(&ports[1]);
+    assert_true(bad >= 0);
     struct asking a = {0};
     ask(&a, SOCK_STREAM, ports, 2);
     assert_int_equal(a.probes.answers[0].state, PROBE_OPEN);
@@ -136,6 +138,7 @@ static void test_silent(void **state)
     uint16_t port;
     int filler;
     _cleanup_fd_ int full = silent(&port, &filler);
+    assert_true(full >= 0);
     struct asking a = {.probes = {.timeout_ns = 30 * MS, .tries = 3}};
     uint64_t start = time_monotonic_ns();
     ask(&a, SOCK_STREAM, &port, 1);
@@ -152,6 +155,7 @@ static void test_banner(void **state)
     (void)state;
     uint16_t port;
     _cleanup_fd_ int fd = listener(SOCK_STREAM, &port);
+    assert_true(fd >= 0);
     struct asking a = {.probes = {.listen_ns = 30 * MS}};
     ask(&a, SOCK_STREAM, &port, 1);
     assert_int_equal(a.probes.answers[0].state, PROBE_OPEN);
@@ -165,6 +169,7 @@ static void test_few_at_a_time(void **state)
     (void)state;
     uint16_t ports[PORTS], port;
     _cleanup_fd_ int fd = listener(SOCK_STREAM, &port);
+    assert_true(fd >= 0);
     for (size_t i = 0; i < PORTS; i++)
         ports[i] = port;
     struct asking a = {.probes = {.parallel = 3}};
@@ -183,6 +188,7 @@ static void test_descriptors_run_out(void **state)
     uint16_t port, ports[3 * FEW];
     int filler, probe = dup(0);
     _cleanup_fd_ int full = silent(&port, &filler);
+    assert_true(full >= 0);
     struct rlimit before, few;
     for (size_t i = 0; i < 3 * FEW; i++)
         ports[i] = port;
@@ -227,6 +233,7 @@ static void test_stopped_half_way(void **state)
     int filler;
     struct loop l;
     _cleanup_fd_ int full = silent(&port, &filler);
+    assert_true(full >= 0);
     struct target host = ip(SOCK_STREAM, 0);
     struct probes p = {.hosts = &host,
                        .n_hosts = 1,
