@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,12 +265,25 @@ static void ask(struct loop *l, struct probe *s)
         finish(l, s, probe_judge(error, true), error);
 }
 
+/* What waits in the kernel counts, even if so much does that the loop comes to it only now. */
+static bool has_answered_late(struct loop *l, struct probe *s)
+{
+    const struct probe_answer *a = &s->all->answers[s->index];
+    struct pollfd waiting = {.fd = s->fd, .events = (short)(s->watch.events & (POLLIN | POLLOUT))};
+    if (poll(&waiting, 1, 0) <= 0)
+        return false;
+    s->watch.ready(l, &s->watch, (uint32_t)waiting.revents);
+    return a->state != PROBE_LEFT || s->timer.place;
+}
+
 /* A datagram goes out once more; a connection is begun anew, since the kernel waits ever longer
  * before it repeats its own question. */
 static void time_is_over(struct loop *l, struct loop_timer *t)
 {
     struct probe *s = probe_of_timer(t);
     bool udp = is_udp(&s->all->hosts[s->index / s->all->n_ports]);
+    if (has_answered_late(l, s))
+        return;
     if (s->listens) {
         finish(l, s, PROBE_OPEN, 0);
     } else if (s->tries >= s->all->tries) {
