@@ -14,6 +14,7 @@
 #include "cmd/scan_ask.h"
 #include "cmd/scan_columns.h"
 #include "cmd/scan_local.h"
+#include "cmd/scan_show.h"
 #include "flow/signals.h"
 #include "names/services.h"
 
@@ -24,7 +25,7 @@ enum {
     RETRIES_MAX = 100,
     RETRIES_USUAL = RETRIES_MAX + 1, /* not given: as the protocol needs */
     SPARE_DESCRIPTORS = 32,
-    FLUSH_EVERY_NS = 100000000,
+    FLUSH_AFTER_NS = 100000000,
     NS_PER_S = 1000000000,
 };
 
@@ -115,105 +116,20 @@ struct scan {
     struct scan_local local;
     struct probes probes;
     struct signals signals;
+    struct scan_show show;
+    struct loop_timer flush; /* rows that were shown go out */
     struct output *output;
-    struct render *render;
     struct vec services; /* struct service */
     const char **names;  /* of PORTS ports; theirs */
-    size_t next;         /* the answer to show next */
-    bool holds;          /* a row is held back: first … last gave the same answer */
-    size_t first, last;
-    int error; /* of the output */
+    int error;           /* of the output */
     bool stopped;
-    uint64_t started_ns, flushed_ns;
+    uint64_t started_ns;
     size_t counts[PROBE_STATES];
 };
 
-/* Rows */
-
-static int write_row(struct scan *s, size_t first, size_t last, const struct vec *listeners)
+static bool looks_for_owners(const struct scan *s)
 {
-    const struct probes *p = &s->probes;
-    size_t host = first / p->n_ports;
-    struct target t = probes_target(p, first);
-    struct scan_row row = {
-        .host = ((const struct scan_name *)vec_at(&s->asked.names, host))->text,
-        .last = p->ports[last % p->n_ports],
-        .udp = s->arguments->udp,
-        .answer = &p->answers[first],
-        .local = s->local.devices[host] != 0,
-        .looked = s->local.looked,
-        .listeners = listeners ? listeners->items : NULL,
-        .n_listeners = listeners ? listeners->len : 0,
-    };
-    target_get_ip(&t.address, &row.address, &row.first);
-    row.service = first == last ? s->names[row.first] : NULL;
-    return render_row(s->render, &row);
-}
-
-static int write_held(struct scan *s)
-{
-    if (!s->holds)
-        return 0;
-    s->holds = false;
-    return write_row(s, s->first, s->last, NULL);
-}
-
-/* A table draws neighbours of a range together that say the same, and aren't open. */
-static bool may_fold(const struct scan *s, size_t i, const struct vec *listeners)
-{
-    const bool *single = vec_at(&s->asked.singles, i % s->probes.n_ports);
-    return s->output->options.format == RENDER_TABLE && !s->arguments->each && !*single &&
-           s->probes.answers[i].state != PROBE_OPEN && listeners->len == 0;
-}
-
-static bool continues(const struct scan *s, size_t i)
-{
-    const struct probes *p = &s->probes;
-    const struct probe_answer *a = &p->answers[s->last], *b = &p->answers[i];
-    return s->holds && i == s->last + 1 && i % p->n_ports &&
-           p->ports[i % p->n_ports] == p->ports[s->last % p->n_ports] + 1 && a->state == b->state &&
-           a->error == b->error;
-}
-
-static int show_answer(struct scan *s, size_t i)
-{
-    _cleanup_vec_ struct vec listeners = VEC_INIT(struct receiver);
-    struct target t = probes_target(&s->probes, i);
-    if (s->arguments->open && s->probes.answers[i].state != PROBE_OPEN)
-        return 0;
-    int error = scan_local_find(&s->local, i / s->probes.n_ports, &t, &listeners);
-    bool folds = may_fold(s, i, &listeners);
-    if (folds && continues(s, i)) {
-        s->last = i;
-        return error;
-    }
-    if (error == 0)
-        error = write_held(s);
-    if (error == 0 && !folds)
-        error = write_row(s, i, i, &listeners);
-    s->holds = folds;
-    s->first = s->last = i;
-    return error;
-}
-
-/* In their order, as far as they have come; all: those behind a gap too. */
-static void show_answers(struct scan *s, bool all)
-{
-    for (; s->error == 0 && s->next < s->probes.n; s->next++) {
-        if (s->probes.answers[s->next].state != PROBE_LEFT)
-            s->error = show_answer(s, s->next);
-        else if (!all)
-            return;
-    }
-}
-
-static void flush_now_and_then(struct scan *s, uint64_t now_ns)
-{
-    if (now_ns - s->flushed_ns < FLUSH_EVERY_NS)
-        return;
-    s->flushed_ns = now_ns;
-    if (s->error == 0)
-        s->error = out_flush(&s->output->out);
+    return s->local.any && !s->arguments->no_owners;
 }
 
 /* Events */
@@ -223,16 +139,24 @@ static struct scan *scan_of(struct probes *p)
     return (struct scan *)((char *)p - offsetof(struct scan, probes));
 }
 
+static void flush(struct loop *l, struct loop_timer *t)
+{
+    struct scan *s = (struct scan *)((char *)t - offsetof(struct scan, flush));
+    s->error = out_flush(&s->output->out);
+    if (s->error)
+        loop_stop(l);
+}
+
 /* Who listens on this host is read once, at the end: until then its rows wait. */
 static void answered(struct loop *l, struct probes *p, size_t i)
 {
     struct scan *s = scan_of(p);
     s->counts[p->answers[i].state]++;
-    if (s->local.any && !s->arguments->no_owners)
+    if (looks_for_owners(s) || i != s->show.next || s->error)
         return;
-    if (i == s->next)
-        show_answers(s, false);
-    flush_now_and_then(s, l->now_ns);
+    s->error = scan_show_answers(&s->show, false);
+    if (s->error == 0 && !s->flush.place)
+        s->error = loop_timer_after(l, &s->flush, FLUSH_AFTER_NS);
     if (s->error)
         loop_stop(l);
 }
@@ -352,7 +276,8 @@ static int ask_in(struct loop *l, struct scan *s)
         .done = done,
     };
     s->signals.came = came;
-    s->started_ns = s->flushed_ns = time_monotonic_ns();
+    s->flush.fire = flush;
+    s->started_ns = time_monotonic_ns();
     int error = signals_start(l, &s->signals, NULL);
     if (error == 0)
         error = probes_start(l, &s->probes);
@@ -366,17 +291,14 @@ static int ask_all(struct scan *s)
     if (error < 0)
         return fail(error, "scan");
     error = ask_in(&l, s);
-    if (error == 0 && s->local.any && !s->arguments->no_owners)
+    if (error == 0 && looks_for_owners(s))
         scan_local_look(&s->local, s->arguments->udp);
-    if (error == 0)
-        show_answers(s, true);
     if (error == 0 && s->error == 0)
-        s->error = write_held(s);
-    if (error == 0 && s->error == 0)
-        s->error = render_end(s->render);
+        s->error = scan_show_answers(&s->show, true);
     if (error == 0 && !s->arguments->quiet)
         tell_totals(s);
     scan_local_tell(&s->local);
+    loop_timer_stop(&l, &s->flush);
     signals_stop(&l, &s->signals);
     probes_clear(&l, &s->probes);
     loop_clear(&l);
@@ -395,7 +317,7 @@ static int prepare(struct scan *s)
 static void write_usual(struct buf *out, const struct scan *s)
 {
     buf_str(out, "address,port,service,answer,time_us");
-    if (s->local.any && !s->arguments->no_owners)
+    if (looks_for_owners(s))
         buf_str(out, ",listeners");
     if (s->arguments->banner)
         buf_str(out, ",banner");
@@ -424,7 +346,16 @@ static int answer(struct scan *s)
         render_new(&s->output->options, columns, n, &s->output->out);
     if (!render)
         return fail(-ENOMEM, "scan");
-    s->render = render;
+    s->show = (struct scan_show){
+        .asked = &s->asked,
+        .local = &s->local,
+        .probes = &s->probes,
+        .names = s->names,
+        .render = render,
+        .udp = s->arguments->udp,
+        .open = s->arguments->open,
+        .folds = s->output->options.format == RENDER_TABLE && !s->arguments->each,
+    };
     return ask_all(s);
 }
 

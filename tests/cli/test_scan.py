@@ -6,7 +6,9 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import threading
+import time
 
 import pytest
 
@@ -378,18 +380,22 @@ def test_open_alone(berth, mksock):
 def test_rows_come_while_others_wait(berth, veth, mksock):
     """Of another host: of this one who listens is read at the end."""
     mksock("tcp listen 192.168.1.1:8022", netns=veth.there)
-    running = berth.start("scan", "--jsonl", "-t", "20", f"{veth.there_address},192.168.1.77",
-                          "8022,8023", stdout=process.subprocess.PIPE,
-                          stderr=process.subprocess.PIPE)
+    veth.here.ip("neigh add 192.168.1.77 lladdr 02:00:00:00:00:77 dev en0")  # is nobody's
+    begun = time.monotonic()
+    running = berth.start("scan", "--jsonl", "-t", "30", f"{veth.there_address},192.168.1.77",
+                          "8022", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     first = json.loads(running.stdout.readline())
     assert (first["port"], first["answer"]) == (8022, "open")
+    assert time.monotonic() - begun < 15
+    running.send_signal(signal.SIGTERM)
+    assert running.communicate(timeout=10)[0] == ""
 
 
 def test_ended_by_a_signal(berth, firewall, mksock):
     firewall("tcp dport 9000 drop")
     mk = mksock("tcp listen 127.0.0.1:8022 as=s")
     running = berth.start("scan", "--json", "-t", "60", "127.0.0.1", "9000,8022",
-                          stdout=process.subprocess.PIPE, stderr=process.subprocess.PIPE)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(lambda: mk.refresh()["s"].record["recv_q"], what="a connection in the queue")
     wait_for(lambda: _sleeps(running.pid), what="that it waits")
     running.send_signal(signal.SIGINT)
