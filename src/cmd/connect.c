@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,12 +20,15 @@
 #include "cmd/targets.h"
 #include "flow/hook_expect.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262 /* linux/in.h since 5.6 */
+#endif
+
 enum { SEND_MAX = 1 << 20 };
 
 static const char *const half_close_choices[] = {"no", "yes", NULL};
 
-static const struct connect_arguments connect_defaults = {.half_close = HALF_CLOSE_YES,
-                                                          .linger_ns = UINT64_MAX};
+static const struct connect_arguments connect_defaults = {.half_close = HALF_CLOSE_YES};
 
 #define FIELD(member) offsetof(struct connect_arguments, member)
 static const struct command_option connect_options[] = {
@@ -92,11 +96,6 @@ static const struct command_option connect_options[] = {
      .field = FIELD(half_close),
      .choices = half_close_choices,
      .help = "whether the peer is told of the end of input (yes)"},
-    {.name = "linger",
-     .type = OPTION_DURATION,
-     .field = FIELD(linger_ns),
-     .metavar = "TIME",
-     .help = "wait at most so long for the peer to end after the end of input"},
     {.name = "idle-timeout",
      .type = OPTION_DURATION,
      .field = FIELD(idle_ns),
@@ -105,7 +104,7 @@ static const struct command_option connect_options[] = {
     {.name = "raw",
      .field = FIELD(raw),
      .help = "let control characters of the peer through to a terminal"},
-    {0},
+    SOCKOPT_OPTIONS(struct connect_arguments){0},
 };
 
 static int fail(const struct err *e)
@@ -323,10 +322,14 @@ static int prepare(struct connect *c)
     if (status == 0)
         status = open_input(c);
     if (status == 0)
+        status = sockopt_options_read(&command_connect, &c->arguments->options, &c->options);
+    if (status == 0)
         status = read_source(c);
     c->plan = (struct reach_plan){.endpoint = &c->endpoint,
                                   .word = c->word,
                                   .family = family_of_sources(c),
+                                  .protocol = c->arguments->options.mptcp ? IPPROTO_MPTCP : 0,
+                                  .options = &c->options,
                                   .sources = c->sources.items,
                                   .n_sources = c->sources.len,
                                   .all = c->arguments->all};

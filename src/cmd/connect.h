@@ -9,6 +9,7 @@
 
 #include "base/vec.h"
 #include "cmd/reach.h"
+#include "cmd/sockopt_options.h"
 #include "flow/loop.h"
 #include "net/endpoint.h"
 
@@ -21,7 +22,8 @@ struct connect_arguments {
     const char *send, *send_file, *expect;
     bool crlf, raw;
     int half_close;
-    uint64_t hold_ns, linger_ns; /* linger: UINT64_MAX none */
+    uint64_t hold_ns;
+    struct sockopt_arguments options;
 };
 
 /* One run of the command. */
@@ -30,6 +32,7 @@ struct connect {
     const char *word; /* the endpoint, as it was written */
     struct endpoint endpoint;
     struct vec sources; /* struct target */
+    struct sockopt_set options;
     struct reach_plan plan;
     struct loop loop;
     struct reach reach;

@@ -81,10 +81,10 @@ static void init_near(struct stream *s, int input)
 }
 
 /* What a person types goes at once. */
-static void set_nodelay(int fd, int input)
+static void set_nodelay(const struct connect *c, int fd)
 {
     int one = 1;
-    if (isatty(input))
+    if (isatty(c->input) && !sockopt_given(&c->options, SOCKOPT_NODELAY))
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* fails where it isn't TCP */
 }
 
@@ -119,8 +119,9 @@ static void deadline_over(struct loop *l, struct loop_timer *timer)
 static void passed(struct loop *l, struct pair *p, const struct pump *direction)
 {
     struct talk *t = (struct talk *)((char *)p - offsetof(struct talk, pair));
-    if (direction == &p->ab && t->arguments->linger_ns != UINT64_MAX)
-        loop_timer_after(l, &t->linger, t->arguments->linger_ns);
+    const struct sockopt_set *options = &t->connect->options;
+    if (direction == &p->ab && sockopt_given(options, SOCKOPT_LINGER))
+        loop_timer_after(l, &t->linger, (uint64_t)options->numbers[SOCKOPT_LINGER] * 1000000000);
 }
 
 static void over(struct loop *l, struct pair *p)
@@ -267,7 +268,7 @@ int connect_talk(struct connect *c, int fd)
     struct talk t = {.connect = c, .arguments = c->arguments};
     char *scratch = malloc(PUMP_SCRATCH);
     pair_init(&t.pair);
-    set_nodelay(fd, c->input);
+    set_nodelay(c, fd);
     init_near(&t.pair.a, c->input);
     stream_init_socket(&t.pair.b, fd);
     t.pair.over = over;

@@ -169,7 +169,7 @@ static bool is_its_address(const struct connect *c)
 static void tell_unreachable(const struct connect *c, struct err *e)
 {
     size_t n = c->reach.dial.n;
-    if (is_its_address(c)) {
+    if (is_its_address(c) || strcmp(e->op, "connect to") != 0) {
         err_print(e, stderr);
         return;
     }

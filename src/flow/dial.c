@@ -104,9 +104,21 @@ static void fail(struct loop *l, struct dial_attempt *a, int error)
     wake(l, a->dial);
 }
 
+static void fail_with(struct loop *l, struct dial_attempt *a, const struct err *e)
+{
+    struct err kept = *e;
+    fail(l, a, e->code);
+    a->error = kept;
+}
+
 static void connected(struct loop *l, struct dial_attempt *a)
 {
+    struct err e;
     loop_watch_stop(l, &a->watch);
+    if (a->dial->options && open_connected_options(a->fd, a->target, a->dial->options, &e) < 0) {
+        fail_with(l, a, &e);
+        return;
+    }
     a->state = DIAL_CONNECTED;
     a->ended_ns = time_monotonic_ns();
     if (!a->dial->winner)
@@ -163,22 +175,19 @@ static void try(struct loop *l, struct dial_attempt *a)
             return;
         }
     }
-    int result = a->fd < 0 ? a->fd : 0;
-    if (a->fd < 0) {
-        a->fd = -1;
-    } else if (done) {
+    if (a->fd >= 0 && done) {
         connected(l, a);
         return;
-    } else {
+    }
+    if (a->fd >= 0) {
         a->watch.ready = writable;
-        result = loop_watch_start(l, &a->watch, a->fd, EPOLLOUT);
+        int result = loop_watch_start(l, &a->watch, a->fd, EPOLLOUT);
         if (result == 0)
             return;
         err_set(&a->error, -result, "watch", "", NULL);
     }
-    struct err kept = a->error;
-    fail(l, a, -result);
-    a->error = kept;
+    a->fd = a->fd < 0 ? -1 : a->fd;
+    fail_with(l, a, &a->error);
 }
 
 /* The dial */

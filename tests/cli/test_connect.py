@@ -293,7 +293,7 @@ def test_linger(berth, peer):
         over.wait(20)
 
     at = peer(never_ends)
-    berth("connect", "--linger", "0.2", "--send", "x", f"127.0.0.1:{at.port}", timeout=10)
+    berth("connect", "--linger", "1", "--send", "x", f"127.0.0.1:{at.port}", timeout=10)
     over.set()
 
 
