@@ -104,7 +104,7 @@ static const struct command_option connect_options[] = {
     {.name = "raw",
      .field = FIELD(raw),
      .help = "let control characters of the peer through to a terminal"},
-    SOCKOPT_OPTIONS(struct connect_arguments){0},
+    PROXY_OPTIONS(struct connect_arguments) SOCKOPT_OPTIONS(struct connect_arguments){0},
 };
 
 static int fail(const struct err *e)
@@ -177,6 +177,15 @@ static int read_source(struct connect *c)
     const struct targets_question q = {
         .endpoint = &source, .family = family_of(c->arguments), .listens = true};
     return targets_find(&q, &c->sources, &e) < 0 ? fail(&e) : 0;
+}
+
+static int choose_proxy(struct connect *c)
+{
+    struct err e;
+    int result = proxy_choose(&c->proxy, &c->arguments->proxy, &c->endpoint, &e);
+    if (result == -EINVAL)
+        return command_usage_error(&command_connect, "'%s': %s", e.subject, e.hint);
+    return result < 0 ? fail(&e) : 0;
 }
 
 /* Only addresses of a family that there is a source for can be connected to. */
@@ -279,7 +288,7 @@ static int try(struct connect *c)
 static bool is_passing(int error)
 {
     return error != EACCES && error != EPERM && error != EINVAL && error != EPROTOTYPE &&
-           error != EAFNOSUPPORT && error != EADDRNOTAVAIL;
+           error != EAFNOSUPPORT && error != EADDRNOTAVAIL && error != EPROTO;
 }
 
 static void pause_ms(uint64_t ms)
@@ -324,6 +333,8 @@ static int prepare(struct connect *c)
     if (status == 0)
         status = sockopt_options_read(&command_connect, &c->arguments->options, &c->options);
     if (status == 0)
+        status = choose_proxy(c);
+    if (status == 0)
         status = read_source(c);
     c->plan = (struct reach_plan){.endpoint = &c->endpoint,
                                   .word = c->word,
@@ -332,7 +343,8 @@ static int prepare(struct connect *c)
                                   .options = &c->options,
                                   .sources = c->sources.items,
                                   .n_sources = c->sources.len,
-                                  .all = c->arguments->all};
+                                  .all = c->arguments->all,
+                                  .proxy = c->proxy.used ? &c->proxy : NULL};
     return status;
 }
 

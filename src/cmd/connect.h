@@ -23,6 +23,7 @@ struct connect_arguments {
     bool crlf, raw;
     int half_close;
     uint64_t hold_ns;
+    struct proxy_arguments proxy;
     struct sockopt_arguments options;
 };
 
@@ -33,6 +34,7 @@ struct connect {
     struct endpoint endpoint;
     struct vec sources; /* struct target */
     struct sockopt_set options;
+    struct proxy_choice proxy;
     struct reach_plan plan;
     struct loop loop;
     struct reach reach;

@@ -42,7 +42,7 @@ void connect_tell_resolved(const struct connect *c)
     _cleanup_buf_ struct buf line = BUF_INIT(LINE_MAX_BYTES);
     const struct reach *r = &c->reach;
     buf_str(&line, "berth: resolved ");
-    put_text(&line, c->word);
+    put_text(&line, c->proxy.used ? c->proxy.shown : c->word);
     buf_str(&line, " in ");
     put_time(&line, r->began_ns[REACH_RESOLVE], r->ended_ns[REACH_RESOLVE]);
     for (size_t i = 0; i < r->targets.len; i++) {
@@ -86,6 +86,13 @@ void connect_tell_connected(const struct connect *c)
     put_ends(&line, t, r->fd);
     buf_str(&line, " in ");
     put_time(&line, r->dial.winner->started_ns, r->dial.winner->ended_ns);
+    put_line(&line);
+    if (!c->proxy.used)
+        return;
+    buf_str(&line, "berth: the proxy has connected to ");
+    put_text(&line, c->word);
+    buf_str(&line, " in ");
+    put_time(&line, r->began_ns[REACH_PROXY], r->ended_ns[REACH_PROXY]);
     put_line(&line);
 }
 
@@ -169,11 +176,14 @@ static bool is_its_address(const struct connect *c)
 static void tell_unreachable(const struct connect *c, struct err *e)
 {
     size_t n = c->reach.dial.n;
-    if (is_its_address(c) || strcmp(e->op, "connect to") != 0) {
+    if (c->proxy.used && strcmp(e->op, "connect to") == 0)
+        snprintf(e->op, sizeof e->op, "connect to the proxy");
+    else if (is_its_address(c) || strcmp(e->op, "connect to") != 0) {
         err_print(e, stderr);
         return;
     }
-    snprintf(e->subject, sizeof e->subject, "%s", c->word);
+    snprintf(e->subject, sizeof e->subject, "%.*s", (int)sizeof e->subject - 1,
+             c->proxy.used ? c->proxy.shown : c->word);
     if (n > 1)
         snprintf(e->hint, sizeof e->hint, "none of its %zu addresses can be reached", n);
     else if (!e->worded)
@@ -183,6 +193,13 @@ static void tell_unreachable(const struct connect *c, struct err *e)
         connect_tell_attempts(c);
 }
 
+static void tell_other(const struct connect *c, struct err *e)
+{
+    if (c->reach.stage == REACH_PROXY)
+        snprintf(e->subject, sizeof e->subject, "%s", c->word);
+    err_print(e, stderr);
+}
+
 int connect_tell_failure(const struct connect *c)
 {
     const struct reach *r = &c->reach;
@@ -190,7 +207,7 @@ int connect_tell_failure(const struct connect *c)
     if (r->stage == REACH_CONNECT)
         tell_unreachable(c, &e);
     else
-        err_print(&e, stderr);
+        tell_other(c, &e);
     if (c->tries > 1)
         tell_tries(c);
     return is_forbidden(e.code) ? EXIT_PERMISSION : EXIT_NO;

@@ -22,22 +22,110 @@ void reach_init(struct reach *r, const struct reach_plan *plan)
     *r = (struct reach){.plan = plan, .targets = VEC_INIT(struct target), .fd = -1};
 }
 
+/* Names */
+
+/* What the proxy is asked for. A name is the proxy's to look up, but SOCKS 4 knows addresses alone.
+ */
+static int fill_request(struct reach *r)
+{
+    const struct proxy_choice *choice = r->plan->proxy;
+    const struct endpoint *to = r->plan->endpoint;
+    struct endpoint port_only = *to;
+    _cleanup_vec_ struct vec found = VEC_INIT(struct target);
+    bool named = to->host == ENDPOINT_NAME && choice->kind != PROXY_SOCKS4;
+    const struct targets_question q = {
+        .endpoint = &port_only, .family = choice->kind == PROXY_SOCKS4 ? AF_INET : r->plan->family};
+    if (named)
+        port_only.host = ENDPOINT_THIS_MACHINE; /* for a port that is a word */
+    int result = targets_find(&q, &found, &r->error);
+    if (result < 0)
+        return result;
+    const struct target *first = vec_at(&found, 0);
+    r->request = (struct proxy_request){.kind = choice->kind,
+                                        .host = named ? to->name : NULL,
+                                        .user = choice->has_user ? choice->user : NULL,
+                                        .password = choice->has_user ? choice->password : NULL};
+    target_get_ip(&first->address, &r->request.addr, &r->request.port);
+    return 0;
+}
+
 int reach_resolve(struct reach *r)
 {
-    const struct targets_question q = {
-        .endpoint = r->plan->endpoint, .family = r->plan->family, .protocol = r->plan->protocol};
+    const struct reach_plan *plan = r->plan;
+    const struct targets_question q = {.endpoint =
+                                           plan->proxy ? &plan->proxy->endpoint : plan->endpoint,
+                                       .family = plan->proxy ? AF_UNSPEC : plan->family,
+                                       .protocol = plan->protocol};
     begin(r, REACH_RESOLVE);
     vec_free(&r->targets);
     int result = targets_find(&q, &r->targets, &r->error);
+    if (result == 0 && plan->proxy) {
+        result = fill_request(r);
+        proxy_talk_clear(&r->proxy.talk);
+        proxy_talk_init(&r->proxy.talk, &r->request);
+    }
     end(r);
     return result;
 }
+
+/* The proxy */
+
+static void finish(struct loop *l, struct reach *r, int result)
+{
+    proxy_stop(l, &r->proxy);
+    loop_timer_stop(l, &r->deadline);
+    if (result < 0)
+        fd_close(&r->fd);
+    end(r);
+    r->done(l, r);
+}
+
+static void too_late(struct loop *l, struct loop_timer *t)
+{
+    struct reach *r = (struct reach *)((char *)t - offsetof(struct reach, deadline));
+    finish(l, r, err_word(&r->error, ETIMEDOUT, "connect to", "", "the proxy doesn't answer"));
+}
+
+static void proxied(struct loop *l, struct proxy *p)
+{
+    struct reach *r = (struct reach *)((char *)p - offsetof(struct reach, proxy));
+    if (p->result == 0 && p->talk.again) {
+        loop_timer_stop(l, &r->deadline);
+        fd_close(&r->fd);
+        if (reach_start(l, r) == 0)
+            return;
+        p->result = err_set(&p->error, ENOMEM, "connect to", "", NULL);
+    }
+    if (p->result < 0)
+        r->error = p->error;
+    finish(l, r, p->result);
+}
+
+static void ask_proxy(struct loop *l, struct reach *r)
+{
+    begin(r, REACH_PROXY);
+    r->proxy.done = proxied;
+    r->deadline.fire = too_late;
+    int result = proxy_talk_begin(&r->proxy.talk, &r->error);
+    if (result == 0 && r->deadline_ns)
+        result = loop_timer_set(l, &r->deadline, r->deadline_ns);
+    if (result == 0)
+        result = proxy_start(l, &r->proxy, r->fd);
+    if (result < 0)
+        finish(l, r, result);
+}
+
+/* Connecting */
 
 static void dialled(struct loop *l, struct dial *d)
 {
     struct reach *r = (struct reach *)((char *)d - offsetof(struct reach, dial));
     end(r);
     r->fd = dial_take(d);
+    if (r->fd >= 0 && r->plan->proxy) {
+        ask_proxy(l, r);
+        return;
+    }
     if (r->fd < 0)
         r->error = d->attempts[0].error; /* the first of them never is left out */
     r->done(l, r);
@@ -67,6 +155,9 @@ int reach_take(struct reach *r)
 void reach_clear(struct loop *l, struct reach *r)
 {
     dial_clear(l, &r->dial);
+    proxy_stop(l, &r->proxy);
+    proxy_talk_clear(&r->proxy.talk);
+    loop_timer_stop(l, &r->deadline);
     fd_close(&r->fd);
     vec_free(&r->targets);
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
+#include "cmd/proxy_choice.h"
 #include "flow/dial.h"
 #include "net/endpoint.h"
 
@@ -21,17 +22,21 @@ struct reach_plan {
     const struct sockopt_set *options; /* NULL: none */
     const struct target *sources;
     size_t n_sources;
-    bool all; /* every address is tried to its end */
+    bool all;                         /* every address is tried to its end */
+    const struct proxy_choice *proxy; /* NULL: directly */
 };
 
-enum reach_stage { REACH_RESOLVE, REACH_CONNECT, REACH_STAGES };
+enum reach_stage { REACH_RESOLVE, REACH_CONNECT, REACH_PROXY, REACH_STAGES };
 
 struct reach {
     const struct reach_plan *plan;
-    struct vec targets; /* struct target: what the endpoint's name stands for */
+    struct vec targets; /* struct target: what the endpoint's name stands for, or the proxy's */
     struct dial dial;
-    int fd;           /* the connection; -1 none */
-    struct err error; /* where there is none */
+    struct proxy_request request;
+    struct proxy proxy;
+    struct loop_timer deadline; /* of the proxy's answer */
+    int fd;                     /* the connection; -1 none */
+    struct err error;           /* where there is none */
     enum reach_stage stage;
     uint64_t began_ns[REACH_STAGES], ended_ns[REACH_STAGES];
     uint64_t deadline_ns; /* 0: none */
