@@ -10,6 +10,7 @@ import time
 import pytest
 
 from lib.peers import Peer, read_all
+from lib.wait import wait_for
 
 PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
@@ -253,6 +254,7 @@ def test_hold_sends_no_fin(berth, peer):
     ends = []
     at = peer(lambda connection: seconds_to_end(connection, ends))
     berth("connect", "--send", "x", "--hold", "0.6", f"127.0.0.1:{at.port}")
+    wait_for(lambda: ends, what="the peer to see the end")
     assert 0.5 <= ends[0] < 5
 
 
@@ -265,6 +267,7 @@ def test_hold_outlives_the_peers_end(berth, peer):
 
     at = peer(half_close)
     berth("connect", "--hold", "0.6", f"127.0.0.1:{at.port}")
+    wait_for(lambda: ends, what="the peer to see the end")
     assert 0.5 <= ends[0] < 5
 
 
