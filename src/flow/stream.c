@@ -204,6 +204,8 @@ enum { BROKEN = EPOLLERR | EPOLLHUP };
 static void note_ready(struct loop *l, struct stream *s, uint32_t events)
 {
     bool was = s->can_read && s->can_write;
+    if (events & (BROKEN | EPOLLRDHUP))
+        s->hung_up = true;
     if (events & (s->read_waits | BROKEN | EPOLLRDHUP))
         s->can_read = true;
     if (events & (s->write_waits | BROKEN))
