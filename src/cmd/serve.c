@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/serve_listen.h"
+#include "cmd/tls_options.h"
 #include "flow/http_listing.h"
 #include "flow/http_server.h"
 #include "flow/http_site.h"
@@ -30,6 +31,7 @@ struct serve_arguments {
     uint64_t upload_max, workers, max_clients;
     uint64_t grace_ns, idle_ns, header_ns;
     bool hidden, listing, spa, cors, quiet;
+    struct tls_server_arguments tls;
 };
 
 static const struct serve_arguments serve_defaults = {
@@ -73,13 +75,14 @@ static const struct command_option serve_options[] = {
      .max = UINT32_MAX,
      .metavar = "N",
      .help = "connections at once; others wait"},
-    {.name = "upload",
-     .type = OPTION_TEXT,
-     .field = offsetof(struct serve_arguments, upload),
-     .metavar = "FOLDER",
-     .completes = "directory",
-     .group = "Uploads",
-     .help = "what clients PUT is kept below FOLDER"},
+    TLS_SERVER_OPTIONS(struct serve_arguments, tls,
+                       "TLS"){.name = "upload",
+                              .type = OPTION_TEXT,
+                              .field = offsetof(struct serve_arguments, upload),
+                              .metavar = "FOLDER",
+                              .completes = "directory",
+                              .group = "Uploads",
+                              .help = "what clients PUT is kept below FOLDER"},
     {.name = "upload-max",
      .type = OPTION_SIZE,
      .field = offsetof(struct serve_arguments, upload_max),
@@ -286,6 +289,7 @@ static int make_site(struct serving *s)
 
 static void clear_site(struct http_site *site)
 {
+    tls_context_free(site->tls);
     http_types_free(&site->types);
     http_auth_free(&site->auth);
     fd_close(&site->root_fd);
@@ -352,11 +356,28 @@ static int hand_over(struct serving *s)
     return 0;
 }
 
+static int open_tls(struct serving *s)
+{
+    struct tls_server_arguments tls = s->arguments->tls;
+    _cleanup_vec_ struct vec names = VEC_INIT(const char *);
+    _cleanup_buf_ struct buf texts = BUF_INIT(1 << 16);
+    if (!s->where.secure)
+        return 0;
+    if (!tls.alpn)
+        tls.alpn = "http/1.1,http/1.0";
+    s->site.tls_timeout_ms = tls.timeout_ns / 1000000;
+    if (serve_addresses(&s->places, &names, &texts) < 0)
+        return fail_errno(ENOMEM, "serve", s->folder, NULL);
+    return tls_server_open(&command_serve, &tls, &names, s->arguments->quiet, &s->site.tls);
+}
+
 static int serve(struct serving *s)
 {
     struct http_totals totals;
     uint64_t since_ns = time_monotonic_ns();
     int status = serve_open(&s->where, &s->places);
+    if (!status)
+        status = open_tls(s);
     if (status)
         return status;
     tell_where(s);
@@ -388,6 +409,7 @@ static int run(const void *arguments, const struct command_words *words)
                                     .grace_ns = a->grace_ns,
                                     .starved = tell_starved,
                                     .stopping = a->quiet ? NULL : tell_stopping};
+    s.where.secure = tls_server_wanted(&a->tls);
     read_words(&s, words);
     raise_limit();
     int status = make_site(&s);

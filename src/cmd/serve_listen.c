@@ -60,7 +60,7 @@ static int share(struct serve_places *p, struct listener *l, unsigned n_threads,
     return 0;
 }
 
-int serve_open(const struct serve_where *w, struct serve_places *ret)
+int serve_open(struct serve_where *w, struct serve_places *ret)
 {
     struct endpoint ep;
     struct err e = {0};
@@ -69,8 +69,10 @@ int serve_open(const struct serve_where *w, struct serve_places *ret)
                                  .places = VEC_INIT(struct serve_place)};
     if (endpoint_parse(w->endpoint, ENDPOINT_SOCKETS_ONLY, &ep, &e) < 0)
         return command_usage_error(&command_serve, "'%s': %s", w->endpoint, e.hint);
-    if (ep.scheme != ENDPOINT_TCP && ep.scheme != ENDPOINT_UNIX && ep.scheme != ENDPOINT_VSOCK)
-        return command_usage_error(&command_serve, "'%s': HTTP needs tcp, unix or vsock",
+    w->secure |= ep.scheme == ENDPOINT_TLS;
+    if (ep.scheme != ENDPOINT_TCP && ep.scheme != ENDPOINT_TLS && ep.scheme != ENDPOINT_UNIX &&
+        ep.scheme != ENDPOINT_VSOCK)
+        return command_usage_error(&command_serve, "'%s': HTTP needs tcp, tls, unix or vsock",
                                    w->endpoint);
     int status = listeners_open(&ret->listeners, &ep, &how);
     for (size_t i = 0; !status && i < ret->listeners.len; i++)
@@ -87,6 +89,28 @@ void serve_close(struct serve_places *p)
         fd_close(&((struct serve_place *)vec_at(&p->places, i))->fd);
     vec_free(&p->places);
     listeners_close(&p->listeners);
+}
+
+int serve_addresses(const struct serve_places *p, struct vec *ret, struct buf *texts)
+{
+    enum { ADDRESS_MAX = 64 };
+    /* What is pointed to mustn't move. */
+    if (p->listeners.len > 0 && !buf_reserve(texts, p->listeners.len * ADDRESS_MAX))
+        return -ENOMEM;
+    for (size_t i = 0; i < p->listeners.len; i++) {
+        const struct listener *l = vec_at(&p->listeners, i);
+        struct net_addr a;
+        uint16_t port;
+        if (l->wildcard || !target_get_ip(&l->target.address, &a, &port))
+            continue;
+        size_t at = texts->len;
+        net_addr_format(texts, &a);
+        buf_char(texts, '\0');
+        const char *text = texts->data + at;
+        if (texts->failed || vec_add(ret, &text) < 0)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 /* -- telling -- */
@@ -146,7 +170,7 @@ static bool tell_listener(const struct serve_where *w, const struct target *t,
         return tell_ip(w, &a, port, links, quiet);
     target_format(&text, &t->address, t->address_n);
     if (!quiet)
-        err_tell("HTTP on %s", buf_cstr(&text));
+        err_tell("%s on %s", w->secure ? "HTTPS" : "HTTP", buf_cstr(&text));
     return t->family != AF_UNIX;
 }
 

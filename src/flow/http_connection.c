@@ -12,6 +12,7 @@
 #include "flow/http_upload.h"
 #include "flow/http_worker.h"
 #include "flow/target.h"
+#include "flow/tls.h"
 
 enum {
     STEPS = 16,            /* of a turn, before others have theirs */
@@ -40,6 +41,20 @@ static void arm(struct http_connection *c, uint64_t delay_ns)
         loop_timer_set(l, &c->timer, c->deadline_ns);
 }
 
+/* The handshake of TLS, apart: it doesn't last. */
+struct http_handshake {
+    struct tls_handshake tls;
+    struct http_connection *connection;
+};
+
+static void end_handshake(struct http_connection *c)
+{
+    if (c->handshake)
+        tls_handshake_drop(c->worker->loop, &c->handshake->tls);
+    free(c->handshake);
+    c->handshake = NULL;
+}
+
 static void end_log(struct http_connection *c);
 
 void http_connection_close(struct http_connection *c)
@@ -48,7 +63,10 @@ void http_connection_close(struct http_connection *c)
     end_log(c);
     loop_timer_stop(w->loop, &c->timer);
     loop_turn_stop(w->loop, &c->turn);
+    if (c->phase != HTTP_PHASE_HANDSHAKE && !stream_is_plain(&c->stream))
+        stream_finish(w->loop, &c->stream); /* to be told from a cut (close_notify) */
     stream_close(w->loop, &c->stream);
+    end_handshake(c);
     http_answer_clear(&c->answer);
     buf_free(&c->in);
     buf_free(&c->held);
@@ -430,6 +448,10 @@ static int receive(struct http_connection *c)
         http_connection_close(c);
         return -1;
     }
+    /* Less than there was room for: that was all, and more is an event of its own (epoll(7)). An
+     * end that came along is none. */
+    if ((size_t)n < room && stream_is_plain(&c->stream) && !c->stream.hung_up)
+        c->stream.can_read = false;
     if (keeps) {
         c->in.len += (size_t)n;
         return take_kept(c);
@@ -552,42 +574,86 @@ static void name_peer(struct http_connection *c, const struct sockaddr_storage *
     strcpy(c->peer, buf_cstr(&text));
 }
 
-int http_connection_start(struct http_worker *w, int fd, const struct sockaddr_storage *peer)
+/* There is a stream. */
+static int begin(struct http_connection *c)
+{
+    c->phase = HTTP_PHASE_HEAD;
+    c->stream.ready = stream_ready;
+    arm(c, c->worker->site->idle_timeout_ns);
+    return stream_start(c->worker->loop, &c->stream);
+}
+
+static void shaken(struct loop *l, struct tls_handshake *h, const struct err *e)
+{
+    struct http_connection *c = ((struct http_handshake *)h)->connection;
+    if (!e) {
+        tls_handshake_take(l, h, &c->stream, NULL);
+        end_handshake(c);
+    }
+    if (e || begin(c) < 0)
+        http_connection_close(c);
+    else
+        drive(c);
+}
+
+/* Takes fd over. */
+static int shake(struct http_connection *c, int fd)
+{
+    const struct http_site *site = c->worker->site;
+    const struct tls_peer_name who = {.who = c->peer};
+    c->phase = HTTP_PHASE_HANDSHAKE;
+    c->handshake = calloc(1, sizeof *c->handshake);
+    if (!c->handshake) {
+        close(fd);
+        return -ENOMEM;
+    }
+    c->handshake->connection = c;
+    c->handshake->tls.done = shaken;
+    return tls_handshake_start(c->worker->loop, &c->handshake->tls, site->tls, fd, &who,
+                               site->tls_timeout_ms, NULL);
+}
+
+static void link_to(struct http_worker *w, struct http_connection *c)
+{
+    c->worker = w;
+    c->next = w->connections;
+    c->at = &w->connections;
+    if (c->next)
+        c->next->at = &c->next;
+    w->connections = c;
+}
+
+void http_connection_start(struct http_worker *w, int fd, const struct sockaddr_storage *peer)
 {
     struct http_connection *c = calloc(1, sizeof *c);
     if (!c) {
         close(fd);
-        return -ENOMEM;
+        http_worker_gone(w);
+        return;
     }
-    c->worker = w;
     c->in = BUF_INIT(IN_MAX);
     c->held = BUF_INIT(HELD_MAX);
     c->line = BUF_INIT(1 << 16);
     c->timer.fire = time_out;
     c->turn.run = run_turn;
     name_peer(c, peer);
-    stream_init_socket(&c->stream, fd);
-    c->stream.ready = stream_ready;
-    int r = w->site->secure ? w->site->secure(w->site, &c->stream) : 0;
-    if (r == 0)
-        r = stream_start(w->loop, &c->stream);
-    if (r < 0) {
-        stream_close(w->loop, &c->stream);
-        free(c);
-        return r;
+    link_to(w, c);
+    int r;
+    if (w->site->tls) {
+        r = shake(c, fd);
+    } else {
+        stream_init_socket(&c->stream, fd);
+        r = begin(c);
     }
-    c->next = w->connections;
-    c->at = &w->connections;
-    if (c->next)
-        c->next->at = &c->next;
-    w->connections = c;
-    arm(c, w->site->idle_timeout_ns);
-    drive(c);
-    return 0;
+    if (r < 0)
+        http_connection_close(c);
+    else if (c->phase != HTTP_PHASE_HANDSHAKE)
+        drive(c);
 }
 
 void http_connection_wind_down(struct http_connection *c)
 {
-    if (c->phase == HTTP_PHASE_HEAD && !c->half && c->in.len == 0)
+    bool idle = c->phase == HTTP_PHASE_HEAD && !c->half && c->in.len == 0;
+    if (idle || c->phase == HTTP_PHASE_HANDSHAKE)
         http_connection_close(c);
 }

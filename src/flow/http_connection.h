@@ -19,14 +19,16 @@ struct http_worker;
 struct sockaddr_storage;
 
 enum http_phase {
-    HTTP_PHASE_HEAD,   /* waits for a request, or for the rest of one */
-    HTTP_PHASE_BODY,   /* takes an upload */
-    HTTP_PHASE_ANSWER, /* an answer waits for the client to read */
-    HTTP_PHASE_PARTING /* all is said; the client may still be talking */
+    HTTP_PHASE_HANDSHAKE, /* of TLS; there is no stream yet */
+    HTTP_PHASE_HEAD,      /* waits for a request, or for the rest of one */
+    HTTP_PHASE_BODY,      /* takes an upload */
+    HTTP_PHASE_ANSWER,    /* an answer waits for the client to read */
+    HTTP_PHASE_PARTING    /* all is said; the client may still be talking */
 };
 
 struct http_connection {
     struct stream stream;
+    struct http_handshake *handshake; /* of TLS, while it lasts */
     struct http_worker *worker;
     struct http_connection *next, **at; /* of the worker */
     enum http_phase phase;
@@ -47,9 +49,9 @@ struct http_connection {
     char peer[48];
 };
 
-/* Takes fd over, in any case. The connection frees itself when it ends, and calls http_worker_gone.
- * 0, or a negative errno where it doesn't come to be. */
-int http_connection_start(struct http_worker *w, int fd, const struct sockaddr_storage *peer);
+/* Takes fd over. The connection frees itself when it ends, which may be at once, and calls
+ * http_worker_gone. */
+void http_connection_start(struct http_worker *w, int fd, const struct sockaddr_storage *peer);
 /* The worker stops: ends it if it is idle, else after the answer under way. */
 void http_connection_wind_down(struct http_connection *c);
 /* As it is. */

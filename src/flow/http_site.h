@@ -6,7 +6,7 @@
 #include "flow/http_auth.h"
 #include "flow/http_types.h"
 
-struct stream;
+struct tls_context;
 
 enum { HTTP_SITE_INDEXES = 8 };
 
@@ -25,7 +25,6 @@ struct http_site {
     uint64_t header_timeout_ns; /* for a request's head, from its first byte on */
     uint64_t idle_timeout_ns;   /* without a request, or without progress */
     int log_fd;                 /* -1: no access log */
-    /* Puts TLS above a stream that was just accepted; 0 or a negative errno. NULL: none. */
-    int (*secure)(const struct http_site *site, struct stream *s);
-    void *secure_context;
+    struct tls_context *tls;    /* NULL: without */
+    uint64_t tls_timeout_ms;
 };

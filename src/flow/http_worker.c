@@ -58,10 +58,7 @@ void http_worker_clear(struct http_worker *w)
 void http_worker_take(struct http_worker *w, int fd, const struct sockaddr_storage *peer)
 {
     w->totals.connections++;
-    if (w->stopping)
-        close(fd);
-    if (w->stopping || http_connection_start(w, fd, peer) < 0)
-        accept_gone(w->accept);
+    http_connection_start(w, fd, peer);
 }
 
 void http_worker_gone(struct http_worker *w)

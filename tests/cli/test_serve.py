@@ -758,3 +758,29 @@ def test_a_unix_socket(berth, site, tmp_path, netns):
 def test_mistakes(berth, netns, args, code, message):
     result = berth("serve", *args, status=code)
     assert message in result.stderr
+
+
+# -- TLS --
+
+
+@pytest.mark.parametrize("args, endpoint", [(["--tls"], "127.0.0.1:0"), ([], "tls:127.0.0.1:0")])
+def test_tls(berth, netns, site, tmp_path, args, endpoint):
+    started = berth.start("serve", *args, "--log", "/dev/null", site, endpoint,
+                          stderr=process.subprocess.PIPE)
+    talk = ""
+    while "https://" not in talk:
+        line = started.stderr.readline()
+        assert line, talk
+        talk += line
+    assert "SHA256:" in talk
+    url = re.search(r"https://127\.0\.0\.1:\d+/", talk)[0]
+    netns.run("curl", "-sSk", "-o", tmp_path / "got", url + "big.bin")
+    assert (tmp_path / "got").read_bytes() == (site / "big.bin").read_bytes()
+    got = netns.run("curl", "-sSkv", "--http1.0", url + "hello.txt")
+    assert got.stdout == "hello, world\n" and "ALPN: server accepted" in got.stderr
+    port = int(url.rsplit(":", 1)[1].strip("/"))
+    with netns.inside(), socket.create_connection(("127.0.0.1", port), 20) as plain:
+        plain.sendall(GET + HOST + b"\r\n")
+        assert b"HTTP" not in read_all(plain)
+    got = netns.run("curl", "-sSk", url + "numbers", "-r", "2-4,6-7")
+    assert "234" in got.stdout and "67" in got.stdout
