@@ -104,7 +104,9 @@ static const struct command_option connect_options[] = {
     {.name = "raw",
      .field = FIELD(raw),
      .help = "let control characters of the peer through to a terminal"},
-    PROXY_OPTIONS(struct connect_arguments) SOCKOPT_OPTIONS(struct connect_arguments){0},
+    PROXY_OPTIONS(struct connect_arguments)
+        TLS_CLIENT_OPTIONS(struct connect_arguments, tls, "tls", "TLS")
+            SOCKOPT_OPTIONS(struct connect_arguments){0},
 };
 
 static int fail(const struct err *e)
@@ -139,8 +141,8 @@ static int check(const struct connect_arguments *a)
 
 static bool can_connect(enum endpoint_scheme s)
 {
-    return s == ENDPOINT_TCP || s == ENDPOINT_UNIX || s == ENDPOINT_UNIX_SEQPACKET ||
-           s == ENDPOINT_VSOCK;
+    return s == ENDPOINT_TCP || s == ENDPOINT_TLS || s == ENDPOINT_UNIX ||
+           s == ENDPOINT_UNIX_SEQPACKET || s == ENDPOINT_VSOCK;
 }
 
 static int read_endpoint(struct connect *c)
@@ -281,7 +283,7 @@ static int try(struct connect *c)
         result = loop_run(&c->loop);
     if (result < 0)
         return err_set(&r->error, -result, "connect to", c->word, NULL);
-    return r->fd < 0 ? -r->error.code : 0;
+    return reach_fd(r) < 0 ? -r->error.code : 0;
 }
 
 /* What may be otherwise in a moment: nobody listens yet, no network yet, no name yet. */
@@ -320,7 +322,20 @@ static int answer(struct connect *c)
         return connect_tell_failure(c);
     if (c->arguments->verbose)
         connect_tell_connected(c);
-    return connect_talk(c, reach_take(&c->reach));
+    if (c->plan.tls && (c->arguments->verbose || c->arguments->tls.info))
+        connect_tell_tls(c);
+    return connect_talk(c);
+}
+
+static int open_tls(struct connect *c)
+{
+    const struct tls_client_arguments *a = &c->arguments->tls;
+    if (c->endpoint.scheme != ENDPOINT_TLS && !tls_client_wanted(a))
+        return 0;
+    if (c->endpoint.scheme == ENDPOINT_UNIX_SEQPACKET)
+        return command_usage_error(&command_connect, "'%s': TLS is for streams", c->word);
+    c->plan.tls_name = tls_client_name(a, &c->endpoint, &c->tls_name);
+    return tls_client_open(&command_connect, a, &c->plan.tls);
 }
 
 static int prepare(struct connect *c)
@@ -345,7 +360,7 @@ static int prepare(struct connect *c)
                                   .n_sources = c->sources.len,
                                   .all = c->arguments->all,
                                   .proxy = c->proxy.used ? &c->proxy : NULL};
-    return status;
+    return status ? status : open_tls(c);
 }
 
 static int run(const void *arguments, const struct command_words *words)
@@ -354,6 +369,7 @@ static int run(const void *arguments, const struct command_words *words)
                         .word = words->words[0],
                         .sources = VEC_INIT(struct target),
                         .began_ns = time_monotonic_ns(),
+                        .tls_name = BUF_INIT(64),
                         .input = -1};
     struct err e;
     reach_init(&c.reach, &c.plan);
@@ -363,6 +379,8 @@ static int run(const void *arguments, const struct command_words *words)
     if (status == 0)
         status = result < 0 ? (err_set(&e, -result, "start", "", NULL), fail(&e)) : answer(&c);
     reach_clear(&c.loop, &c.reach);
+    tls_context_free(c.plan.tls);
+    buf_free(&c.tls_name);
     loop_clear(&c.loop);
     vec_free(&c.sources);
     return status;

@@ -7,9 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/vec.h"
 #include "cmd/reach.h"
 #include "cmd/sockopt_options.h"
+#include "cmd/tls_options.h"
 #include "flow/loop.h"
 #include "net/endpoint.h"
 
@@ -24,6 +26,7 @@ struct connect_arguments {
     int half_close;
     uint64_t hold_ns;
     struct proxy_arguments proxy;
+    struct tls_client_arguments tls;
     struct sockopt_arguments options;
 };
 
@@ -36,6 +39,7 @@ struct connect {
     struct sockopt_set options;
     struct proxy_choice proxy;
     struct reach_plan plan;
+    struct buf tls_name; /* where the plan's may lie */
     struct loop loop;
     struct reach reach;
     uint64_t began_ns;
@@ -46,9 +50,11 @@ struct connect {
 /* How it went, on stderr. */
 void connect_tell_resolved(const struct connect *c);
 void connect_tell_connected(const struct connect *c);
+/* What TLS agreed on; all of it with --tls-info. */
+void connect_tell_tls(const struct connect *c);
 void connect_tell_attempts(const struct connect *c);
 /* Why it failed, and what would help; the exit status. */
 int connect_tell_failure(const struct connect *c);
 
-/* The conversation over fd, which it takes over. The exit status. */
-int connect_talk(struct connect *c, int fd);
+/* The conversation over the connection that was reached. The exit status. */
+int connect_talk(struct connect *c);

@@ -203,8 +203,20 @@ static int fail_near(const struct talk *t)
                 t->pair.error, NULL);
 }
 
+/* What was wrong with TLS, with its end too. */
+static int fail_tls(const struct talk *t)
+{
+    struct err e;
+    err_word(&e, EPROTO, "go on with", t->connect->word, "%s",
+             tls_fault_words(t->connect->reach.fault));
+    err_print(&e, stderr);
+    return EXIT_NO;
+}
+
 static int status_of_end(const struct talk *t)
 {
+    if (t->connect->reach.fault.kind && t->pair.why != PAIR_A_FAILED)
+        return fail_tls(t);
     switch (t->pair.why) {
     case PAIR_A_FAILED:
         return fail_near(t);
@@ -263,14 +275,14 @@ static int run(struct talk *t, char *scratch)
     return status_of(t);
 }
 
-int connect_talk(struct connect *c, int fd)
+int connect_talk(struct connect *c)
 {
     struct talk t = {.connect = c, .arguments = c->arguments};
     char *scratch = malloc(PUMP_SCRATCH);
     pair_init(&t.pair);
-    set_nodelay(c, fd);
+    set_nodelay(c, reach_fd(&c->reach));
     init_near(&t.pair.a, c->input);
-    stream_init_socket(&t.pair.b, fd);
+    reach_take(&c->loop, &c->reach, &t.pair.b);
     t.pair.over = over;
     t.pair.passed = passed;
     t.pair.a_must_listen = true;

@@ -83,7 +83,7 @@ void connect_tell_connected(const struct connect *c)
     const struct reach *r = &c->reach;
     const struct target *t = r->dial.winner->target;
     buf_printf(&line, "berth: connected %s ", protocol_of(t));
-    put_ends(&line, t, r->fd);
+    put_ends(&line, t, reach_fd(r));
     buf_str(&line, " in ");
     put_time(&line, r->dial.winner->started_ns, r->dial.winner->ended_ns);
     put_line(&line);
@@ -94,6 +94,24 @@ void connect_tell_connected(const struct connect *c)
     buf_str(&line, " in ");
     put_time(&line, r->began_ns[REACH_PROXY], r->ended_ns[REACH_PROXY]);
     put_line(&line);
+}
+
+void connect_tell_tls(const struct connect *c)
+{
+    _cleanup_buf_ struct buf line = BUF_INIT(LINE_MAX_BYTES);
+    const struct reach *r = &c->reach;
+    struct tls_info info;
+    if (tls_handshake_info(&r->handshake, &info) < 0)
+        return;
+    if (c->arguments->tls.info) {
+        tls_tell_info(&info);
+    } else {
+        tls_format_summary(&line, &info);
+        buf_str(&line, " in ");
+        put_time(&line, r->began_ns[REACH_TLS], r->ended_ns[REACH_TLS]);
+        err_tell("%s", buf_cstr(&line));
+    }
+    tls_info_clear(&info);
 }
 
 /* Attempts */

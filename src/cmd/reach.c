@@ -68,6 +68,47 @@ int reach_resolve(struct reach *r)
     return result;
 }
 
+/* TLS */
+
+static void shaken(struct loop *l, struct tls_handshake *h, const struct err *e)
+{
+    struct reach *r = (struct reach *)((char *)h - offsetof(struct reach, handshake));
+    end(r);
+    if (e)
+        r->error = *e;
+    r->done(l, r);
+}
+
+static uint64_t tls_timeout_ms(const struct reach *r)
+{
+    enum { NS_PER_MS = 1000000 };
+    uint64_t now = r->began_ns[REACH_TLS];
+    if (!r->deadline_ns)
+        return TLS_HANDSHAKE_MS;
+    return r->deadline_ns > now ? (r->deadline_ns - now) / NS_PER_MS + 1 : 1;
+}
+
+static void start_tls(struct loop *l, struct reach *r)
+{
+    const struct tls_peer_name peer = {.who = r->plan->word, .name = r->plan->tls_name};
+    begin(r, REACH_TLS);
+    r->handshake = (struct tls_handshake){.done = shaken};
+    if (tls_handshake_start(l, &r->handshake, r->plan->tls, fd_take(&r->fd), &peer,
+                            tls_timeout_ms(r), &r->error) < 0) {
+        end(r);
+        r->done(l, r);
+    }
+}
+
+/* From the connection on, if there is one. */
+static void go_on(struct loop *l, struct reach *r)
+{
+    if (r->fd >= 0 && r->plan->tls)
+        start_tls(l, r);
+    else
+        r->done(l, r);
+}
+
 /* The proxy */
 
 static void finish(struct loop *l, struct reach *r, int result)
@@ -77,7 +118,7 @@ static void finish(struct loop *l, struct reach *r, int result)
     if (result < 0)
         fd_close(&r->fd);
     end(r);
-    r->done(l, r);
+    go_on(l, r);
 }
 
 static void too_late(struct loop *l, struct loop_timer *t)
@@ -128,7 +169,7 @@ static void dialled(struct loop *l, struct dial *d)
     }
     if (r->fd < 0)
         r->error = d->attempts[0].error; /* the first of them never is left out */
-    r->done(l, r);
+    go_on(l, r);
 }
 
 int reach_start(struct loop *l, struct reach *r)
@@ -147,9 +188,18 @@ int reach_start(struct loop *l, struct reach *r)
     return dial_start(l, &r->dial);
 }
 
-int reach_take(struct reach *r)
+int reach_fd(const struct reach *r)
 {
-    return fd_take(&r->fd);
+    return r->handshake.session ? r->handshake.fd : r->fd;
+}
+
+void reach_take(struct loop *l, struct reach *r, struct stream *ret)
+{
+    r->fault = (struct tls_fault){0};
+    if (r->handshake.session)
+        tls_handshake_take(l, &r->handshake, ret, &r->fault);
+    else
+        stream_init_socket(ret, fd_take(&r->fd));
 }
 
 void reach_clear(struct loop *l, struct reach *r)
@@ -158,6 +208,7 @@ void reach_clear(struct loop *l, struct reach *r)
     proxy_stop(l, &r->proxy);
     proxy_talk_clear(&r->proxy.talk);
     loop_timer_stop(l, &r->deadline);
+    tls_handshake_drop(l, &r->handshake);
     fd_close(&r->fd);
     vec_free(&r->targets);
 }

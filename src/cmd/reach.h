@@ -1,5 +1,5 @@
 /* A connection made to an endpoint, through whatever lies before it: names are looked up, addresses
- * dialled, a proxy asked.
+ * dialled, a proxy asked, TLS agreed on.
  *
  * What all connections to one endpoint share is the plan; each of them is a struct reach. Names are
  * looked up by a blocking call of its own, the rest happens on a loop.
@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "cmd/proxy_choice.h"
 #include "flow/dial.h"
+#include "flow/tls.h"
 #include "net/endpoint.h"
 
 struct reach_plan {
@@ -24,9 +25,11 @@ struct reach_plan {
     size_t n_sources;
     bool all;                         /* every address is tried to its end */
     const struct proxy_choice *proxy; /* NULL: directly */
+    struct tls_context *tls;          /* NULL: none */
+    const char *tls_name;             /* what the server's certificate has to bear; NULL: nothing */
 };
 
-enum reach_stage { REACH_RESOLVE, REACH_CONNECT, REACH_PROXY, REACH_STAGES };
+enum reach_stage { REACH_RESOLVE, REACH_CONNECT, REACH_PROXY, REACH_TLS, REACH_STAGES };
 
 struct reach {
     const struct reach_plan *plan;
@@ -35,12 +38,14 @@ struct reach {
     struct proxy_request request;
     struct proxy proxy;
     struct loop_timer deadline; /* of the proxy's answer */
-    int fd;                     /* the connection; -1 none */
-    struct err error;           /* where there is none */
+    int fd;                     /* the connection; -1 none, or in the handshake of TLS */
+    struct tls_handshake handshake;
+    struct tls_fault fault; /* what was wrong with the stream, or its end */
+    struct err error;       /* where there is none */
     enum reach_stage stage;
     uint64_t began_ns[REACH_STAGES], ended_ns[REACH_STAGES];
     uint64_t deadline_ns; /* 0: none */
-    /* Called once, from the loop; fd tells. The owner may clear it there. */
+    /* Called once, from the loop; reach_fd tells. The owner may clear it there. */
     void (*done)(struct loop *l, struct reach *r);
 };
 
@@ -49,6 +54,8 @@ void reach_init(struct reach *r, const struct reach_plan *plan);
 int reach_resolve(struct reach *r);
 /* Dials; `done` is to be set. 0 or -ENOMEM. */
 int reach_start(struct loop *l, struct reach *r);
-/* The descriptor, which is the caller's then. */
-int reach_take(struct reach *r);
+/* The connection's descriptor, which stays where it is; -1: there is no connection. */
+int reach_fd(const struct reach *r);
+/* The connection as a stream, which is the caller's then. *r outlives it. */
+void reach_take(struct loop *l, struct reach *r, struct stream *ret);
 void reach_clear(struct loop *l, struct reach *r);

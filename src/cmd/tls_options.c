@@ -88,15 +88,22 @@ const char *tls_client_name(const struct tls_client_arguments *a, const struct e
 
 /* Servers */
 
+static int add_once(struct vec *to, const char *name)
+{
+    for (size_t i = 0; i < to->len; i++)
+        if (strcmp(*(const char *const *)vec_at(to, i), name) == 0)
+            return 0;
+    return vec_add(to, &name);
+}
+
 static int add_names(struct vec *to, const char *host, const struct vec *more)
 {
     static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
     int result = *host ? vec_add(to, &host) : 0;
     for (size_t i = 0; result == 0 && i < sizeof always / sizeof *always; i++)
-        if (strcmp(always[i], host) != 0)
-            result = vec_add(to, &always[i]);
+        result = add_once(to, always[i]);
     for (size_t i = 0; result == 0 && more && i < more->len; i++)
-        result = vec_add(to, vec_at(more, i));
+        result = add_once(to, *(const char *const *)vec_at(more, i));
     return result;
 }
 

@@ -161,6 +161,21 @@ static int outcome(struct tls_session *t, int result, uint32_t *waits)
     }
 }
 
+/* A peer that refused us said why in an alert, and closed; our next words were answered by a reset.
+ * The alert may still lie there to be read. */
+static int say_why(struct tls_session *t, int error)
+{
+    char byte;
+    size_t n;
+    uint32_t waits;
+    if (error != -ECONNRESET && error != -EPIPE)
+        return error;
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_peek_ex(t->ssl, &byte, 1, &n);
+    return result != 1 && outcome(t, result, &waits) == -EPROTO ? -EPROTO : error;
+}
+
 static ssize_t read_result(int over)
 {
     return over == 1 ? 0 : over;
@@ -206,7 +221,7 @@ ssize_t session_write(struct stream *s, const void *from, size_t n, bool more)
         int why = outcome(t, result, &s->write_waits);
         if (why == -EAGAIN || done > 0)
             return done ? (ssize_t)done : -EAGAIN;
-        return why == 1 ? -EPIPE : why;
+        return why == 1 ? -EPIPE : say_why(t, why);
     }
     return (ssize_t)done;
 }
@@ -221,7 +236,7 @@ int session_finish(struct stream *s)
     if (result >= 0 || (t->read_over && t->read_over != 1))
         return 0;
     int why = outcome(t, result, &s->write_waits);
-    return why == 1 ? 0 : why;
+    return why == 1 ? 0 : say_why(t, why);
 }
 
 void session_release(struct stream *s)

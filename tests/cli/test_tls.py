@@ -1,0 +1,568 @@
+"""TLS in berth listen and berth connect: against OpenSSL's own tools, Python's ssl, curl, socat and
+ncat; what is refused, and in which words."""
+
+import contextlib
+import hashlib
+import os
+import re
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from lib.certificates import Authority, fingerprint
+from lib.listening import Listening, read_all
+from lib.peers import Peer
+from lib.process import child_setup
+from lib.wait import wait_for
+
+HERE = "127.0.0.1:0"
+MIB = os.urandom(1 << 20)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def good(authority):
+    return authority.issue("localhost", "DNS:localhost", "IP:127.0.0.1")
+
+
+@pytest.fixture
+def listen(berth, netns):
+    with contextlib.ExitStack() as stack:
+
+        def start(*args, **how):
+            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
+
+        yield start
+
+
+@pytest.fixture
+def run(netns):
+    """run(command…, input=b"") in the test's namespace: its output."""
+
+    def call(*command, data=b"", status=0):
+        result = subprocess.run(list(map(str, command)), input=data, capture_output=True,
+                                preexec_fn=child_setup(netns, None), timeout=30, check=False)
+        assert status is None or result.returncode == status, result
+        return result.stdout
+
+    return call
+
+
+def client_context(ca=None, certificate=None, verify=True):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if ca:
+        context.load_verify_locations(ca)
+    if certificate:
+        context.load_cert_chain(certificate)
+    return context
+
+
+def server_context(certificate, clients=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if clients:
+        context.load_verify_locations(clients)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+@pytest.fixture
+def peer(netns):
+    """peer(serve, context) speaks TLS with each connection, then serves it."""
+    made = []
+
+    def make(serve, context):
+        def shake_and_serve(connection):
+            with context.wrap_socket(connection, server_side=True) as secure:
+                serve(secure)
+
+        made.append(Peer(shake_and_serve, netns=netns))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def failing_peer(netns):
+    """The same, where the handshake may fail."""
+    made = []
+
+    def make(context):
+        def try_it(connection):
+            with contextlib.suppress(ssl.SSLError, OSError):
+                with context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(1)
+
+        made.append(Peer(try_it, netns=netns))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def echo_then_end(secure):
+    secure.sendall(secure.recv(100))
+    secure.unwrap()
+
+
+# Loading
+
+
+def test_openssl_is_loaded_only_for_tls(berth):
+    def libraries(*args):
+        result = berth(*args, env={"LD_DEBUG": "files"}, status=None)
+        return re.findall(r"calling init: \S*/(lib(?:ssl|crypto)\S*|berth-\S*)", result.stderr)
+
+    assert libraries("--version") == []
+    assert libraries("list") == []
+    assert any(name.startswith("libssl") for name in libraries("connect", "tls:127.0.0.1:1"))
+
+
+# Listening
+
+
+def secure_socket(server, context, name="localhost"):
+    return context.wrap_socket(server.connect(), server_hostname=name)
+
+
+def test_listen_with_certificate(listen, good, authority):
+    server = listen("tls:" + HERE, "--echo", "--tls-cert", good)
+    with secure_socket(server, client_context(authority.path)) as s:
+        s.sendall(b"hello")
+        assert s.recv(100) == b"hello"
+        assert s.version() == "TLSv1.3"
+        s.unwrap()
+    closed = server.wait_events("closed")[0]
+    assert (closed["why"], closed["bytes_in"], closed["bytes_out"]) == ("ended", 5, 5)
+    assert "TLSv1.3" in server.of("opened")[0]["text"]
+
+
+def test_key_in_a_file_of_its_own(listen, good, authority, tmp_path):
+    text = good.read_text()
+    at = text.index("-----BEGIN PRIVATE")
+    (tmp_path / "cert").write_text(text[:at])
+    (tmp_path / "key").write_text(text[at:])
+    server = listen(HERE, "--echo", "--tls-cert", tmp_path / "cert", "--tls-key", tmp_path / "key")
+    with secure_socket(server, client_context(authority.path)) as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+
+
+def test_self_signed_and_its_fingerprint(listen):
+    server = listen(HERE, "--echo", "--tls")
+    with secure_socket(server, client_context(verify=False)) as s:
+        digest = hashlib.sha256(s.getpeercert(True)).hexdigest().upper()
+    told = re.search(r"SHA256:([0-9A-F:]+)", "".join(server.talk)).group(1)
+    assert told.replace(":", "") == digest
+
+
+def test_only_those_endpoints_that_say_so(listen, good, authority):
+    server = listen("tls:" + HERE, "tcp:" + HERE, "--echo", "--tls-cert", good, listeners=2)
+    plain = server.of("listening")[1]["local"]["port"]
+    with server.connect(port=plain) as s:
+        s.sendall(b"plain")
+        assert s.recv(100) == b"plain"
+    with secure_socket(server, client_context(authority.path)) as s:
+        s.sendall(b"secure")
+        assert s.recv(100) == b"secure"
+
+
+@pytest.mark.parametrize("mode", [["--reply", "answer"], ["--exec", "printf answer"]])
+def test_one_sided_modes_say_goodbye(listen, good, authority, mode):
+    server = listen(HERE, "--tls-cert", good, *mode)
+    with secure_socket(server, client_context(authority.path)) as s:
+        s.suppress_ragged_eofs = False
+        assert read_all(s) == b"answer"
+        s.unwrap()
+    server.wait_events("closed")
+
+
+def connect_to(berth, server, authority, data, status=0):
+    """What berth connect gets for DATA, half-closing."""
+    result = subprocess.run(
+        berth.command("connect", f"tls:localhost:{server.port}", "-4", "--tls-ca", authority.path),
+        input=data, capture_output=True, preexec_fn=child_setup(berth.netns, None), timeout=60,
+        check=False)
+    assert result.returncode == status, result.stderr
+    return result.stdout
+
+
+def test_exec_gets_all_and_its_status_is_told(listen, berth, good, authority):
+    server = listen(HERE, "--tls-cert", good, "--exec", "sh -c 'wc -c; exit 7'")
+    assert connect_to(berth, server, authority, MIB) == f"{len(MIB)}\n".encode()
+    closed = server.wait_events("closed")[0]
+    assert (closed["why"], closed["status"]) == ("exited", 7)
+    assert closed["bytes_in"] == len(MIB)
+
+
+def test_exec_that_lives_on_is_told_to_end(listen, good, authority):
+    server = listen(HERE, "--tls-cert", good, "--exec", "sleep 1000", "--lifetime", "200ms")
+    with secure_socket(server, client_context(authority.path)) as s:
+        assert read_all(s) == b""
+    assert server.wait_events("closed")[0]["why"] == "lifetime"
+
+
+def test_forward_ends_tls(listen, berth, good, authority, netns):
+    back = Peer(lambda c: c.sendall(b"back: " + read_all(c)), netns=netns)
+    with contextlib.closing(back):
+        server = listen(HERE, "--tls-cert", good, "--forward", f"127.0.0.1:{back.port}")
+        assert connect_to(berth, server, authority, MIB) == b"back: " + MIB
+    assert server.wait_events("closed")[0]["why"] == "ended"
+
+
+def test_save(listen, good, authority, tmp_path):
+    server = listen(HERE, "--tls-cert", good, "--save", tmp_path)
+    with secure_socket(server, client_context(authority.path)) as s:
+        s.sendall(MIB)
+        s.unwrap()
+    server.wait_events("closed")
+    (saved,) = tmp_path.iterdir()
+    assert saved.read_bytes() == MIB
+
+
+def test_several_workers(listen, good, authority):
+    server = listen(HERE, "--echo", "--tls-cert", good, "--workers", "3")
+    for _ in range(20):
+        with secure_socket(server, client_context(authority.path)) as s:
+            s.sendall(b"x")
+            assert s.recv(1) == b"x"
+
+
+def test_standard_input_and_output(listen, good, authority):
+    server = listen(HERE, "--tls-cert", good)
+    with secure_socket(server, client_context(authority.path)) as s:
+        server.write(b"down")
+        assert s.recv(100) == b"down"
+        s.sendall(b"up")
+        server.wait_output(b"up")
+
+
+def test_client_certificates(listen, good, authority, tmp_path):
+    server = listen(HERE, "--echo", "--tls-cert", good, "--tls-ca", authority.path)
+    alice = authority.issue("alice")
+    with secure_socket(server, client_context(authority.path, alice)) as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+    assert "client CN=alice" in server.of("opened")[0]["text"]
+    with pytest.raises((ssl.SSLError, OSError)):
+        with secure_socket(server, client_context(authority.path)) as s:
+            s.recv(1)
+    assert "showed no certificate" in server.wait_events("refused")[0]["text"]
+    mallory = Authority(tmp_path).issue("mallory")
+    with pytest.raises((ssl.SSLError, OSError)):
+        with secure_socket(server, client_context(authority.path, mallory)) as s:
+            s.recv(1)
+    assert "isn't known here" in server.wait_events("refused", 2)[1]["text"]
+
+
+def test_optional_client_certificates(listen, good, authority):
+    server = listen(HERE, "--echo", "--tls-cert", good, "--tls-ca", authority.path,
+                    "--tls-clients", "optional")
+    with secure_socket(server, client_context(authority.path)) as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+
+
+def test_alpn(listen, good, authority):
+    server = listen(HERE, "--echo", "--tls-cert", good, "--tls-alpn", "b,a")
+    context = client_context(authority.path)
+    context.set_alpn_protocols(["a", "b"])
+    with secure_socket(server, context) as s:
+        assert s.selected_alpn_protocol() == "b"
+    context.set_alpn_protocols(["c"])
+    with pytest.raises(ssl.SSLError):
+        secure_socket(server, context)
+    assert "none of the protocols" in server.wait_events("refused")[0]["text"]
+
+
+def test_least_version(listen, good, authority):
+    server = listen(HERE, "--echo", "--tls-cert", good, "--tls-min", "1.3")
+    context = client_context(authority.path)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError):
+        secure_socket(server, context)
+    assert "no common version" in server.wait_events("refused")[0]["text"]
+
+
+def test_whoever_speaks_no_tls_is_refused(listen, good):
+    server = listen(HERE, "--echo", "--tls-cert", good)
+    with server.connect() as s:
+        s.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            read_all(s)
+    assert "plain HTTP" in server.wait_events("refused")[0]["text"]
+
+
+def test_who_stalls_in_the_handshake_harms_nobody(listen, good, authority):
+    server = listen(HERE, "--echo", "--tls-cert", good, "--tls-timeout", "300ms")
+    with server.connect() as silent:
+        with secure_socket(server, client_context(authority.path)) as s:
+            s.sendall(b"x")
+            assert s.recv(1) == b"x"
+        with contextlib.suppress(ConnectionResetError):
+            assert read_all(silent) == b""
+    assert "didn't end in time" in server.wait_events("refused")[0]["text"]
+
+
+def test_stopping_in_a_handshake(listen, good):
+    server = listen(HERE, "--echo", "--tls-cert", good, "--grace", "0s")
+    with server.connect():
+        wait_for(lambda: server.process.poll() is None)
+        assert server.end() == 0
+
+
+def test_a_cut_is_told_and_the_answer_still_comes(listen, good, netns):
+    server = listen(HERE, "--exec", "cat", "--tls-cert", good)
+    # ncat ends by a FIN alone.
+    result = subprocess.run(["ncat", "--ssl", "127.0.0.1", str(server.port)], input=b"abc",
+                            capture_output=True, preexec_fn=child_setup(netns, None), timeout=20, check=True)
+    assert result.stdout == b"abc"
+    assert "close_notify" in server.wait_events("closed")[0]["text"]
+
+
+def test_openssls_client(listen, good, authority, run):
+    server = listen(HERE, "--reply", "from berth", "--tls-cert", good)
+    for version in "-tls1_2", "-tls1_3":
+        assert b"from berth" in run("openssl", "s_client", "-connect", f"127.0.0.1:{server.port}",
+                                    "-CAfile", authority.path, "-verify_return_error", "-quiet",
+                                    version)
+
+
+def test_key_update_and_renegotiation(listen, good, netns):
+    """New keys (TLS 1.3) go by; renegotiation (TLS 1.2) is refused, and harms nothing."""
+    server = listen(HERE, "--echo", "--tls-cert", good)
+    for version, letter in ("-tls1_3", b"K\n"), ("-tls1_3", b"k\n"):
+        with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", version],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              preexec_fn=child_setup(netns, None)) as client:
+            opened = len(server.of("opened"))
+            server.wait_events("opened", opened or 1)
+            for data in (b"one\n", letter, b"two\n"):
+                client.stdin.write(data)
+                client.stdin.flush()
+                threading.Event().wait(0.1)  # s_client takes a letter only at a read's start
+            seen = b""
+            while b"two" not in seen:
+                part = client.stdout.read1(4096)
+                assert part, seen
+                seen += part
+            client.stdin.close()
+            client.wait(10)
+        assert b"one" in seen
+
+
+def test_curl_and_socat(listen, good, authority, run):
+    server = listen(HERE, "--tls-cert", good, "--reply", "HTTP/1.0 200 OK\r\n\r\nhello")
+    assert run("curl", "-sS", "--cacert", authority.path, f"https://localhost:{server.port}/") == b"hello"
+    echo = listen(HERE, "--tls-cert", good, "--echo")
+    where = f"openssl:127.0.0.1:{echo.port},cafile={authority.path},commonname=localhost"
+    assert run("socat", "-t10", "-", where, data=MIB) == MIB
+
+
+def test_listen_mistakes(berth, good, tmp_path):
+    (tmp_path / "empty").write_text("")
+    other = Authority(tmp_path)
+    cases = [
+        (["--tls-cert", "/nonexistent"], 1, "no such file"),
+        (["--tls-cert", tmp_path / "empty"], 1, "no certificate in it"),
+        (["--tls-cert", good, "--tls-key", other.key], 1, "isn't the key of the certificate"),
+        (["--tls-key", good], 2, "goes with --tls-cert"),
+        (["--tls", "--tls-clients", "verified"], 2, "--tls-ca"),
+        (["--tls", "--handoff", "/tmp/x"], None, ""),
+        (["--tls", "--tls-alpn", ",x"], 1, "1 to 255"),
+    ]
+    for args, status, words in cases:
+        result = berth("listen", HERE, "--echo" if "--handoff" not in args else "-q", *args, status=status)
+        assert words in result.stderr.lower(), result.stderr
+
+
+# Connecting
+
+
+def test_connect(berth, peer, good, authority):
+    at = peer(echo_then_end, server_context(good))
+    assert berth("connect", f"tls:127.0.0.1:{at.port}", "--tls-ca", authority.path,
+                 input="hello").stdout == "hello"
+
+
+def test_connect_to_a_name(berth, peer, good, authority):
+    seen = []
+    context = server_context(good)
+    context.sni_callback = lambda s, name, c: seen.append(name)
+    at = peer(echo_then_end, context)
+    berth("connect", f"tls:localhost:{at.port}", "--tls-ca", authority.path, input="hello")
+    berth("connect", f"{at.port}", "--tls-ca", authority.path, input="hello")
+    berth("connect", f"127.0.0.1:{at.port}", "--tls-ca", authority.path, input="hello")
+    assert seen == ["localhost", "localhost", None]
+
+
+def test_folder_of_authorities(berth, peer, good, authority, tmp_path):
+    (tmp_path / "ca.pem").write_text(authority.path.read_text())
+    subprocess.run(["openssl", "rehash", tmp_path], check=True)
+    at = peer(echo_then_end, server_context(good))
+    berth("connect", f"tls:localhost:{at.port}", "--tls-ca", tmp_path, input="hello")
+
+
+def test_one_mebibyte_each_way_with_half_close(berth, netns, good, authority, tmp_path):
+    """socat half-closes TLS; so do we."""
+    (tmp_path / "in").write_bytes(MIB)
+    with netns.inside():
+        listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    listener.close()
+    with subprocess.Popen(
+        ["socat", "-t20", f"openssl-listen:{port},bind=127.0.0.1,cert={good},verify=0,reuseaddr",
+         "system:cat >" + str(tmp_path / "up") + "; cat " + str(tmp_path / "in")],
+        preexec_fn=child_setup(netns, None)) as server:
+        with (tmp_path / "in").open("rb") as data, (tmp_path / "out").open("wb") as out:
+            subprocess.run(berth.command("connect", f"tls:localhost:{port}", "-4", "--wait", "10s",
+                                         "--tls-ca", authority.path),
+                           stdin=data, stdout=out, preexec_fn=child_setup(netns, None), timeout=30, check=True)
+        server.wait(20)
+    assert (tmp_path / "up").read_bytes() == MIB
+    assert (tmp_path / "out").read_bytes() == MIB
+
+
+def test_berth_to_berth_bulk(listen, berth, good, authority):
+    server = listen(HERE, "--echo", "--tls-cert", good)
+    data = MIB * 16
+    digest = hashlib.sha256(connect_to(berth, server, authority, data)).digest()
+    assert digest == hashlib.sha256(data).digest()
+    assert server.wait_events("closed")[0]["why"] == "ended"
+
+
+def test_against_s_server(berth, netns, good, authority):
+    with subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", good, "-rev"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          preexec_fn=child_setup(netns, None)) as server:
+        line = b""
+        while b"ACCEPT" not in line:
+            line = server.stdout.readline()
+            assert line
+        port = line.split(b":")[-1].decode().strip()
+        out = berth("connect", f"tls:127.0.0.1:{port}", "--tls-ca", authority.path, "--expect", "olleh",
+                    "--timeout", "10s", input="hello\n").stdout
+        server.kill()
+    assert "olleh" in out
+
+
+def refused(berth, at, words, *args, name="localhost", status=1):
+    result = berth("connect", f"tls:{name}:{at.port}", "-4", *args, input="", status=status)
+    for word in words:
+        assert word in result.stderr, result.stderr
+
+
+def test_certificates_that_are_not_good(berth, failing_peer, authority, tmp_path):
+    ca = ["--tls-ca", authority.path]
+    other = authority.issue("example.org", "DNS:example.org", "DNS:*.example.org")
+    refused(berth, failing_peer(server_context(other)),
+            ["is for example.org, *.example.org, not for 'localhost'", "--tls-name"],
+            *ca)
+    expired = authority.issue("expired", "DNS:localhost", begins=-20, days=10)
+    refused(berth, failing_peer(server_context(expired)), ["its certificate expired on 20"], *ca)
+    early = authority.issue("early", "DNS:localhost", begins=5)
+    refused(berth, failing_peer(server_context(early)), ["only valid from", "clock"], *ca)
+    stranger = Authority(tmp_path, "Stranger").issue("stranger", "DNS:localhost")
+    refused(berth, failing_peer(server_context(stranger)), ["'CN=Stranger', which isn't known here"], *ca)
+    refused(berth, failing_peer(server_context(other)), ["isn't known here"])
+
+
+def test_self_signed_server(listen, berth):
+    server = listen(HERE, "--echo", "--tls")
+    mark = re.search(r"SHA256:([0-9A-F:]+)", "".join(server.talk)).group(0)
+    refused(berth, server, ["self-signed", "--tls-fingerprint"])
+    refused(berth, server, ["isn't the one expected", mark[7:]], "--tls-fingerprint", "00" * 32)
+    for word in mark, mark[7:].replace(":", "").lower():
+        out = berth("connect", f"127.0.0.1:{server.port}", "--tls-fingerprint", word, input="hi").stdout
+        assert out == "hi"
+    assert berth("connect", f"127.0.0.1:{server.port}", "--tls-insecure", input="hi").stdout == "hi"
+
+
+def test_client_certificate_shown(berth, peer, good, authority):
+    at = peer(echo_then_end, server_context(good, clients=authority.path))
+    alice = authority.issue("alice2")
+    assert berth("connect", f"tls:localhost:{at.port}", "--tls-ca", authority.path, "--tls-cert", alice,
+                 input="hi").stdout == "hi"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_client_certificate_missing(berth, failing_peer, good, authority, version):
+    context = server_context(good, clients=authority.path)
+    context.maximum_version = version
+    at = failing_peer(context)
+    result = berth("connect", f"tls:localhost:{at.port}", "--tls-ca", authority.path, input="hi", status=1)
+    assert "certificate" in result.stderr and "TLS alert" in result.stderr, result.stderr
+
+
+def test_cut_by_the_server(berth, peer, good, authority):
+    def cut(secure):
+        secure.sendall(b"half an ans")
+        socket.socket.shutdown(secure, socket.SHUT_WR)
+
+    at = peer(cut, server_context(good))
+    result = berth("connect", f"tls:localhost:{at.port}", "--tls-ca", authority.path, "--send", "",
+                   status=1)
+    assert result.stdout == "half an ans"
+    assert "close_notify" in result.stderr
+
+
+def test_servers_that_speak_no_tls(berth, netns):
+    def speak(connection):
+        connection.sendall(b"220 mail.example.org ESMTP\r\n")
+        read_all(connection)
+
+    plain = Peer(speak, netns=netns)
+    with contextlib.closing(plain):
+        result = berth("connect", f"tls:127.0.0.1:{plain.port}", input="", status=1)
+    assert "isn't TLS" in result.stderr
+    gone = Peer(lambda c: None, netns=netns)
+    with contextlib.closing(gone):
+        result = berth("connect", f"tls:127.0.0.1:{gone.port}", input="", status=1)
+    assert "does it speak TLS?" in result.stderr
+
+
+def test_a_server_that_stalls(berth, netns):
+    ends = threading.Event()
+    silent = Peer(lambda c: ends.wait(20), netns=netns)
+    try:
+        result = berth("connect", f"tls:127.0.0.1:{silent.port}", "--timeout", "300ms", input="", status=1)
+    finally:
+        ends.set()
+        silent.close()
+    assert "didn't end in time" in result.stderr
+
+
+def test_info(berth, peer, good, authority):
+    context = server_context(good)
+    context.set_alpn_protocols(["h2"])
+    at = peer(echo_then_end, context)
+    err = berth("connect", f"tls:localhost:{at.port}", "--tls-ca", authority.path, "--tls-info",
+                "--tls-alpn", "http/1.1,h2", input="x").stderr
+    for words in ("TLSv1.3", "ALPN h2", "the certificate is good", "CN=localhost", "localhost, 127.0.0.1",
+                  "issuer: CN=Test Authority", "(28 days left)", "SHA256:" + fingerprint(good)):
+        assert words in err, err
+    err = berth("connect", f"tls:localhost:{at.port}", "--tls-insecure", "--tls-info", input="x").stderr
+    assert "not verified" in err
+
+
+def test_connect_mistakes(berth):
+    for args, words in [
+        (["--tls-insecure", "--tls-ca", "/x"], "can't be insecure"),
+        (["--tls-key", "/x"], "goes with a certificate"),
+    ]:
+        assert words in berth("connect", "127.0.0.1:1", *args, input="", status=2).stderr
+    assert "32 pairs" in berth("connect", "127.0.0.1:1", "--tls-fingerprint", "zz", input="",
+                               status=1).stderr
