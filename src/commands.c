@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
     &command_scan,
     &command_serve,
     &command_explain_bind,
+    &command_relay,
     NULL,
 };
 /* clang-format on */

@@ -8,6 +8,7 @@ extern const struct command command_free;
 extern const struct command command_interfaces;
 extern const struct command command_list;
 extern const struct command command_listen;
+extern const struct command command_relay;
 extern const struct command command_resolve;
 extern const struct command command_scan;
 extern const struct command command_serve;

@@ -41,6 +41,7 @@ struct dial {
     const struct target *sources;      /* to bind to, by family; NULL: the kernel's choice */
     size_t n_sources;
     uint64_t deadline_ns; /* all attempts fail with ETIMEDOUT then; 0: the kernel's patience */
+    void *owner;          /* the owner's own; unused here */
     bool all;             /* each attempt goes to its end, and the dial with the last of them */
     /* Called once, from the loop; the owner may clear the dial there. */
     void (*done)(struct loop *l, struct dial *d);

@@ -26,6 +26,7 @@ struct end_how {
 struct end {
     /* Set by the owner. A process has ended: e->child.status is as of wait(2). May be NULL. */
     void (*exited)(struct loop *l, struct end *e);
+    void *owner;
 
     /* of ends*.c */
     struct child child;

@@ -115,7 +115,7 @@ static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
         p->passed(l, p, d->pump);
     if (d->on_end != PAIR_LEAVE)
         return false;
-    if (!is_socket(d->pump->to)) {
+    if (!is_socket(d->pump->to) && !p->lingers) {
         end(l, p, d->ended, 0);
         return true;
     }
@@ -124,13 +124,13 @@ static bool pass_end(struct loop *l, struct pair *p, const struct direction *d)
     return false;
 }
 
-/* A side that doesn't listen any more: what comes for it has nowhere to go, what it says is still
- * heard. */
+/* A side that doesn't listen any more, or has left: what comes for it has nowhere to go, what it
+ * says is still heard. */
 static bool is_deaf(const struct pair *p, const struct pump *pump, int result)
 {
-    if (p->a_must_listen && pump == &p->ba)
+    if (result != -EPIPE || !pump->failed_writing || (p->a_must_listen && pump == &p->ba))
         return false;
-    return result == -EPIPE && pump->failed_writing && pump->to->in >= 0 && !pump->to->ended;
+    return p->leaves || (pump->to->in >= 0 && !pump->to->ended);
 }
 
 /* What nobody wants is read all the same from a socket: a close with bytes unread would be a reset,

@@ -19,9 +19,9 @@ enum pair_on_end {
     PAIR_END,  /* the conversation is over, when what was read is written */
     PAIR_KEEP, /* the other side isn't told; the conversation goes on */
     PAIR_HOLD, /* nothing happens until the owner has chosen another of these, and woken the pair */
-    PAIR_LEAVE /* nobody is there any more (a process has ended): the other side is half-closed, and
-                * the conversation is over as soon as nothing more moves: at once, but for a socket,
-                * which may still have something to say, after PAIR_LEAVE_MS */
+    PAIR_LEAVE /* nobody is there any more (a process has ended), or the other side knows no end
+                * (UDP): it is half-closed all the same, and the conversation is over as soon as
+                * nothing moves for PAIR_LEAVE_MS; at once, if it's neither a socket nor lingers */
 };
 
 enum { PAIR_LEAVE_MS = 2000 };
@@ -44,6 +44,7 @@ struct pair {
     struct pump ab, ba;
     enum pair_on_end on_a_end, on_b_end;
     bool a_must_listen;            /* A not listening any more ends it, with EPIPE of A */
+    bool lingers;                  /* PAIR_LEAVE leaves its time to any kind of end */
     uint64_t idle_ns, lifetime_ns; /* 0: no limit */
     /* A direction's end was dealt with, as on_…_end says, and the conversation goes on. May be
      * NULL; must not end the pair. */

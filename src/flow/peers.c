@@ -10,7 +10,14 @@
 
 #include "base/fd.h"
 
-enum { BATCH = 32, ROUNDS = 4, FIRST_BUCKETS = 64, AGAIN_NS = 2000000 };
+enum {
+    BATCH = 32,
+    BATCH_BYTES = BATCH * DGRAM_ROOM,
+    UNIX_ROOM = 1 << 18,
+    ROUNDS = 4,
+    FIRST_BUCKETS = 64,
+    AGAIN_NS = 2000000
+};
 
 /* A datagram that waits, or a run of equal ones. */
 struct peer_piece {
@@ -30,7 +37,9 @@ struct peers_batch {
     struct iovec vectors[BATCH];
     struct sockaddr_storage names[BATCH];
     struct control controls[BATCH];
-    char bytes[BATCH][DGRAM_ROOM];
+    int n; /* fewer of UNIX, which may be longer than any of UDP */
+    size_t room;
+    char bytes[BATCH_BYTES];
 };
 
 /* Finding a peer */
@@ -354,8 +363,9 @@ static void take_one(struct loop *l, struct peers *p, struct mmsghdr *message)
 
 static void lay_out(struct peers_batch *b)
 {
-    for (int i = 0; i < BATCH; i++) {
-        b->vectors[i] = (struct iovec){.iov_base = b->bytes[i], .iov_len = DGRAM_ROOM};
+    for (int i = 0; i < b->n; i++) {
+        b->vectors[i] =
+            (struct iovec){.iov_base = b->bytes + (size_t)i * b->room, .iov_len = b->room};
         b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->names[i],
                                                  .msg_namelen = sizeof b->names[i],
                                                  .msg_iov = &b->vectors[i],
@@ -370,7 +380,7 @@ static int receive(struct peers *p)
 {
     for (;;) {
         lay_out(p->batch);
-        int n = recvmmsg(p->fd, p->batch->messages, BATCH, MSG_DONTWAIT, NULL);
+        int n = recvmmsg(p->fd, p->batch->messages, (unsigned)p->batch->n, MSG_DONTWAIT, NULL);
         if (n >= 0)
             return n;
         if (errno != EINTR && errno != ECONNREFUSED)
@@ -385,7 +395,7 @@ static void run(struct loop *l, struct loop_turn *t)
         int n = receive(p);
         for (int i = 0; i < n && p->fd >= 0; i++)
             take_one(l, p, &p->batch->messages[i]);
-        if (n < BATCH || p->fd < 0)
+        if (p->fd < 0 || n < p->batch->n)
             return;
     }
     loop_turn_add(l, t);
@@ -459,6 +469,10 @@ int peers_start(struct loop *l, struct peers *p)
     if (getrandom(&p->seed, sizeof p->seed, GRND_NONBLOCK) < 0)
         p->seed = (uint32_t)l->now_ns;
     prepare(p);
+    if (p->batch) {
+        p->batch->room = p->udp ? DGRAM_ROOM : UNIX_ROOM;
+        p->batch->n = (int)(BATCH_BYTES / p->batch->room);
+    }
     p->turn.run = run;
     p->watch.ready = ready;
     p->again.fire = try_again;

@@ -11,13 +11,13 @@ from .wait import wait_for
 
 
 class Listening:
-    """`berth listen --json ARGS`, from its first line on: `port` of the first listener, `events` so
+    """`berth listen --json ARGS` (or another COMMAND), from its first line on: `port` of the first listener, `events` so
     far, `output` so far. end() sends SIGINT and gives the exit status."""
 
     def __init__(self, berth, *args, listeners=1, env=None, user=None, pass_fds=(), stdin=subprocess.PIPE,
-                 prefix=(), stdout=subprocess.PIPE):
+                 prefix=(), stdout=subprocess.PIPE, command="listen"):
         self.netns = berth.netns
-        command = [*prefix, *berth.command("listen", "--json", *args, user=user)]
+        command = [*prefix, *berth.command(command, "--json", *args, user=user)]
         from . import process
 
         self.process = subprocess.Popen(

@@ -1,0 +1,285 @@
+/* The two ends of `berth relay`: what the words stand for, and who comes to them. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "cmd/commands.h"
+#include "cmd/relay.h"
+#include "cmd/targets.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262 /* linux/in.h since 5.6 */
+#endif
+
+/* The words */
+
+static int read_side(struct relay *r, int i, const char *word)
+{
+    struct relay_side *s = &r->sides[i];
+    struct err e;
+    s->word = word;
+    if (endpoint_parse(word, ENDPOINT_MAY_LISTEN, &s->endpoint, &e) < 0)
+        return command_usage_error(&command_relay, "'%s': %s", e.subject, e.hint);
+    if (s->endpoint.scheme == ENDPOINT_TLS)
+        return command_usage_error(&command_relay, "'%s': relay doesn't do tls yet", word);
+    r->listens = r->listens || s->endpoint.listens;
+    return 0;
+}
+
+/* What there is only once: whoever has it, has it to the end. */
+static bool is_unique(enum endpoint_scheme scheme)
+{
+    return scheme == ENDPOINT_STDIO || scheme == ENDPOINT_FD;
+}
+
+static int check(struct relay *r)
+{
+    enum endpoint_scheme a = r->sides[0].endpoint.scheme, b = r->sides[1].endpoint.scheme;
+    if (is_unique(a) && a == b && r->sides[0].endpoint.fd == r->sides[1].endpoint.fd)
+        return command_usage_error(&command_relay, "'%s' can't be both ends", r->sides[0].word);
+    r->single = !r->listens || r->a->once || is_unique(a) || is_unique(b);
+    if (a == ENDPOINT_SERIAL || b == ENDPOINT_SERIAL)
+        r->shared.max = 1; /* the others wait */
+    return 0;
+}
+
+static int protocol_of(const struct relay *r)
+{
+    return r->a->options.mptcp ? IPPROTO_MPTCP : 0;
+}
+
+static int family_of(const struct relay *r)
+{
+    return r->a->ipv4 ? AF_INET : r->a->ipv6 ? AF_INET6 : AF_UNSPEC;
+}
+
+static int listen_at(struct relay *r, struct relay_side *s)
+{
+    const struct listeners_how how = {.open = {.options = &r->options,
+                                               .backlog = r->a->backlog ? (int)r->a->backlog : -1,
+                                               .unlink = true},
+                                      .family = family_of(r),
+                                      .protocol = protocol_of(r)};
+    return listeners_open(&s->listeners, &s->endpoint, &how);
+}
+
+static int look_up(struct relay *r, struct relay_side *s)
+{
+    const struct targets_question q = {
+        .endpoint = &s->endpoint, .family = family_of(r), .protocol = protocol_of(r)};
+    struct err e;
+    if (end_is_for(s->endpoint.scheme) || targets_find(&q, &s->targets, &e) == 0)
+        return 0;
+    err_print(&e, stderr);
+    return EXIT_NO;
+}
+
+int relay_ends_open(struct relay *r, const struct command_words *words)
+{
+    int status = 0;
+    for (int i = 0; i < SIDES && status == 0; i++)
+        status = read_side(r, i, words->words[i]);
+    if (status == 0)
+        status = check(r);
+    for (int i = 0; i < SIDES && status == 0; i++) {
+        struct relay_side *s = &r->sides[i];
+        status = s->endpoint.listens ? listen_at(r, s) : look_up(r, s);
+    }
+    return status;
+}
+
+/* Who comes */
+
+static void find_addresses(struct talk_side *s, const struct listener *l,
+                           const struct sockaddr_storage *peer, socklen_t n)
+{
+    s->listener = l;
+    s->local = l->target.address;
+    s->local_n = l->target.address_n;
+    memcpy(&s->far, peer, n < sizeof s->far ? n : sizeof s->far);
+    s->far_n = n;
+}
+
+/* The first is the only one. */
+static void came_one(struct relay *r)
+{
+    if (r->single && r->sides[0].endpoint.listens != r->sides[1].endpoint.listens)
+        relay_ends_stop(r);
+}
+
+static void tell_opened(struct relay *r, struct talk *t, int side)
+{
+    t->near = side;
+    struct event e = talk_event(t, EVENT_OPENED);
+    relay_tell(r, &e);
+}
+
+static void accepted(struct loop *l, struct acceptor *a, int fd,
+                     const struct sockaddr_storage *peer, socklen_t n)
+{
+    struct relay_listener *from =
+        (struct relay_listener *)((char *)a - offsetof(struct relay_listener, acceptor));
+    struct relay *r = from->relay;
+    struct talk *t = talk_for(r, from->side);
+    struct err e = {0};
+    (void)l;
+    if (!t) {
+        accept_reset(fd);
+        accept_gone(&r->shared);
+        return;
+    }
+    struct talk_side *s = &t->sides[from->side];
+    find_addresses(s, from->listener, peer, n);
+    socklen_t local_n = sizeof s->local;
+    if (from->listener->wildcard && getsockname(fd, (struct sockaddr *)&s->local, &local_n) == 0)
+        s->local_n = local_n;
+    s->counted = true;
+    open_accepted(fd, &from->listener->target, &r->options, &e); /* it can do without */
+    tell_opened(r, t, from->side);
+    came_one(r);
+    talk_take_socket(t, from->side, fd);
+}
+
+static struct peer *heard(struct loop *l, struct peers *p, const struct peer *peer)
+{
+    struct relay_listener *from = p->owner;
+    struct talk *t = talk_for(from->relay, from->side);
+    (void)l;
+    if (!t)
+        return NULL;
+    struct talk_side *s = &t->sides[from->side];
+    find_addresses(s, from->listener, &peer->address, peer->address_n);
+    s->local = peer->local;
+    s->local_n = peer->local_n;
+    peer_init(&s->peer, peer, s->stream);
+    s->datagrams = &s->peer.dgram;
+    s->there = s->counted = true;
+    tell_opened(from->relay, t, from->side);
+    came_one(from->relay);
+    return &s->peer;
+}
+
+static void tell_refused(struct relay_listener *from, const struct sockaddr_storage *peer,
+                         socklen_t n, enum accept_refusal why)
+{
+    const struct target *t = &from->listener->target;
+    from->relay->refused++;
+    relay_tell(from->relay,
+               &(struct event){.kind = EVENT_REFUSED,
+                               .proto = target_proto(t->family, t->type, t->protocol),
+                               .local = &t->address,
+                               .local_n = t->address_n,
+                               .peer = peer,
+                               .peer_n = n,
+                               .words = why == ACCEPT_FULL ? "there are as many as may be"
+                                                           : "its address isn't allowed"});
+}
+
+static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_storage *peer,
+                    socklen_t n, enum accept_refusal why)
+{
+    (void)l;
+    tell_refused((struct relay_listener *)((char *)a - offsetof(struct relay_listener, acceptor)),
+                 peer, n, why);
+}
+
+static void starved(struct loop *l, struct acceptor *a, int error)
+{
+    struct relay_listener *from =
+        (struct relay_listener *)((char *)a - offsetof(struct relay_listener, acceptor));
+    (void)l;
+    relay_tell(from->relay, &(struct event){.kind = EVENT_TROUBLE,
+                                            .words = "new clients wait, until one ends",
+                                            .error = error});
+}
+
+/* Starting and stopping */
+
+static int start_one(struct relay *r, struct relay_listener *h, struct listener *l, int side)
+{
+    h->relay = r;
+    h->side = side;
+    h->listener = l;
+    h->datagrams = l->target.type == SOCK_DGRAM;
+    flow_events_listening(&r->a->events, &l->target, l->fd);
+    h->acceptor.fd = h->peers.fd = -1;
+    if (h->datagrams) {
+        h->peers =
+            (struct peers){.fd = fd_take(&l->fd), .shared = &r->shared, .came = heard, .owner = h};
+        return peers_start(&r->loop, &h->peers);
+    }
+    h->acceptor = (struct acceptor){.fd = fd_take(&l->fd),
+                                    .shared = &r->shared,
+                                    .accepted = accepted,
+                                    .refused = refused,
+                                    .starved = starved};
+    return acceptor_start(&r->loop, &h->acceptor);
+}
+
+int relay_ends_start(struct relay *r)
+{
+    for (int side = 0; side < SIDES; side++) {
+        struct relay_side *s = &r->sides[side];
+        s->heard = calloc(s->listeners.len + 1, sizeof *s->heard);
+        if (!s->heard)
+            return -ENOMEM;
+        for (size_t i = 0; i < s->listeners.len; i++) {
+            int result = start_one(r, &s->heard[s->n_heard++], vec_at(&s->listeners, i), side);
+            if (result < 0)
+                return result;
+        }
+    }
+    return 0;
+}
+
+static void each(struct relay *r, void (*what)(struct relay *r, struct relay_listener *h))
+{
+    for (int side = 0; side < SIDES; side++)
+        for (size_t i = 0; i < r->sides[side].n_heard; i++)
+            what(r, &r->sides[side].heard[i]);
+}
+
+static void stop_one(struct relay *r, struct relay_listener *h)
+{
+    h->peers.closed = true;
+    if (!h->datagrams)
+        acceptor_stop(&r->loop, &h->acceptor);
+}
+
+static void resume_one(struct relay *r, struct relay_listener *h)
+{
+    if (!h->datagrams)
+        acceptor_resume(&r->loop, &h->acceptor);
+}
+
+static void close_one(struct relay *r, struct relay_listener *h)
+{
+    stop_one(r, h);
+    if (h->datagrams)
+        peers_stop(&r->loop, &h->peers);
+}
+
+void relay_ends_stop(struct relay *r)
+{
+    each(r, stop_one);
+}
+
+void relay_ends_resume(struct relay *r)
+{
+    each(r, resume_one);
+}
+
+void relay_ends_close(struct relay *r)
+{
+    each(r, close_one);
+    for (int side = 0; side < SIDES; side++) {
+        listeners_close(&r->sides[side].listeners);
+        vec_free(&r->sides[side].targets);
+        free(r->sides[side].heard);
+    }
+}
