@@ -14,10 +14,10 @@ static const struct command *const commands[] = {
     &command_resolve,
     &command_listen,
     &command_connect,
-    &command_scan,
-    &command_serve,
-    &command_explain_bind,
     &command_relay,
+    &command_serve,
+    &command_scan,
+    &command_explain_bind,
     NULL,
 };
 /* clang-format on */

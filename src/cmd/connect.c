@@ -388,6 +388,7 @@ static int run(const void *arguments, const struct command_words *words)
 
 const struct command command_connect = {
     .name = "connect",
+    .group = "Open",
     .summary = "connect to an endpoint, and talk to it",
     .usage = "ENDPOINT",
     .description =

@@ -363,6 +363,7 @@ static int run(const void *arguments, const struct command_words *words)
 
 const struct command command_free = {
     .name = "free",
+    .group = "See",
     .summary = "end what holds a port",
     .usage = "TARGET…",
     .description =

@@ -230,6 +230,7 @@ static int values(const char *what, struct vec *ret)
 
 const struct command command_interfaces = {
     .name = "interfaces",
+    .group = "See",
     .summary = "show network interfaces, their addresses, and who uses each",
     .usage = "[NAME…]",
     .description =

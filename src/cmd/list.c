@@ -229,6 +229,7 @@ static int run(const void *arguments, const struct command_words *words)
 
 const struct command command_list = {
     .name = "list",
+    .group = "See",
     .summary = "list sockets, their owners and who can reach them",
     .usage = "[FILTER…]",
     .description =

@@ -450,6 +450,7 @@ static const struct listen_arguments defaults = {
 
 const struct command command_listen = {
     .name = "listen",
+    .group = "Open",
     .summary = "listen, and serve every client",
     .usage = "ENDPOINT…",
     .description =

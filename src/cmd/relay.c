@@ -340,6 +340,7 @@ static int run(const void *arguments, const struct command_words *words)
 
 const struct command command_relay = {
     .name = "relay",
+    .group = "Open",
     .summary = "join any two ends, or everybody who comes to one of them",
     .usage = "A B",
     .description =

@@ -370,6 +370,7 @@ static int values(const char *what, struct vec *ret)
 
 const struct command command_resolve = {
     .name = "resolve",
+    .group = "See",
     .summary = "show a name's addresses, in order, and who listens at each",
     .usage = "NAME[:SERVICE]…",
     .description =

@@ -414,6 +414,7 @@ static int values(const char *what, struct vec *ret)
 
 const struct command command_scan = {
     .name = "scan",
+    .group = "Open",
     .summary = "ask which ports of a host answer, and how",
     .usage = "HOST[,HOST…] PORT[,PORT|-PORT]…",
     .description =

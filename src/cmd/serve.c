@@ -421,6 +421,7 @@ static int run(const void *arguments, const struct command_words *words)
 
 const struct command command_serve = {
     .name = "serve",
+    .group = "Open",
     .summary = "serve a folder by HTTP",
     .usage = "[DIR] [ENDPOINT]",
     .description =

@@ -380,6 +380,7 @@ static int values(const char *what, struct vec *ret)
 
 const struct command command_services = {
     .name = "services",
+    .group = "See",
     .summary = "show names of ports, and who has the ports",
     .usage = "[PORT|FIRST-LAST|NAME…]",
     .description =

@@ -219,6 +219,7 @@ static int values(const char *what, struct vec *ret)
 
 const struct command command_who = {
     .name = "who",
+    .group = "See",
     .summary = "say who has a port, an address or a name",
     .usage = "TARGET…",
     .description =
