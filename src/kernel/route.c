@@ -188,9 +188,7 @@ int route_read(const struct route_query *q, struct net_route *ret, struct err *e
     if (result < 0)
         return result;
     result = ask(&n, q, 0, &route, NULL);
-    if (is_refusal(result, &route.kind))
-        result = 0;
-    else if (result < 0)
+    if (result < 0 && !is_refusal(result, &route.kind))
         return fail(q, result, e);
     if (route.kind == NET_ROUTE_LOCAL)
         find_device(&n, q, &route);

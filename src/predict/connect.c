@@ -7,6 +7,23 @@ void predict_connect_clear(struct predict_connect *c)
     predict_receiver_clear(&c->receiver);
 }
 
+/* tcp_v4_connect of net/ipv4/tcp_ipv4.c with ip_route_output_key_hash_rcu of net/ipv4/route.c, and
+ * tcp_v6_connect of net/ipv6/tcp_ipv6.c. */
+void predict_connection_settle(struct predict_connection *c)
+{
+    static const struct net_addr loopback4 = {.family = AF_INET, .bytes = {127, 0, 0, 1}},
+                                 loopback6 = {.family = AF_INET6, .bytes = {[15] = 1}};
+    c->to = net_addr_unmap(&c->to);
+    if (c->from.family)
+        c->from = net_addr_unmap(&c->from);
+    if (!net_addr_is_wildcard(&c->to))
+        return;
+    if (c->to.family == AF_INET6)
+        c->to = loopback6;
+    else
+        c->to = c->from.family == AF_INET && !net_addr_is_wildcard(&c->from) ? c->from : loopback4;
+}
+
 static void conclude(struct predict_connect *ret, enum predict_outcome outcome, int error)
 {
     ret->outcome = outcome;
@@ -36,14 +53,15 @@ static enum tri is_group_full(struct predict_connect *ret)
     return full == 0 ? TRI_NO : full == group->len ? TRI_YES : TRI_MAYBE;
 }
 
-static void conclude_local(const struct predict_connection *c, const struct predict_host *h,
+static void conclude_local(const struct predict_connection *c, bool complete,
                            struct predict_connect *ret)
 {
     const struct predict_receiver *r = &ret->receiver;
+    ret->waiting = ret->room = 0;
     if (r->certain != TRI_YES) {
         conclude(ret, CONNECT_DEPENDS, 0);
     } else if (!r->socket) {
-        conclude(ret, h->complete ? CONNECT_REFUSED : CONNECT_DEPENDS, ECONNREFUSED);
+        conclude(ret, complete ? CONNECT_REFUSED : CONNECT_DEPENDS, ECONNREFUSED);
     } else if (c->kind != NET_TCP) {
         conclude(ret, CONNECT_ACCEPTED, 0);
     } else if (r->connection) {
@@ -71,8 +89,20 @@ static int look_local(const struct predict_connection *c, const struct net_route
     predict_receiver_clear(&ret->receiver);
     int result = predict_lookup(&packet, h, &ret->receiver);
     if (result == 0)
-        conclude_local(c, h, ret);
+        conclude_local(c, h->complete, ret);
     return result;
+}
+
+void predict_connect_settle(struct predict_connect *ret, const struct predict_connection *c,
+                            const struct net_socket *s, bool any)
+{
+    struct predict_receiver *r = &ret->receiver;
+    r->socket = s;
+    r->certain = TRI_YES;
+    r->connection = s && c->kind == NET_TCP && s->state != NET_LISTEN;
+    if (!any)
+        r->group.len = 0;
+    conclude_local(c, true, ret);
 }
 
 int predict_connect(const struct predict_connection *c, const struct net_route *route,
@@ -83,6 +113,11 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
                                                  .others = VEC_INIT(struct predict_other)}};
     if (c->unknown_device) {
         conclude(ret, CONNECT_BLOCKED, ENODEV);
+        return 0;
+    }
+    /* bind(2) of one family's address on the other's socket: inet6_bind of net/ipv6/af_inet6.c. */
+    if (c->from.family && c->from.family != c->to.family) {
+        conclude(ret, CONNECT_BLOCKED, EAFNOSUPPORT);
         return 0;
     }
     if (c->to.family == AF_INET6 && !h->has_ipv6) {
@@ -96,7 +131,7 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
     switch (route->kind) {
     case NET_ROUTE_LOCAL:
         /* A socket that is bound to another device sends it out there all the same. */
-        if (c->ifindex && c->ifindex != route->ifindex) {
+        if (!c->comes_in && c->ifindex && c->ifindex != route->ifindex) {
             conclude(ret, CONNECT_REMOTE, 0);
             return 0;
         }

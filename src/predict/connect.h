@@ -23,7 +23,11 @@ struct predict_connection {
     uint16_t from_port;   /* 0: the kernel's choice */
     uint32_t ifindex;     /* SO_BINDTODEVICE; 0 none */
     bool unknown_device;
+    bool comes_in; /* from another host: route->ifindex is the device that it comes in on */
 };
+/* The connection that the kernel makes of it: 0.0.0.0 and :: are loopback (or, of IPv4, the address
+ * that it comes from), a mapped address is IPv4. */
+void predict_connection_settle(struct predict_connection *c);
 
 struct predict_connect {
     enum predict_outcome outcome;
@@ -33,7 +37,12 @@ struct predict_connect {
                                        * may (recv_q and send_q of the listener) */
 };
 
-/* *ret is always to be cleared. 0 or -ENOMEM. */
+/* c is settled. *ret is always to be cleared. 0 or -ENOMEM. */
 int predict_connect(const struct predict_connection *c, const struct net_route *route,
                     const struct predict_host *h, struct predict_connect *ret);
+/* Concludes anew for a receiver that is known otherwise, by the kernel's own lookup: s, or NULL for
+ * nobody. The other listeners stay listed; a group that s is of stays one if `any` of it may get
+ * it. */
+void predict_connect_settle(struct predict_connect *ret, const struct predict_connection *c,
+                            const struct net_socket *s, bool any);
 void predict_connect_clear(struct predict_connect *c);

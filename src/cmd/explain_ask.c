@@ -1,0 +1,90 @@
+#include "cmd/explain_ask.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "kernel/diag.h"
+#include "kernel/steering.h"
+
+struct route_question {
+    const struct route_query *query;
+    struct net_route *ret;
+};
+
+static int read_route(void *ctx, struct err *e)
+{
+    struct route_question *q = ctx;
+    return route_read(q->query, q->ret, e);
+}
+
+int explain_ask_route(struct explain_host *h, const struct route_query *q, struct net_route *ret,
+                      struct err *e)
+{
+    struct route_question question = {q, ret};
+    if (h->reader)
+        return sockets_visit(&h->sockets, read_route, &question, e);
+    const struct vec *all = &h->sockets.facts.interfaces;
+    net_route_by_interfaces(&q->to, all->items, (uint32_t)all->len, ret);
+    if (q->from.family)
+        ret->source = q->from;
+    return 0;
+}
+
+struct lookup_question {
+    const struct predict_packet *packet;
+    struct explain_lookup *ret;
+};
+
+static int look_up(void *ctx, struct err *e)
+{
+    struct lookup_question *q = ctx;
+    const struct predict_packet *p = q->packet;
+    /* A source that isn't known matters to no listener. */
+    const struct net_addr *from = p->from.family == p->to.family ? &p->from : &p->to;
+    return diag_lookup(p->kind, &p->to, p->to_port, from, p->from_port, p->ifindex, &q->ret->socket,
+                       e);
+}
+
+void explain_ask_lookup(struct explain_host *h, const struct predict_packet *p,
+                        struct explain_lookup *ret)
+{
+    struct lookup_question question = {p, ret};
+    struct err e;
+    *ret = (struct explain_lookup){.asked = h->reader != NULL};
+    if (!h->reader)
+        return;
+    int result = sockets_visit(&h->sockets, look_up, &question, &e);
+    ret->found = result == 0;
+    ret->error = result == 0 || result == -ENOENT ? 0 : -result;
+}
+
+static bool is_it(const struct explain_lookup *l, const struct net_socket *s)
+{
+    return net_socket_knows(s, NET_F_INODE) && l->socket.inode == s->inode;
+}
+
+bool explain_lookup_agrees(const struct explain_lookup *l, const struct predict_receiver *r)
+{
+    if (!l->found || !r->socket)
+        return !l->found && !r->socket;
+    if (is_it(l, r->socket))
+        return true;
+    for (size_t i = 0; i < r->group.len; i++)
+        if (is_it(l, *(const struct net_socket **)vec_at(&r->group, i)))
+            return true;
+    return false;
+}
+
+static int count_steering(void *ctx, struct err *e)
+{
+    (void)e;
+    *(int *)ctx = steering_count();
+    return 0;
+}
+
+int explain_ask_steering(struct explain_host *h)
+{
+    struct err e;
+    int count = -1;
+    return h->reader && sockets_visit(&h->sockets, count_steering, &count, &e) == 0 ? count : -1;
+}

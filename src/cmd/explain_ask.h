@@ -1,0 +1,25 @@
+/* What explanations ask the kernel, beside who has a port: routes, and its own lookup of sockets.
+ */
+#pragma once
+#include "cmd/explain_host.h"
+#include "kernel/route.h"
+#include "predict/lookup.h"
+
+/* The route to q->to there; of a saved host what its interfaces tell. 0, or a negative errno with
+ * *e filled. */
+int explain_ask_route(struct explain_host *h, const struct route_query *q, struct net_route *ret,
+                      struct err *e);
+
+struct explain_lookup {
+    bool asked; /* a saved host can't be */
+    int error;  /* positive: it couldn't be asked */
+    bool found;
+    struct net_socket socket; /* of those without owners */
+};
+/* The socket that the kernel itself finds for a packet. */
+void explain_ask_lookup(struct explain_host *h, const struct predict_packet *p,
+                        struct explain_lookup *ret);
+/* Whether it is the one that was foretold, or of the group that was. */
+bool explain_lookup_agrees(const struct explain_lookup *l, const struct predict_receiver *r);
+/* How many BPF programs choose listeners there; negative: that can't be seen. */
+int explain_ask_steering(struct explain_host *h);
