@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
     &command_serve,
     &command_scan,
     &command_explain_bind,
+    &command_explain_connect,
     NULL,
 };
 /* clang-format on */

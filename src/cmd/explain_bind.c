@@ -290,7 +290,7 @@ static int parse_endpoint(const struct explain_bind_arguments *a, const char *wo
 static int run(const void *arguments, const struct command_words *words)
 {
     const struct explain_bind_arguments *a = arguments;
-    _cleanup_output_ struct output o;
+    _cleanup_output_ struct output o = {0};
     struct endpoint ep;
     struct explain_host host;
     int status = parse_endpoint(a, words->words[0], &ep);

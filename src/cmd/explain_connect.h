@@ -1,0 +1,59 @@
+/* The parts of `berth explain connect`: its question, the answers, and how they are shown. */
+#pragma once
+#include "cmd/explain_ask.h"
+#include "cmd/explain_try.h"
+#include "cmd/output.h"
+#include "flow/target.h"
+#include "net/endpoint.h"
+#include "predict/bind.h"
+#include "predict/connect.h"
+
+struct explain_connect_arguments {
+    struct output_arguments output;
+    struct sockets_arguments sockets;
+    bool udp, tries;
+    const char *from, *device;
+};
+
+/* One address's answer. */
+struct connect_answer {
+    struct target target;                 /* as it was asked for */
+    struct predict_connection connection; /* as the kernel takes it */
+    struct net_route route;
+    struct predict_connect connect;
+    struct predict_bind bind; /* of the address that it is to come from */
+    bool bind_fails;          /* and so there is no connection to ask about */
+    struct explain_lookup lookup;
+    bool agrees;                       /* the two lookups do */
+    bool steered;                      /* a BPF program of the namespace chooses listeners */
+    const struct net_socket *bound;    /* has the port, but neither listens nor is connected */
+    const struct net_socket **sockets; /* owned: the facts, with a connection that they left out */
+    struct explain_connect_trial trial;
+};
+
+struct connect_question {
+    const struct explain_connect_arguments *arguments;
+    struct explain_host *host;
+    const struct endpoint *endpoint;
+    struct net_addr from; /* AF_UNSPEC: the kernel's choice */
+    uint16_t from_port;
+    struct vec answers; /* struct connect_answer */
+};
+
+/* Answers for one address; *ret is always to be cleared. 0, or a negative errno with *e filled. */
+int explain_connect_answer(struct connect_question *q, const struct target *t,
+                           struct connect_answer *ret, struct err *e);
+void explain_connect_clear(struct connect_answer *a);
+
+/* What a program ends up with that takes the first address that works: the one that it gets, or
+ * waits for. Where all fail it's the last. */
+const struct connect_answer *explain_connect_overall(const struct connect_question *q);
+
+void explain_connect_show_words(struct output *o, struct connect_question *q);
+void explain_connect_show_json(struct output *o, struct connect_question *q);
+
+/* What would make it work, or what to look at next, each as an order: appends to *ret (char *, to
+ * be freed with explain_connect_free_remedies). 0 or -ENOMEM. */
+int explain_connect_remedies(struct connect_question *q, const struct connect_answer *a,
+                             struct vec *ret);
+void explain_connect_free_remedies(struct vec *texts);

@@ -1,0 +1,399 @@
+"""berth explain connect: what it says beforehand is what connect then gets."""
+
+import errno
+import json
+import select
+import socket
+
+import pytest
+
+from lib import process
+
+
+def explain(berth, *args, status=None, **keywords):
+    return berth("explain", "connect", "--json", *args, status=status, **keywords).json()
+
+
+def one(said):
+    [address] = said["addresses"]
+    return address
+
+
+def endpoint(address, port):
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def connect(netns, address, port, *, source=None, device=None, udp=False):
+    """What a real connect gets: None, an errno's name, or "silence"."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with netns.inside(), socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM) as s:
+        s.setblocking(False)
+        try:
+            if device:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+            if source:
+                s.bind(source)
+            result = s.connect_ex(socket.getaddrinfo(address, port, family, socket.SOCK_STREAM)[0][4])
+            if result == errno.EINPROGRESS:
+                if not select.select([], [s], [], 0.5)[1]:
+                    return "silence"
+                result = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        except OSError as error:
+            result = error.errno
+        return errno.errorcode[result] if result else None
+
+
+VERDICTS = {
+    None: {"accepted"},
+    "ECONNREFUSED": {"refused"},
+    "silence": {"dropped"},
+}
+
+
+def check(berth, netns, address, port, *options, source=None, device=None):
+    """Foretold and got; the foretelling."""
+    words = list(options)
+    if source:
+        words += ["--from", endpoint(*source)]
+    if device:
+        words += ["--device", device]
+    said = one(explain(berth, *words, endpoint(address, port)))
+    got = connect(netns, address, port, source=source, device=device)
+    assert said["verdict"] in VERDICTS.get(got, {"unreachable", "blocked"}), (said, got)
+    assert said["error"] == ("ETIMEDOUT" if got == "silence" else got)
+    assert said["kernel"] is None or said["kernel"]["agrees"]
+    return said
+
+
+def names(sockets):
+    return [endpoint(**s["local"]) for s in sockets]
+
+
+# Local addresses
+
+
+def test_listener_answers(berth, netns, mksock):
+    mk = mksock("tcp listen 127.0.0.1:4444 as=srv")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["listener"]["owners"][0]["pid"] == mk["srv"].pid and said["others"] == []
+    assert said["device"] == "lo" and said["route"]["kind"] == "local"
+
+
+def test_nobody_listens(berth, netns):
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["listener"] is None and "start the server" in said["remedies"][0]
+
+
+def test_exit_statuses(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    berth("explain", "connect", "127.0.0.1:4444", status=0)
+    berth("explain", "connect", "127.0.0.1:4445", status=1)
+
+
+def test_bound_only_is_told(berth, netns, mksock):
+    mksock("tcp bind 127.0.0.1:4444")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["remedies"] == [said["remedies"][0]] and "call listen" in said["remedies"][0]
+
+
+def test_the_more_specific_wins(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444 reuseaddr as=one")
+    mksock("tcp listen 0.0.0.0:4445")
+    mksock("tcp listen [::]:4444 v6only")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["listener"]["local"]["address"] == "127.0.0.1"
+    assert [(endpoint(**o["local"]), o["reason"]) for o in said["others"]] == [("[::]:4444", "v6only")]
+    assert check(berth, netns, "127.0.0.2", 4445)["listener"]["local"]["address"] == "0.0.0.0"
+
+
+def test_ipv4_beats_dual_stack(berth, netns, mksock):
+    mksock("tcp listen 0.0.0.0:4444 reuseport")
+    mksock("tcp listen [::]:4444 v6only=0 reuseport")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["listener"]["local"]["address"] == "0.0.0.0"
+    assert said["others"][0]["reason"] in ("ipv6", "behind-group")
+    assert check(berth, netns, "::1", 4444)["listener"]["local"]["address"] == "::"
+
+
+def test_only_loopback_listens(berth, veth, mksock):
+    """The classic: it works here, and nobody else gets through."""
+    mksock("tcp listen 127.0.0.1:4444")
+    said = check(berth, veth.here, veth.here_address, 4444)
+    assert names(said["others"]) == ["127.0.0.1:4444"] and said["others"][0]["reason"] == "address"
+    assert any("0.0.0.0" in remedy for remedy in said["remedies"])
+    words = berth("explain", "connect", f"{veth.here_address}:4444", status=1).stdout
+    assert "it listens on 127.0.0.1 only" in words
+
+
+def test_listener_bound_to_another_device(berth, veth, mksock):
+    mksock("tcp listen 0.0.0.0:4444 device=en0")
+    said = check(berth, veth.here, "127.0.0.1", 4444)
+    assert said["others"][0]["reason"] == "device"
+    assert check(berth, veth.here, veth.here_address, 4444)["verdict"] == "accepted"
+
+
+def test_wildcards_and_mapped_addresses(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    for address in ("0.0.0.0", "::ffff:127.0.0.1", "127.0.0.1"):
+        check(berth, netns, address, 4444)
+    check(berth, netns, "::", 4444)
+
+
+@pytest.mark.parametrize("backlog", [0, 1, 3])
+def test_full_accept_queue(berth, netns, mksock, backlog):
+    """It holds one more than the backlog; closed connections stay in it."""
+    mksock(f"tcp listen 127.0.0.1:4444 backlog={backlog}")
+    for waiting in range(backlog + 1):
+        said = check(berth, netns, "127.0.0.1", 4444)
+        assert said["verdict"] == "accepted" and said["queue"]["waiting"] == waiting
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["verdict"] == "dropped"
+    assert said["queue"] == {"waiting": backlog + 1, "room": backlog}
+    assert any("backlog above" in remedy for remedy in said["remedies"])
+
+
+def test_somaxconn_is_named(berth, netns, mksock):
+    netns.sysctl("net.core.somaxconn", 1)
+    mk = mksock("tcp listen 127.0.0.1:4444 backlog=100 as=srv")
+    mk.run("tcp connect @srv", "tcp connect @srv")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert any("net.core.somaxconn, now 1" in remedy for remedy in said["remedies"])
+
+
+# SO_REUSEPORT
+
+
+def test_group_is_shown_as_one(berth, netns, mksock):
+    mksock(*["tcp listen 127.0.0.1:4444 reuseport"] * 3)
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert len(said["group"]) == 3 and said["others"] == []
+    words = berth("explain", "connect", "127.0.0.1:4444").stdout
+    assert "one of 3 sockets" in words and "SO_REUSEPORT" in words
+
+
+def test_member_of_the_group_for_one_source(berth, netns, mksock):
+    """--from names the very member: it is the one whose queue then has the connection."""
+    mk = mksock(*[f"tcp listen 127.0.0.1:4444 reuseport as=m{i}" for i in range(4)])
+    for port in range(5000, 5012):
+        said = one(explain(berth, "--from", f"127.0.0.1:{port}", "127.0.0.1:4444"))
+        assert said["group"] == []
+        before = {s.fd: s.recv_q for s in mk.refresh() if s.name.startswith("m")}
+        assert connect(netns, "127.0.0.1", 4444, source=("127.0.0.1", port)) is None
+        [fd] = [s.fd for s in mk.refresh() if s.name.startswith("m") and s.recv_q > before[s.fd]]
+        assert said["listener"]["owners"][0]["fd"] == fd
+
+
+# Routes
+
+
+def test_routes_are_those_of_ip(berth, veth):
+    here = veth.here
+    here.ip("link set lo up")
+    for line in ("route add unreachable 10.1.0.0/16", "route add prohibit 10.2.0.0/16",
+                 "route add blackhole 10.3.0.0/16", "route add 10.4.0.0/16 via 192.168.1.1",
+                 "-6 route add unreachable fd01::/64", "-6 route add fd04::/64 via fd00:1::1",
+                 "-6 route add prohibit fd02::/64", "-6 route add blackhole fd03::/64"):
+        here.ip(line)
+    refused = {"EHOSTUNREACH": "unreachable", "EACCES": "prohibit", "EINVAL": "blackhole",
+               "ENETUNREACH": "no-route"}
+    kinds = {"local": "local", "unicast": "remote", "broadcast": "broadcast", "multicast": "multicast"}
+    for address in ("127.0.0.1", "127.0.0.53", veth.here_address, veth.there_address, "10.1.0.1",
+                    "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1", "192.168.1.255", "::1",
+                    veth.here_address6, veth.there_address6, "fd01::1", "fd02::1", "fd03::1",
+                    "fd04::1", "fd05::1"):
+        said = one(explain(berth, endpoint(address, 80)))
+        shown = here.run("ip", "-j", "route", "get", address, status=None)
+        if shown.status == 0 and shown.stdout.strip():
+            [route] = json.loads(shown.stdout)
+            assert said["route"]["kind"] == kinds[route.get("type", "unicast")], address
+            assert said["route"]["gateway"] == route.get("gateway"), address
+            assert said["route"]["source"] == route.get("prefsrc"), address
+            if said["route"]["kind"] != "local":  # of these ip says lo
+                assert said["device"] == route["dev"], address
+        else:
+            assert said["route"]["kind"] == refused[said["error"]], (address, shown)
+            assert said["verdict"] == "unreachable"
+        if said["route"]["kind"] == "remote":
+            assert said["verdict"] == "remote" and said["error"] is None
+        else:
+            assert said["error"] == connect(here, address, 80), address
+    assert one(explain(berth, f"{veth.here_address}:80"))["device"] == "en0"
+    assert one(explain(berth, f"[{veth.here_address6}]:80"))["device"] == "en0"
+
+
+def test_multicast_and_broadcast(berth, veth):
+    veth.here.ip("route add 224.0.0.0/4 dev en0")
+    for address in ("224.0.0.1", "192.168.1.255"):
+        assert check(berth, veth.here, address, 80)["error"] == "ENETUNREACH"
+    said = one(explain(berth, "udp:192.168.1.255:80"))
+    assert (said["verdict"], said["error"]) == ("blocked", "EACCES")
+    assert connect(veth.here, "192.168.1.255", 80, udp=True) == "EACCES"
+    assert one(explain(berth, "udp:224.0.0.1:80"))["verdict"] == "remote"
+    assert connect(veth.here, "224.0.0.1", 80, udp=True) is None
+
+
+def test_link_local_needs_its_device(berth, veth, mksock):
+    shown = veth.here.run("ip", "-j", "addr", "show", "dev", "en0").json()
+    address = next(a["local"] for a in shown[0]["addr_info"] if a["local"].startswith("fe80"))
+    mksock("tcp listen [::]:4444")
+    said = one(explain(berth, f"[{address}]:4444"))
+    assert (said["verdict"], said["error"]) == ("blocked", "EINVAL")
+    assert any(f"{address}%en0" in remedy for remedy in said["remedies"])
+    with veth.here.inside(), socket.socket(socket.AF_INET6) as s:
+        assert s.connect_ex((address, 4444)) == errno.EINVAL
+    assert one(explain(berth, f"[{address}%en0]:4444"))["verdict"] == "accepted"
+    check(berth, veth.here, f"{address}%en0", 4444)
+
+
+def test_devices(berth, veth, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    assert check(berth, veth.here, "127.0.0.1", 4444, device="lo")["verdict"] == "accepted"
+    assert one(explain(berth, "--device", "en0", "127.0.0.1:4444"))["verdict"] == "remote"
+    said = one(explain(berth, "--device", "nix", "127.0.0.1:4444"))
+    assert (said["verdict"], said["error"]) == ("blocked", "ENODEV")
+    assert connect(veth.here, "127.0.0.1", 4444, device="nix") == "ENODEV"
+
+
+# Sources
+
+
+def test_source_must_be_had(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:4445")
+    check(berth, netns, "127.0.0.1", 4444, source=("127.0.0.9", 0))
+    said = check(berth, netns, "127.0.0.1", 4444, source=("127.0.0.1", 4445))
+    assert (said["verdict"], said["error"]) == ("blocked", "EADDRINUSE")
+    assert check(berth, netns, "127.0.0.1", 4444, source=("10.9.9.9", 0))["error"] == "EADDRNOTAVAIL"
+    assert one(explain(berth, "--from", "::1", "127.0.0.1:4444"))["error"] == "EAFNOSUPPORT"
+
+
+def test_connection_that_is_there_already(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv from=127.0.0.1:5000 reuseaddr")
+    said = one(explain(berth, "--from", "127.0.0.1:5000", "127.0.0.1:4444", status=1))
+    assert said["verdict"] == "blocked"
+
+
+def test_from_another_host(berth, veth, mksock):
+    """What a client over there gets: the truth is asked over there."""
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 0.0.0.0:4445", "tcp listen 0.0.0.0:4446 device=lo")
+    for port in (4444, 4445, 4446):
+        said = one(explain(berth, "--from", veth.there_address, endpoint(veth.here_address, port)))
+        got = connect(veth.there, veth.here_address, port)
+        assert said["verdict"] == ("refused" if got else "accepted") and said["error"] == got
+        assert said["device"] == "en0"
+    said = one(explain(berth, "--from", veth.there_address, "127.0.0.1:4444"))
+    assert said["verdict"] == "remote"
+
+
+# UDP
+
+
+def test_udp(berth, mksock):
+    mksock("udp bind 127.0.0.1:4444")
+    assert explain(berth, "udp:127.0.0.1:4444", status=0)["verdict"] == "accepted"
+    assert explain(berth, "--udp", "127.0.0.1:4445", status=1)["verdict"] == "refused"
+    assert explain(berth, "127.0.0.1:4444", status=1)["verdict"] == "refused"
+
+
+def test_udp_connected_socket_gets_it(berth, mksock):
+    mksock("udp bind 127.0.0.1:4444 reuseport")
+    mksock("udp connect 127.0.0.1:5000 from=127.0.0.1:4444 reuseport")
+    said = one(explain(berth, "--from", "127.0.0.1:5000", "udp:127.0.0.1:4444"))
+    assert said["listener"]["peer"] == {"address": "127.0.0.1", "port": 5000}
+    assert said["others"][0]["reason"] == "unconnected"
+    said = one(explain(berth, "udp:127.0.0.1:4444"))
+    assert said["listener"]["peer"] is None and said["others"][0]["reason"] == "peer"
+
+
+# Names, and all of it
+
+
+def test_bare_port_goes_on_to_the_next_address(berth, mksock):
+    mksock("tcp listen [::1]:4444")
+    said = explain(berth, "4444", status=0)
+    assert [a["verdict"] for a in said["addresses"]] == ["refused", "accepted"]
+    assert said["verdict"] == "accepted"
+    lines = berth("explain", "connect", "4444").lines
+    assert lines[-1].endswith("gets tcp [::1]:4444")
+
+
+def test_name_is_tried_in_order(berth, netns, mksock, tmp_path):
+    mksock("tcp listen 127.0.0.1:4444")
+    said = explain(berth, "localhost:4444", status=0)
+    order = socket.getaddrinfo("localhost", 4444, type=socket.SOCK_STREAM)
+    assert [a["address"] for a in said["addresses"]] == [o[4][0] for o in order]
+    assert said["verdict"] == "accepted"
+
+
+def test_a_full_queue_holds_the_program_up(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:4444 backlog=0 as=srv", "tcp listen [::1]:4444")
+    mk.run("tcp connect @srv")
+    assert explain(berth, "4444", status=1)["verdict"] == "dropped"
+    assert "waits minutes for tcp 127.0.0.1:4444" in berth("explain", "connect", "4444", status=1).stdout
+
+
+def test_try(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:4446 backlog=0 as=full")
+    mk.run("tcp connect @full")
+    tried = lambda *words: one(explain(berth, "--try", *words))["tried"]
+    assert tried("127.0.0.1:4444") == {"error": None, "agreed": True}
+    assert tried("127.0.0.1:4445") == {"error": "ECONNREFUSED", "agreed": True}
+    assert tried("127.0.0.1:4446") == {"error": "ETIMEDOUT", "agreed": True}
+    assert tried("10.1.1.1:80") == {"error": "ENETUNREACH", "agreed": True}
+    assert tried("--from", "127.0.0.1:4444", "127.0.0.1:4445") == {"error": "EADDRINUSE", "agreed": True}
+
+
+def test_try_asks_another_host(berth, veth, mksock):
+    mksock("tcp listen 192.168.1.1:4444", netns=veth.there)
+    said = explain(berth, "--try", "192.168.1.1:4444", status=0)
+    assert said["verdict"] == "remote" and one(said)["tried"] == {"error": None, "agreed": None}
+    assert explain(berth, "--try", "192.168.1.1:4445", status=1)["verdict"] == "remote"
+    assert explain(berth, "192.168.1.1:4445", status=3)["verdict"] == "remote"
+
+
+def test_another_namespace(berth, netns, make_netns, mksock):
+    other = make_netns()
+    mksock("tcp listen 127.0.0.1:4444", netns=other)
+    assert explain(berth, "--netns", str(other.inode), "--try", "127.0.0.1:4444")["verdict"] == "accepted"
+    assert explain(berth, "127.0.0.1:4444")["verdict"] == "refused"
+
+
+def test_ordinary_user_is_told_by_the_kernel(berth, mksock):
+    """What the facts leave open, the kernel's own lookup says."""
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 0.0.0.0:4445")
+    for port in (4444, 4445):
+        assert explain(berth, f"127.0.0.1:{port}", user=process.NOBODY, status=0)["verdict"] == "accepted"
+    assert explain(berth, "127.0.0.1:4446", user=process.NOBODY, status=1)["verdict"] == "refused"
+
+
+@pytest.mark.parametrize("via", ["bpf", "diag"])
+def test_ways_agree(berth, netns, mksock, via):
+    mksock("tcp listen 127.0.0.1:4444 reuseport", "tcp listen 127.0.0.1:4444 reuseport",
+           "tcp listen 0.0.0.0:4444 reuseport")
+    said = check(berth, netns, "127.0.0.1", 4444, "--via", via)
+    assert len(said["group"]) == 2 and said["others"][0]["reason"] == "less-specific"
+
+
+def test_saved_host(berth, veth, mksock, tmp_path):
+    mksock("tcp listen 127.0.0.1:4444")
+    saved = str(tmp_path / "host.json")
+    berth("list", "--save", saved, "--options", status=None)
+    assert explain(berth, "--facts", saved, "127.0.0.1:4444", status=0)["verdict"] == "accepted"
+    said = one(explain(berth, "--facts", saved, f"{veth.here_address}:4444", status=1))
+    assert said["verdict"] == "refused" and said["device"] == "en0" and said["kernel"] is None
+    assert explain(berth, "--facts", saved, "10.1.1.1:80", status=3)["verdict"] == "depends"
+
+
+def test_words(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:4444 as=srv")
+    lines = berth("explain", "connect", "127.0.0.1:4444").lines
+    assert lines[0] == f"yes: tcp 127.0.0.1:4444 is accepted by mksock[{mk['srv'].pid}] of root"
+    lines = berth("explain", "connect", "127.0.0.1:4445", status=1).lines
+    assert lines[0] == ("no: tcp 127.0.0.1:4445 is refused, ECONNREFUSED (Connection refused): "
+                        "nobody listens there")
+
+
+@pytest.mark.parametrize("words", [(), ("1", "2"), ("70000",), ("unix:/x",), ("0",), ("--from", "x:y", "80"),
+                                   ("--from", "unix:/x", "80"), ("--try", "--facts", "/dev/null", "80")])
+def test_mistakes(berth, words):
+    result = berth("explain", "connect", *words, status=2)
+    assert result.stdout == "" and "--help" in result.stderr
