@@ -24,9 +24,10 @@ struct connect_answer {
     struct predict_bind bind; /* of the address that it is to come from */
     bool bind_fails;          /* and so there is no connection to ask about */
     struct explain_lookup lookup;
-    bool agrees;                       /* the two lookups do */
-    bool steered;                      /* a BPF program of the namespace chooses listeners */
-    const struct net_socket *bound;    /* has the port, but neither listens nor is connected */
+    const struct net_socket *said;  /* the socket that it found, of the facts where they have it */
+    bool agrees;                    /* the two lookups do */
+    bool steered;                   /* a BPF program of the namespace chooses listeners */
+    const struct net_socket *bound; /* has the port, but neither listens nor is connected */
     const struct net_socket **sockets; /* owned: the facts, with a connection that they left out */
     struct explain_connect_trial trial;
 };

@@ -199,6 +199,7 @@ static void hear_kernel(struct connect_question *q, struct connect_answer *a,
 {
     struct predict_receiver *r = &a->connect.receiver;
     a->agrees = true;
+    a->said = same_of(a, h);
     if (!is_asked(a))
         return;
     bool certain = r->certain == TRI_YES, same = explain_lookup_agrees(&a->lookup, r);
@@ -209,20 +210,36 @@ static void hear_kernel(struct connect_question *q, struct connect_answer *a,
     if (certain && same && (a->connect.outcome != CONNECT_DEPENDS || any) &&
         !(r->group.len && !any))
         return;
-    predict_connect_settle(&a->connect, &a->connection, same_of(a, h), any);
+    predict_connect_settle(&a->connect, &a->connection, a->said, any);
+}
+
+static void forget(struct connect_answer *a)
+{
+    predict_connect_clear(&a->connect);
+    free(a->sockets);
+    a->sockets = NULL;
+}
+
+/* Whether another look may say more: what changed between the two ways is no difference, and what
+ * is hidden from the quick look a deeper one may see. */
+static bool look_again(struct connect_question *q, const struct connect_answer *a, int attempt)
+{
+    if (!is_asked(a))
+        return false;
+    if (a->connect.receiver.certain != TRI_YES)
+        return explain_host_deepen(q->host);
+    if (attempt > 0 || explain_lookup_agrees(&a->lookup, &a->connect.receiver))
+        return false;
+    explain_host_refresh(q->host);
+    return true;
 }
 
 static int ask(struct connect_question *q, struct connect_answer *a, struct err *e)
 {
     struct predict_host host;
     int result = predict(q, a, e, &host);
-    /* What has changed between the two looks is no difference: look again, once. */
-    if (result == 0 && is_asked(a) && a->connect.receiver.certain == TRI_YES &&
-        !explain_lookup_agrees(&a->lookup, &a->connect.receiver)) {
-        predict_connect_clear(&a->connect);
-        free(a->sockets);
-        a->sockets = NULL;
-        explain_host_refresh(q->host);
+    for (int attempt = 0; result == 0 && look_again(q, a, attempt); attempt++) {
+        forget(a);
         result = predict(q, a, e, &host);
     }
     if (result == 0)

@@ -116,7 +116,7 @@ static void json_lookup(struct jsonw *j, struct connect_question *q, const struc
     }
     jsonw_object(j);
     jsonw_key(j, "listener");
-    json_socket(j, q, a->lookup.found ? &a->lookup.socket : NULL);
+    json_socket(j, q, a->said);
     jsonw_key(j, "agrees");
     jsonw_bool(j, a->agrees);
     jsonw_object_end(j);

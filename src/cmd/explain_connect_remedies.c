@@ -55,7 +55,7 @@ static const struct connect_answer *accepted(const struct connect_question *q)
 
 static void put_owner(struct remedies *r, const struct net_socket *s)
 {
-    explain_put_owner(&r->text, explain_host_owned(r->q->host, s));
+    explain_put_owner(&r->text, r->q->host, s);
 }
 
 static void put_address(struct remedies *r, const struct net_addr *a)

@@ -45,7 +45,7 @@ static void put_receiver(struct buf *out, struct connect_question *q,
     const struct predict_receiver *r = &a->connect.receiver;
     if (r->group.len)
         buf_printf(out, "one of %zu sockets of ", r->group.len);
-    explain_put_owner(out, explain_host_owned(q->host, r->socket));
+    explain_put_owner(out, q->host, r->socket);
 }
 
 static void put_accepted(struct buf *out, struct connect_question *q,
