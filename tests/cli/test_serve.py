@@ -451,6 +451,46 @@ def test_a_client_that_does_not_read(serve, site):
         assert int(server.lines()[-1].split()[-1]) < 200_000_000
 
 
+def needs_true_memory(path):
+    with open(path, "rb") as program:
+        if b"__asan_init" in program.read():
+            pytest.skip("not here: a sanitizer keeps memory of its own")
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"RssAnon:\s+(\d+) kB", file.read())[1])
+
+
+def test_a_client_that_only_asks(serve, berth):
+    """Requests without end, of which no answer is read, are left in its own queue."""
+    needs_true_memory(berth.path)
+    server = serve()
+    before = memory(server.process.pid)
+    requests = (b"GET /hello.txt HTTP/1.1\r\n" + HOST + b"\r\n") * 1000
+    with server.connect() as s:
+        s.settimeout(0.5)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(10000):
+                s.sendall(requests)
+            pytest.fail("it takes whatever comes")
+        assert server.ask("/hello.txt").status == 200
+        assert memory(server.process.pid) - before < 4000
+
+
+def test_many_at_once(serve, berth):
+    needs_true_memory(berth.path)
+    server = serve()
+    before = memory(server.process.pid)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(500)]
+        for s in clients:
+            s.sendall(b"GET /hello.txt HTTP/1.1\r\n" + HOST + b"\r\n")
+        for s in clients:
+            assert s.recv(1000).endswith(b"hello, world\n")
+        assert memory(server.process.pid) - before < 500 * 2
+
+
 def test_a_file_that_gets_shorter(serve, site):
     make_huge(site)
     server = serve()
@@ -578,6 +618,26 @@ def test_uploads_that_are_refused(serve, site, fields, body, expected):
     answer = server.raw(b"PUT /new HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + fields + b"\r\n" + body)
     assert status(answer) == expected
     assert not (site / "new").exists() and not any(n.startswith(".up") for n in os.listdir(site))
+
+
+def test_a_full_disk(netns, berth, site, tmp_path):
+    """What doesn't fit is told, and nothing of it stays."""
+    store = tmp_path / "store"
+    store.mkdir()
+    log = tmp_path / "access.log"
+    mount = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"'
+    started = process.start(
+        ["unshare", "-m", "sh", "-c", mount, store, berth.path, "serve", "--log", log, "--upload", store,
+         store, "127.0.0.1:0"], netns=netns, stderr=process.subprocess.PIPE)
+    try:
+        server = Server(started, netns, log)
+        assert status(server.raw(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+                                 + b"x" * 1_000_000)) == 507
+        assert server.ask("/y", "PUT", b"y" * 100_000).status == 201
+        names = [e["name"] for e in json.loads(server.ask("/?format=json").body)["entries"]]
+        assert names == ["y"]
+    finally:
+        process.end(started)
 
 
 # -- who may ask --
