@@ -32,16 +32,31 @@ static bool in_path(const char *name)
     return false;
 }
 
-/* A command for sh, or NULL for none. An empty $PAGER and cat mean that none is wanted. Less gets
- * options unless $LESS has some: colours as they are, and no screen of its own for a short text. */
+/* A command for sh, or NULL for none. An empty $PAGER and cat mean that none is wanted. */
 static const char *command(void)
 {
     const char *pager = getenv("PAGER");
     if (pager)
         return *pager && strcmp(pager, "cat") != 0 ? pager : NULL;
     if (in_path("less"))
-        return getenv("LESS") ? "exec less" : "LESS=FRX exec less";
+        return "exec less";
     return in_path("more") ? "exec more" : NULL;
+}
+
+/* The environment, and in it options for less, by whatever command it is started, unless there are
+ * some: colours as they are, and no screen of its own for a short text. NULL without memory. */
+static char **pager_environment(void)
+{
+    size_t n = 0;
+    while (environ[n])
+        n++;
+    char **all = calloc(n + 2, sizeof *all);
+    if (!all)
+        return NULL;
+    memcpy(all, environ, n * sizeof *all);
+    if (!getenv("LESS"))
+        all[n] = (char *)"LESS=FRX";
+    return all;
 }
 
 /* With the pipe's end as its input, and the signals as they usually are. */
@@ -67,8 +82,11 @@ static int spawn(const char *shell_command, int input, pid_t *ret)
         e = posix_spawnattr_setsigdefault(&attributes, &usual);
     if (!e)
         e = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    char **environment = pager_environment();
     if (!e)
-        e = posix_spawn(ret, "/bin/sh", &actions, &attributes, argv, environ);
+        e = environment ? posix_spawn(ret, "/bin/sh", &actions, &attributes, argv, environment)
+                        : ENOMEM;
+    free(environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return -e;

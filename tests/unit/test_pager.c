@@ -79,6 +79,22 @@ static void test_pager_shows(void **state)
     assert_int_equal(pager_end(&p), 0);
 }
 
+/* Whatever starts less in the end: colours are shown, unless the user chose for himself. */
+static void test_options_for_less(void **state)
+{
+    struct pager p;
+    setenv("PAGER", "echo $LESS", 1);
+    unsetenv("LESS");
+    assert_int_equal(pager_start(&p), 0);
+    assert_int_equal(pager_end(&p), 0);
+    assert_shows(*state, "FRX\r\n");
+    setenv("LESS", "S", 1);
+    assert_int_equal(pager_start(&p), 0);
+    assert_int_equal(pager_end(&p), 0);
+    assert_shows(*state, "S\r\n");
+    unsetenv("LESS");
+}
+
 /* A pager that is left early is a broken pipe, and no signal. */
 static void test_pager_left(void **state)
 {
@@ -177,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pager_shows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_options_for_less, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pager_left, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pager_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pager_not_for_a_pipe, setup, teardown),
