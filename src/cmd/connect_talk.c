@@ -90,10 +90,26 @@ static void set_nodelay(const struct connect *c, int fd)
 
 /* Ends */
 
+/* A peer that has said all it had may still listen: only trying tells it from one that is gone. So
+ * a file is sent to its end, what comes through a pipe as long as it comes, and a person is let go. */
+static enum pair_on_end after_peer(const struct stream *near)
+{
+    switch (near->in_kind) {
+    case STREAM_FILE:
+        return PAIR_PASS;
+    case STREAM_TERMINAL:
+    case STREAM_NONE:
+        return PAIR_END;
+    default:
+        return PAIR_LEAVE;
+    }
+}
+
 static void set_ends(struct talk *t)
 {
     t->pair.on_a_end = t->arguments->half_close == HALF_CLOSE_NO ? PAIR_KEEP : PAIR_PASS;
-    t->pair.on_b_end = PAIR_END;
+    t->pair.on_b_end = after_peer(&t->pair.a);
+    t->pair.lingers = true;
 }
 
 static void hold_over(struct loop *l, struct loop_timer *timer)

@@ -588,3 +588,24 @@ def test_a_taken_port_is_told(berth, netns, listener):
     done = berth("relay", "listen:" + address_of(taken), "-", status=1)
     assert "address already in use" in done.stderr and f"[{os.getpid()}]" in done.stderr
 
+
+
+@pytest.mark.parametrize("by", ["file", "pipe"])
+def test_connect_sends_all_to_a_peer_that_has_said_all(berth, listener, tmp_path, by):
+    s = listener()
+    (tmp_path / "in").write_bytes(BULK)
+    with open(tmp_path / "in", "rb") as data:
+        feeder = None
+        if by == "pipe":
+            feeder = subprocess.Popen(["cat"], stdin=data, stdout=subprocess.PIPE)
+        p = berth.start("connect", address_of(s), stdin=feeder.stdout if feeder else data,
+                        stdout=subprocess.PIPE)
+        if feeder:
+            feeder.stdout.close()
+    with accept(s) as peer:
+        peer.shutdown(socket.SHUT_WR)
+        time.sleep(0.1)
+        assert hashlib.sha256(read_all(peer)).digest() == hashlib.sha256(BULK).digest()
+    assert p.wait(20) == 0
+    if feeder:
+        feeder.wait()
