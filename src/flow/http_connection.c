@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "flow/http_connection_send.h"
 #include "flow/http_log.h"
 #include "flow/http_site.h"
 #include "flow/http_upload.h"
@@ -18,10 +18,7 @@ enum {
     STEPS = 16,            /* of a turn, before others have theirs */
     REQUESTS = 64,         /* dealt with in one step */
     BATCH_BYTES = 1 << 16, /* answers that are collected before they are sent */
-    FILE_BYTES = 1 << 20,  /* of a file, in one step */
-    OUT_KEPT = 1 << 18,    /* of the worker's buffer, between events */
     IN_MAX = HTTP_SCRATCH + HTTP_HEAD_MAX,
-    HELD_MAX = 64 << 20,
 };
 static const uint64_t linger_ns = 2 * 1000000000ull;
 
@@ -31,15 +28,6 @@ static struct http_connection *of_stream(struct stream *s)
 }
 
 /* -- beginning and end -- */
-
-static void arm(struct http_connection *c, uint64_t delay_ns)
-{
-    struct loop *l = c->worker->loop;
-    c->deadline_ns = l->now_ns + delay_ns;
-    /* A timer that comes too early looks at the deadline, and goes on. */
-    if (c->timer.place == 0 || c->timer.at_ns > c->deadline_ns)
-        loop_timer_set(l, &c->timer, c->deadline_ns);
-}
 
 /* The handshake of TLS, apart: it doesn't last. */
 struct http_handshake {
@@ -88,7 +76,7 @@ static int part(struct http_connection *c, bool may_talk)
     }
     c->phase = HTTP_PHASE_PARTING;
     buf_free(&c->in);
-    arm(c, linger_ns);
+    http_connection_arm(c, linger_ns);
     return 1;
 }
 
@@ -132,127 +120,6 @@ static void end_log(struct http_connection *c)
     buf_add(&w->log.lines, c->line.data, c->line.len);
     buf_clear(&c->line);
     http_worker_log_later(w);
-}
-
-/* -- sending -- */
-
-/* Sends from the worker's buffer; *ret_at: how much went. */
-static int send_out(struct http_connection *c, const struct buf *out, size_t *ret_at)
-{
-    while (*ret_at < out->len && c->stream.can_write && c->held.len == c->held_at) {
-        ssize_t n = stream_write(&c->stream, out->data + *ret_at, out->len - *ret_at,
-                                 c->answer.file != NULL);
-        if (n < 0)
-            return n == -EAGAIN ? 0 : (int)n;
-        *ret_at += (size_t)n;
-    }
-    return 0;
-}
-
-/* Sends what the worker's buffer holds, and keeps what the client doesn't take now. The buffer is
- * empty then, whatever happens: the next that uses it is another client. */
-static int flush(struct http_connection *c)
-{
-    struct buf *out = &c->worker->out;
-    size_t at = 0;
-    int r = out->failed ? -ENOMEM : send_out(c, out, &at);
-    if (r == 0 && at < out->len) {
-        buf_add(&c->held, out->data + at, out->len - at);
-        c->phase = HTTP_PHASE_ANSWER;
-        r = c->held.failed ? -ENOMEM : 0;
-    }
-    buf_clear(out);
-    if (out->cap > OUT_KEPT)
-        buf_free(out);
-    return r;
-}
-
-static int send_held(struct http_connection *c)
-{
-    while (c->held_at < c->held.len) {
-        ssize_t n = stream_write(&c->stream, c->held.data + c->held_at, c->held.len - c->held_at,
-                                 c->answer.file != NULL);
-        if (n < 0)
-            return (int)n;
-        c->held_at += (size_t)n;
-    }
-    buf_free(&c->held);
-    c->held_at = 0;
-    return 0;
-}
-
-/* A piece of the file, by the kernel where it may. How much; 0: the file has become shorter. */
-static ssize_t send_piece(struct http_connection *c, size_t n)
-{
-    struct http_answer *a = &c->answer;
-    if (stream_is_plain(&c->stream)) {
-        off_t at = (off_t)a->at;
-        ssize_t sent = sendfile(c->stream.out, a->file->fd, &at, n);
-        if (sent >= 0)
-            return sent;
-        if (errno == EAGAIN)
-            c->stream.can_write = false;
-        if (errno != EINVAL && errno != ENOSYS)
-            return -errno;
-    }
-    /* Above TLS, or of a file system that can't (sendfile(2)). */
-    n = n < HTTP_SCRATCH ? n : HTTP_SCRATCH;
-    ssize_t got = pread(a->file->fd, c->worker->scratch, n, (off_t)a->at);
-    if (got <= 0)
-        return got < 0 ? -errno : 0;
-    return stream_write(&c->stream, c->worker->scratch, (size_t)got, a->at + (size_t)got < a->end);
-}
-
-/* 1: all of this part is sent; 0: its turn is over. */
-static int send_file(struct http_connection *c)
-{
-    struct http_answer *a = &c->answer;
-    size_t budget = FILE_BYTES;
-    while (a->at < a->end && budget > 0) {
-        size_t n = a->end - a->at < budget ? (size_t)(a->end - a->at) : budget;
-        ssize_t sent = send_piece(c, n);
-        if (sent == -EINTR)
-            continue;
-        if (sent <= 0) /* what was promised can't be kept: the client sees it by the end */
-            return sent < 0 ? (int)sent : -EIO;
-        a->at += (uint64_t)sent;
-        c->log_bytes += (uint64_t)sent;
-        budget -= (size_t)sent;
-        arm(c, c->worker->site->idle_timeout_ns);
-    }
-    return a->at == a->end;
-}
-
-static int next_part(struct http_connection *c)
-{
-    struct http_range r;
-    c->held.max = HELD_MAX;
-    if (http_parts_next(c->answer.parts, &c->held, &r)) {
-        c->answer.at = r.first;
-        c->answer.end = r.last + 1;
-    } else {
-        free(c->answer.parts);
-        c->answer.parts = NULL;
-    }
-    return c->held.failed ? -ENOMEM : 0;
-}
-
-/* Goes on with the answer under way. 1: it is sent; 0: its turn is over; a negative errno. */
-static int push(struct http_connection *c)
-{
-    for (;;) {
-        int r = send_held(c);
-        if (r == 0 && c->answer.file) {
-            r = send_file(c);
-            if (r <= 0)
-                return r;
-        }
-        if (r < 0 || !c->answer.parts)
-            return r < 0 ? r : 1;
-        r = next_part(c);
-        if (r < 0)
-            return r;
-    }
 }
 
 /* -- answering -- */
@@ -305,7 +172,7 @@ static int answer_request(struct http_connection *c, const char *base)
     c->chunked = (struct http_chunked){0};
     c->body_left = r->content_length;
     c->body_got = 0;
-    arm(c, c->worker->site->idle_timeout_ns);
+    http_connection_arm(c, c->worker->site->idle_timeout_ns);
     return 1;
 }
 
@@ -371,7 +238,7 @@ static int take_head(struct http_connection *c, const char *bytes, size_t n, siz
     *ret_used = 0;
     if (r == -EAGAIN) {
         if (!c->half)
-            arm(c, c->worker->site->header_timeout_ns);
+            http_connection_arm(c, c->worker->site->header_timeout_ns);
         c->half = true;
         return 0;
     }
@@ -388,7 +255,7 @@ static int take_body(struct http_connection *c, const char *bytes, size_t n, siz
     bool whole = false;
     *ret_used = c->parser.request.chunked ? take_chunked(c, bytes, n, &error, &whole)
                                           : take_length(c, bytes, n, &error, &whole);
-    arm(c, c->worker->site->idle_timeout_ns);
+    http_connection_arm(c, c->worker->site->idle_timeout_ns);
     return error || whole ? end_upload(c, error) : 1;
 }
 
@@ -415,13 +282,13 @@ static size_t take(struct http_connection *c, const char *bytes, size_t n)
 /* After some bytes were dealt with: sends the answers. 1: goes on; 0: waits; -1: ended. */
 static int settle(struct http_connection *c)
 {
-    int r = flush(c);
+    int r = http_connection_flush(c);
     if (r < 0) {
         http_connection_close(c);
         return -1;
     }
     if (c->phase == HTTP_PHASE_HEAD && !c->half)
-        arm(c, c->worker->site->idle_timeout_ns);
+        http_connection_arm(c, c->worker->site->idle_timeout_ns);
     return 1;
 }
 
@@ -465,7 +332,7 @@ static int send_on(struct http_connection *c)
 {
     if (!c->stream.can_write)
         return 0;
-    int r = push(c);
+    int r = http_connection_push(c);
     if (r == -EAGAIN)
         return 0;
     if (r < 0) {
@@ -486,7 +353,7 @@ static int send_on(struct http_connection *c)
     c->phase = HTTP_PHASE_HEAD;
     c->half = false;
     c->parser = (struct http_parser){0};
-    arm(c, c->worker->site->idle_timeout_ns);
+    http_connection_arm(c, c->worker->site->idle_timeout_ns);
     return 1;
 }
 
@@ -579,7 +446,7 @@ static int begin(struct http_connection *c)
 {
     c->phase = HTTP_PHASE_HEAD;
     c->stream.ready = stream_ready;
-    arm(c, c->worker->site->idle_timeout_ns);
+    http_connection_arm(c, c->worker->site->idle_timeout_ns);
     return stream_start(c->worker->loop, &c->stream);
 }
 
@@ -632,7 +499,7 @@ void http_connection_start(struct http_worker *w, int fd, const struct sockaddr_
         return;
     }
     c->in = BUF_INIT(IN_MAX);
-    c->held = BUF_INIT(HELD_MAX);
+    c->held = BUF_INIT(HTTP_HELD_MAX);
     c->line = BUF_INIT(1 << 16);
     c->timer.fire = time_out;
     c->turn.run = run_turn;
