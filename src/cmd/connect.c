@@ -28,7 +28,8 @@ enum { SEND_MAX = 1 << 20 };
 
 static const char *const half_close_choices[] = {"no", "yes", NULL};
 
-static const struct connect_arguments connect_defaults = {.half_close = HALF_CLOSE_YES};
+static const struct connect_arguments connect_defaults = {.half_close = HALF_CLOSE_YES,
+                                                          .parallel = 1};
 
 #define FIELD(member) offsetof(struct connect_arguments, member)
 static const struct command_option connect_options[] = {
@@ -104,6 +105,25 @@ static const struct command_option connect_options[] = {
     {.name = "raw",
      .field = FIELD(raw),
      .help = "let control characters of the peer through to a terminal"},
+    {.name = "repeat",
+     .type = OPTION_UINT,
+     .field = FIELD(repeat),
+     .min = 1,
+     .max = 100000000,
+     .metavar = "N",
+     .group = "Measuring",
+     .help = "connect N times, and show how long it took; stdin isn't read"},
+    {.name = "parallel",
+     .type = OPTION_UINT,
+     .field = FIELD(parallel),
+     .min = 1,
+     .max = 10000,
+     .metavar = "M",
+     .help = "so many at a time (1)"},
+    {.name = "json",
+     .letter = 'j',
+     .field = FIELD(json),
+     .help = "with --repeat: the table as a JSON array"},
     PROXY_OPTIONS(struct connect_arguments)
         TLS_CLIENT_OPTIONS(struct connect_arguments, tls, "tls", "TLS")
             SOCKOPT_OPTIONS(struct connect_arguments){0},
@@ -136,6 +156,12 @@ static int check(const struct connect_arguments *a)
     if (a->send && a->send_file)
         return command_usage_error(&command_connect,
                                    "only one of --send and --send-file can be given");
+    if (a->repeat && (a->wait_ns || a->all || a->hold_ns))
+        return command_usage_error(&command_connect,
+                                   "--repeat goes with none of --wait, --all and --hold");
+    if (!a->repeat && (a->json || a->parallel > 1))
+        return command_usage_error(&command_connect, "--%s is for --repeat",
+                                   a->json ? "json" : "parallel");
     return check_expect(a->expect);
 }
 
@@ -315,6 +341,8 @@ static int try_until(struct connect *c)
 
 static int answer(struct connect *c)
 {
+    if (c->arguments->repeat)
+        return connect_repeat(c);
     int result = try_until(c);
     if (c->arguments->all)
         connect_tell_attempts(c);

@@ -22,7 +22,8 @@ struct connect_arguments {
     const char *source;
     uint64_t timeout_ns, wait_ns, idle_ns; /* 0: none */
     const char *send, *send_file, *expect;
-    bool crlf, raw;
+    bool crlf, raw, json;
+    uint64_t repeat, parallel;
     int half_close;
     uint64_t hold_ns;
     struct proxy_arguments proxy;
@@ -55,6 +56,9 @@ void connect_tell_tls(const struct connect *c);
 void connect_tell_attempts(const struct connect *c);
 /* Why it failed, and what would help; the exit status. */
 int connect_tell_failure(const struct connect *c);
+
+/* --repeat: many connections, and a table of how long they took. The exit status. */
+int connect_repeat(struct connect *c);
 
 /* The conversation over the connection that was reached. The exit status. */
 int connect_talk(struct connect *c);

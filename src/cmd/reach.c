@@ -109,6 +109,16 @@ static void go_on(struct loop *l, struct reach *r)
         r->done(l, r);
 }
 
+int reach_share(struct reach *r, const struct reach *resolved)
+{
+    for (size_t i = 0; i < resolved->targets.len; i++)
+        if (vec_add(&r->targets, vec_at(&resolved->targets, i)) < 0)
+            return -ENOMEM;
+    r->request = resolved->request;
+    proxy_talk_init(&r->proxy.talk, &r->request);
+    return 0;
+}
+
 /* The proxy */
 
 static void finish(struct loop *l, struct reach *r, int result)

@@ -52,6 +52,8 @@ struct reach {
 void reach_init(struct reach *r, const struct reach_plan *plan);
 /* Looks the name up; may take long. 0, or a negative errno with r->error filled. */
 int reach_resolve(struct reach *r);
+/* Takes what another of the same plan has looked up. 0 or -ENOMEM. */
+int reach_share(struct reach *r, const struct reach *resolved);
 /* Dials; `done` is to be set. 0 or -ENOMEM. */
 int reach_start(struct loop *l, struct reach *r);
 /* The connection's descriptor, which stays where it is; -1: there is no connection. */

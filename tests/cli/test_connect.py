@@ -118,6 +118,9 @@ def test_permission_is_status_3(berth, netns, tmp_path):
         ["exec:cat", ""],
         ["--source", "1:2:3", "1"],
         ["127.0.0.1:70000"],
+        ["--repeat", "2", "--wait", "1", "1"],
+        ["--json", "1"],
+        ["--parallel", "2", "1"],
     ],
 )
 def test_usage(berth, words):
@@ -367,6 +370,35 @@ def test_terminal_to_terminal(berth, peer, terminal):
     shown.expect("<one>")
     shown.type("\x04")
     assert shown.wait() == 0
+
+
+def test_repeat_connects_only(berth, peer):
+    at = peer(lambda connection: None)
+    rows = berth("connect", "--repeat", "20", "--parallel", "4", "-j", f"127.0.0.1:{at.port}").json()
+    assert [row["phase"] for row in rows] == ["connect"]
+    assert rows[0]["succeeded"] == 20 and rows[0]["failed"] == 0
+    times = [rows[0][key + "_ms"] for key in ("min", "median", "p95", "p99", "max")]
+    assert times == sorted(times) and times[0] > 0
+    assert at.count == 20
+
+
+def test_repeat_talks(berth, peer):
+    at = peer(answer_at_end)
+    to = f"127.0.0.1:{at.port}"
+    words = ["--repeat", "9", "--parallel", "3", "--send", "x\\n"]
+    rows = berth("connect", *words, "--expect", "said x$", "-j", to).json()
+    assert [(row["phase"], row["succeeded"]) for row in rows] == [
+        ("connect", 9), ("first-byte", 9), ("total", 9)
+    ]
+    assert "MEDIAN" in berth("connect", *words, to).stdout
+    result = berth("connect", *words, "--expect", "other", to, status=1)
+    assert "9 failed: what was expected didn't come" in result.stderr
+
+
+def test_repeat_tells_failures(berth, netns):
+    result = berth("connect", "--repeat", "5", "-j", "127.0.0.1:1", status=1)
+    assert result.json()[0]["failed"] == 5 and result.json()[0]["min_ms"] is None
+    assert "5 failed: Connection refused" in result.stderr
 
 
 @pytest.mark.parametrize("server", ["nc -l -N 127.0.0.1 7000", "socat - TCP4-LISTEN:7000"])
