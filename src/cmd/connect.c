@@ -105,6 +105,28 @@ static const struct command_option connect_options[] = {
     {.name = "raw",
      .field = FIELD(raw),
      .help = "let control characters of the peer through to a terminal"},
+    {.name = "progress",
+     .field = FIELD(progress),
+     .group = "Watching",
+     .help = "on a terminal: bytes, rate, and the time left where the size is known"},
+    {.name = "hexdump",
+     .type = OPTION_TEXT,
+     .field = FIELD(hexdump),
+     .metavar = "FILE",
+     .completes = "file",
+     .help = "write both directions there in hexadecimal (-: stderr)"},
+    {.name = "record",
+     .type = OPTION_TEXT,
+     .field = FIELD(record),
+     .metavar = "FILE",
+     .completes = "file",
+     .help = "write both directions there, with times, for --replay"},
+    {.name = "replay",
+     .type = OPTION_TEXT,
+     .field = FIELD(replay),
+     .metavar = "FILE",
+     .completes = "file",
+     .help = "send what was sent in a recording, at its times; stdin isn't read"},
     {.name = "repeat",
      .type = OPTION_UINT,
      .field = FIELD(repeat),
@@ -153,12 +175,13 @@ static int check(const struct connect_arguments *a)
 {
     if (a->ipv4 && a->ipv6)
         return command_usage_error(&command_connect, "only one of --ipv4 and --ipv6 can be given");
-    if (a->send && a->send_file)
+    if ((a->send != NULL) + (a->send_file != NULL) + (a->replay != NULL) > 1)
         return command_usage_error(&command_connect,
-                                   "only one of --send and --send-file can be given");
-    if (a->repeat && (a->wait_ns || a->all || a->hold_ns))
+                                   "only one of --send, --send-file and --replay can be given");
+    if (a->repeat && (a->wait_ns || a->all || a->hold_ns || a->record || a->hexdump || a->replay))
         return command_usage_error(&command_connect,
-                                   "--repeat goes with none of --wait, --all and --hold");
+                                   "--repeat goes with none of --wait, --all, --hold, --record, "
+                                   "--hexdump and --replay");
     if (!a->repeat && (a->json || a->parallel > 1))
         return command_usage_error(&command_connect, "--%s is for --repeat",
                                    a->json ? "json" : "parallel");
@@ -259,10 +282,15 @@ static int open_input(struct connect *c)
     } else if (a->send_file) {
         c->input = open(a->send_file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         err_set(&e, errno, "open", a->send_file, NULL);
+    } else if (a->replay) {
+        if (replay_open(&c->replay, a->replay, &c->input, &e) < 0)
+            return fail(&e);
     } else {
         c->input = STDIN_FILENO;
     }
-    return c->input < 0 ? fail(&e) : 0;
+    if (c->input < 0 || recorder_open(&c->recorder, a->record, a->hexdump, &e) < 0)
+        return fail(&e);
+    return 0;
 }
 
 /* Connecting */
@@ -398,7 +426,9 @@ static int run(const void *arguments, const struct command_words *words)
                         .sources = VEC_INIT(struct target),
                         .began_ns = time_monotonic_ns(),
                         .tls_name = BUF_INIT(64),
-                        .input = -1};
+                        .input = -1,
+                        .replay.pipe = -1,
+                        .recorder = {.record.fd = -1, .hexdump.fd = -1}};
     struct err e;
     reach_init(&c.reach, &c.plan);
     signal(SIGPIPE, SIG_IGN);
@@ -406,6 +436,9 @@ static int run(const void *arguments, const struct command_words *words)
     int status = prepare(&c);
     if (status == 0)
         status = result < 0 ? (err_set(&e, -result, "start", "", NULL), fail(&e)) : answer(&c);
+    if (recorder_close(&c.recorder, &e) < 0)
+        status = fail(&e);
+    replay_clear(&c.loop, &c.replay);
     reach_clear(&c.loop, &c.reach);
     tls_context_free(c.plan.tls);
     buf_free(&c.tls_name);

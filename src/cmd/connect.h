@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
+#include "cmd/connect_record.h"
 #include "cmd/reach.h"
 #include "cmd/sockopt_options.h"
 #include "cmd/tls_options.h"
@@ -22,7 +23,8 @@ struct connect_arguments {
     const char *source;
     uint64_t timeout_ns, wait_ns, idle_ns; /* 0: none */
     const char *send, *send_file, *expect;
-    bool crlf, raw, json;
+    const char *record, *hexdump, *replay;
+    bool crlf, raw, json, progress;
     uint64_t repeat, parallel;
     int half_close;
     uint64_t hold_ns;
@@ -46,6 +48,8 @@ struct connect {
     uint64_t began_ns;
     uint64_t tries; /* of --wait */
     int input;      /* what is sent; -1: nothing */
+    struct recorder recorder;
+    struct replay replay;
 };
 
 /* How it went, on stderr. */

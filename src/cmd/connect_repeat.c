@@ -31,7 +31,7 @@ struct sample {
     uint64_t failed;
 };
 
-enum { REASONS = 8 };
+enum { REASONS = 8, NS_PER_US = 1000 };
 
 /* Why some failed: the first few kinds, and how many each. */
 struct reason {
@@ -82,18 +82,13 @@ static void note_failure(struct repeat *r, enum phase phase, const char *words)
     reason->count++;
 }
 
-static void begin(struct loop *l, struct probe *p);
-
 static void end(struct loop *l, struct probe *p)
 {
     struct repeat *r = p->repeat;
     hook_expect_clear(&p->expect);
     hook_crlf_clear(&p->crlf);
     r->running--;
-    if (r->left && !r->error)
-        loop_turn_add(l, &p->turn);
-    else if (r->running == 0)
-        loop_stop(l);
+    loop_turn_add(l, &p->turn);
 }
 
 /* The conversation */
@@ -240,7 +235,11 @@ static void begin(struct loop *l, struct probe *p)
 
 static void take_turn(struct loop *l, struct loop_turn *t)
 {
-    begin(l, (struct probe *)((char *)t - offsetof(struct probe, turn)));
+    struct probe *p = (struct probe *)((char *)t - offsetof(struct probe, turn));
+    if (p->repeat->left && !p->repeat->error)
+        begin(l, p);
+    else if (p->repeat->running == 0)
+        loop_stop(l);
 }
 
 /* The table */
@@ -300,7 +299,8 @@ static void get_time(const struct render_column *c, const void *row, struct cell
     if (((const struct row *)row)->sample->times.len == 0)
         return;
     ret->presence = KNOWN;
-    ret->real = (double)(time_of(c, row) / 1000) / 1000;
+    uint64_t us = time_of(c, row) / NS_PER_US; /* more digits would be noise */
+    ret->real = (double)us / 1000;
 }
 
 static void text_time(const struct render_column *c, const void *row, struct buf *out)

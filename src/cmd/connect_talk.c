@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cmd/connect.h"
+#include "cmd/connect_progress.h"
 #include "flow/hook_crlf.h"
 #include "flow/hook_escape.h"
 #include "flow/hook_expect.h"
@@ -30,6 +31,7 @@ struct talk {
     struct hook_expect expect;
     struct loop_timer hold, linger, deadline;
     struct signals signals;
+    struct progress progress;
     int signal;    /* that ended it */
     bool too_late; /* what was expected didn't come in time */
 };
@@ -55,10 +57,16 @@ static int init_hooks(struct talk *t)
             return result;
         add_hook(&t->pair.ba, &t->expect.hook);
     }
+    if (a->replay)
+        add_hook(&t->pair.ba, &t->connect->replay.heard);
+    if (recorder_wanted(&t->connect->recorder))
+        add_hook(&t->pair.ba, &t->connect->recorder.received.hook);
     if (!a->raw && t->pair.a.out_kind == STREAM_TERMINAL)
         add_hook(&t->pair.ba, &t->escape.hook);
     if (a->crlf)
         add_hook(&t->pair.ab, &t->crlf.hook);
+    if (recorder_wanted(&t->connect->recorder))
+        add_hook(&t->pair.ab, &t->connect->recorder.sent.hook);
     return 0;
 }
 
@@ -80,11 +88,11 @@ static void init_near(struct stream *s, int input)
     }
 }
 
-/* What a person types goes at once. */
+/* What a person types goes at once, and so does what one has typed once. */
 static void set_nodelay(const struct connect *c, int fd)
 {
     int one = 1;
-    if (isatty(c->input) && !sockopt_given(&c->options, SOCKOPT_NODELAY))
+    if ((isatty(c->input) || c->arguments->replay) && !sockopt_given(&c->options, SOCKOPT_NODELAY))
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* fails where it isn't TCP */
 }
 
@@ -279,8 +287,13 @@ static int run(struct talk *t, char *scratch)
     if (result < 0)
         return fail("start", "", -result, NULL);
     result = pair_start(l, &t->pair, scratch);
+    if (result == 0 && t->arguments->replay)
+        replay_start(l, &t->connect->replay);
+    if (result == 0 && t->arguments->progress)
+        progress_start(l, &t->progress, &t->pair, t->connect->input);
     if (result == 0)
         result = loop_run(l);
+    progress_stop(l, &t->progress);
     if (result < 0)
         pair_stop(l, &t->pair);
     signals_stop(l, &t->signals);
@@ -295,6 +308,7 @@ int connect_talk(struct connect *c)
 {
     struct talk t = {.connect = c, .arguments = c->arguments};
     char *scratch = malloc(PUMP_SCRATCH);
+    c->recorder.began_ns = time_monotonic_ns();
     pair_init(&t.pair);
     set_nodelay(c, reach_fd(&c->reach));
     init_near(&t.pair.a, c->input);
