@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WINDOW = 1 << 16, WINDOW_MAX = WINDOW + PUMP_SCRATCH };
+enum { WINDOW = 1 << 16, WINDOW_MAX = WINDOW + PUMP_SCRATCH + 1 };
 
 static void keep_last(struct buf *b, size_t n)
 {
@@ -25,7 +25,7 @@ static int pass(struct pump_hook *hook, const char **bytes, size_t *n)
         return -ENOMEM;
     regmatch_t all = {.rm_so = 0, .rm_eo = (regoff_t)h->window.len};
     /* REG_STARTEND: the bytes may be any, zeroes too (glibc has it from BSD). */
-    h->found = regexec(&h->regex, h->window.data, 0, &all, REG_STARTEND) == 0;
+    h->found = regexec(&h->regex, buf_cstr(&h->window), 0, &all, REG_STARTEND) == 0;
     if (h->found)
         h->pump->left = *n;
     keep_last(&h->window, WINDOW);
