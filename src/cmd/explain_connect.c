@@ -167,13 +167,6 @@ static int answer_all(struct connect_question *q, struct output *o)
     return status_of(q);
 }
 
-static void clear_question(struct connect_question *q)
-{
-    for (size_t i = 0; i < q->answers.len; i++)
-        explain_connect_clear(vec_at(&q->answers, i));
-    vec_free(&q->answers);
-}
-
 static int run_there(const struct explain_connect_arguments *a, const struct endpoint *ep,
                      struct output *o)
 {
@@ -187,7 +180,7 @@ static int run_there(const struct explain_connect_arguments *a, const struct end
         status = parse_source(&q);
     if (status == 0)
         status = answer_all(&q, o);
-    clear_question(&q);
+    explain_connect_question_clear(&q);
     explain_host_close(&host);
     return status;
 }

@@ -1,6 +1,7 @@
 /* The parts of `berth explain connect`: its question, the answers, and how they are shown. */
 #pragma once
 #include "cmd/explain_ask.h"
+#include "cmd/explain_firewall.h"
 #include "cmd/explain_try.h"
 #include "cmd/output.h"
 #include "flow/target.h"
@@ -8,11 +9,26 @@
 #include "predict/bind.h"
 #include "predict/connect.h"
 
+struct buf;
+struct connect_question;
+struct jsonw;
+
 struct explain_connect_arguments {
     struct output_arguments output;
     struct sockets_arguments sockets;
     bool udp, tries;
     const char *from, *device;
+};
+
+/* A rule that hands the port on, as those of published container ports do. */
+struct connect_forward {
+    const struct kernel_forward *rule; /* NULL: none */
+    struct target target;
+    /* Who answers there, asked as a question of its own; answers empty: it couldn't be. */
+    struct explain_host *there; /* owned; NULL: in the same namespace */
+    struct sockets_arguments place;
+    char netns[24];
+    struct connect_question *question; /* owned */
 };
 
 /* One address's answer. */
@@ -29,6 +45,8 @@ struct connect_answer {
     bool steered;                   /* a BPF program of the namespace chooses listeners */
     const struct net_socket *bound; /* has the port, but neither listens nor is connected */
     const struct net_socket **sockets; /* owned: the facts, with a connection that they left out */
+    struct connect_forward forward;
+    struct explain_weight weight; /* of the firewall */
     struct explain_connect_trial trial;
 };
 
@@ -38,17 +56,30 @@ struct connect_question {
     const struct endpoint *endpoint;
     struct net_addr from; /* AF_UNSPEC: the kernel's choice */
     uint16_t from_port;
+    struct explain_firewall firewall;
+    bool followed;      /* it is a forwarding rule's, and no further one is looked for */
     struct vec answers; /* struct connect_answer */
 };
+void explain_connect_question_clear(struct connect_question *q);
 
 /* Answers for one address; *ret is always to be cleared. 0, or a negative errno with *e filled. */
 int explain_connect_answer(struct connect_question *q, const struct target *t,
                            struct connect_answer *ret, struct err *e);
 void explain_connect_clear(struct connect_answer *a);
 
+/* Whether a rule hands on what was asked for, and who answers there. 0, or a negative errno. */
+int explain_connect_follow(struct connect_question *q, struct connect_answer *a, struct err *e);
+void explain_connect_forward_clear(struct connect_forward *f);
+/* The answer behind the rule; NULL where there is none. */
+const struct connect_answer *explain_connect_behind(const struct connect_answer *a);
+
 /* What a program ends up with that takes the first address that works: the one that it gets, or
  * waits for. Where all fail it's the last. */
 const struct connect_answer *explain_connect_overall(const struct connect_question *q);
+
+/* The rules that weren't evaluated. */
+void explain_connect_put_weight(struct buf *out, const struct connect_answer *a);
+void explain_connect_json_weight(struct jsonw *j, const struct connect_answer *a);
 
 void explain_connect_show_words(struct output *o, struct connect_question *q);
 void explain_connect_show_json(struct output *o, struct connect_question *q);

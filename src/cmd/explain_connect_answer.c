@@ -11,7 +11,17 @@ void explain_connect_clear(struct connect_answer *a)
 {
     predict_connect_clear(&a->connect);
     predict_bind_clear(&a->bind);
+    explain_connect_forward_clear(&a->forward);
+    explain_weight_clear(&a->weight);
     free(a->sockets);
+}
+
+void explain_connect_question_clear(struct connect_question *q)
+{
+    for (size_t i = 0; i < q->answers.len; i++)
+        explain_connect_clear(vec_at(&q->answers, i));
+    vec_free(&q->answers);
+    explain_firewall_clear(&q->firewall);
 }
 
 static void settle(const struct connect_question *q, const struct target *t,
@@ -247,6 +257,26 @@ static int ask(struct connect_question *q, struct connect_answer *a, struct err 
     return result;
 }
 
+/* What isn't evaluated is named, and a rule that would stop it leaves the answer open. */
+static int weigh(struct connect_question *q, struct connect_answer *a)
+{
+    bool local = a->route.kind == NET_ROUTE_LOCAL, remote = a->connect.outcome == CONNECT_REMOTE;
+    const struct explain_passage passage = {.kind = a->connection.kind,
+                                            .family = a->connection.to.family,
+                                            .port = a->connection.to_port,
+                                            .hooks = a->connection.comes_in ? FIREWALL_IN
+                                                     : local && !remote ? FIREWALL_IN | FIREWALL_OUT
+                                                                        : FIREWALL_OUT,
+                                            .loopback = local && !a->connection.comes_in};
+    if ((!local && !remote) || a->connect.outcome == CONNECT_BLOCKED || q->followed)
+        return 0;
+    explain_firewall_look(q->host, &q->firewall);
+    int result = explain_firewall_weigh(&q->firewall, &passage, &a->weight);
+    if (a->weight.decides && a->connect.outcome == CONNECT_ACCEPTED)
+        a->connect.outcome = CONNECT_DEPENDS;
+    return result;
+}
+
 int explain_connect_answer(struct connect_question *q, const struct target *t,
                            struct connect_answer *ret, struct err *e)
 {
@@ -263,7 +293,11 @@ int explain_connect_answer(struct connect_question *q, const struct target *t,
         ret->connect.outcome = CONNECT_BLOCKED;
         ret->connect.error = ret->bind.error;
     }
-    if (result == 0 && q->arguments->tries && !ret->connection.comes_in)
+    if (result == 0)
+        result = explain_connect_follow(q, ret, e);
+    if (result == 0)
+        result = weigh(q, ret);
+    if (result == 0 && q->arguments->tries && !q->followed && !ret->connection.comes_in)
         explain_try_connect(&ret->connection, &ret->target, &ret->trial);
     return result == -ENOMEM && !e->code ? err_set(e, ENOMEM, "explain", "", NULL) : result;
 }

@@ -154,6 +154,27 @@ static void json_trial(struct jsonw *j, const struct connect_answer *a)
     jsonw_object_end(j);
 }
 
+/* The rule, and what the address that it names answers. */
+static void json_forward(struct jsonw *j, const struct connect_answer *a)
+{
+    const struct connect_answer *behind = explain_connect_behind(a);
+    jsonw_key(j, "forward");
+    if (!a->forward.rule) {
+        jsonw_null(j);
+        return;
+    }
+    jsonw_object(j);
+    jsonw_key(j, "rule");
+    jsonw_str(j, a->forward.rule->rule);
+    jsonw_key(j, "target");
+    jsonw_str(j, a->forward.rule->target);
+    jsonw_key(j, "verdict");
+    jsonw_str(j, behind ? verdicts[behind->connect.outcome] : NULL);
+    jsonw_key(j, "listener");
+    json_socket(j, a->forward.question, behind ? behind->connect.receiver.socket : NULL);
+    jsonw_object_end(j);
+}
+
 static void json_answer(struct jsonw *j, struct connect_question *q, const struct connect_answer *a)
 {
     struct net_addr address;
@@ -178,6 +199,8 @@ static void json_answer(struct jsonw *j, struct connect_question *q, const struc
     jsonw_key(j, "queue");
     json_queue(j, a);
     json_lookup(j, q, a);
+    json_forward(j, a);
+    explain_connect_json_weight(j, a);
     json_remedies(j, q, a);
     json_trial(j, a);
     jsonw_object_end(j);

@@ -43,6 +43,11 @@ static void put_receiver(struct buf *out, struct connect_question *q,
                          const struct connect_answer *a)
 {
     const struct predict_receiver *r = &a->connect.receiver;
+    const struct connect_answer *behind = explain_connect_behind(a);
+    if (behind) {
+        put_receiver(out, a->forward.question, behind);
+        return;
+    }
     if (r->group.len)
         buf_printf(out, "one of %zu sockets of ", r->group.len);
     explain_put_owner(out, q->host, r->socket);
@@ -316,7 +321,7 @@ static void put_others(struct buf *out, struct connect_question *q, const struct
 static void put_doubt(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     const struct predict_receiver *r = &a->connect.receiver;
-    if (a->connect.outcome != CONNECT_DEPENDS)
+    if (a->connect.outcome != CONNECT_DEPENDS || a->weight.decides)
         return;
     if (a->route.kind == NET_ROUTE_UNKNOWN && !q->host->reader)
         buf_str(out, "  it is none of the host's own addresses, and routes aren't saved\n");
@@ -373,16 +378,44 @@ static void put_trial(struct buf *out, const struct connect_answer *a)
             agreement[explain_connect_trial_agrees(&a->trial, &a->connect, a->connection.kind)]);
 }
 
+/* What a rule makes of it. */
+static void put_forward(struct buf *out, struct connect_question *q, const struct connect_answer *a)
+{
+    const struct connect_answer *behind = explain_connect_behind(a);
+    struct connect_question *there = a->forward.question;
+    (void)q;
+    if (!a->forward.rule)
+        return;
+    buf_str(out, behind ? "  a rule of the firewall hands it on to "
+                        : "  a rule of the firewall may "
+                          "hand it on to ");
+    put(out, a->forward.rule->target);
+    buf_str(out, ":\n    ");
+    put(out, a->forward.rule->rule);
+    buf_char(out, '\n');
+    if (!behind)
+        return;
+    if (a->forward.there)
+        buf_str(out, "  that address is in another network namespace of this host\n");
+    put_listener(out, there, behind);
+    put_others(out, there, behind);
+    put_doubt(out, there, behind);
+}
+
 static void put_answer(struct buf *out, struct connect_question *q, const struct connect_answer *a,
                        bool colour)
 {
     put_verdict(out, q, a, colour);
     put_fault(out, a);
     put_way(out, q, a);
-    put_listener(out, q, a);
-    put_others(out, q, a);
-    put_doubt(out, q, a);
-    put_kernel(out, q, a);
+    put_forward(out, q, a);
+    if (!explain_connect_behind(a)) {
+        put_listener(out, q, a);
+        put_others(out, q, a);
+        put_doubt(out, q, a);
+        put_kernel(out, q, a);
+    }
+    explain_connect_put_weight(out, a);
     put_remedies(out, q, a);
     put_trial(out, a);
 }

@@ -1,19 +1,15 @@
 #include "kernel/forwards.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fd.h"
 #include "base/parse.h"
 #include "base/vec.h"
+#include "kernel/listing.h"
 
-enum { WORDS_MAX = 64, WORD_SIZE = 64, LISTING_MAX = 16 << 20 };
+enum { WORDS_MAX = 64, WORD_SIZE = 64 };
 
 struct words {
     char word[WORDS_MAX][WORD_SIZE];
@@ -136,42 +132,6 @@ int forwards_parse(const char *listing, size_t n, struct vec *ret)
     return 0;
 }
 
-static int start(const char *const *command, int out, pid_t *ret)
-{
-    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-                                              NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    /* posix_spawn writes to neither; its type is older than const. */
-    int code = posix_spawn(ret, command[0], &actions, NULL, (char *const *)command,
-                           (char *const *)environment);
-    posix_spawn_file_actions_destroy(&actions);
-    return -code;
-}
-
-/* What a program prints. */
-static int capture(const char *const *command, struct buf *into)
-{
-    int ends[2], status;
-    pid_t pid;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
-    _cleanup_fd_ int from = ends[0];
-    _cleanup_fd_ int to = ends[1];
-    int r = start(command, to, &pid);
-    if (r < 0)
-        return r;
-    fd_close(&to);
-    r = fd_read_all(from, into);
-    fd_close(&from);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
-}
-
 int forwards_read(struct vec *ret)
 {
     static const char *const listings[][6] = {
@@ -182,7 +142,7 @@ int forwards_read(struct vec *ret)
     int result = -ENOENT;
     for (size_t i = 0; i < sizeof listings / sizeof *listings; i++) {
         _cleanup_buf_ struct buf text = BUF_INIT(LISTING_MAX);
-        int r = capture(listings[i], &text);
+        int r = listing_read(listings[i], &text);
         if (r == 0)
             r = forwards_parse(text.data, text.len, ret);
         if (r == 0 || (r != -ENOENT && result == -ENOENT))

@@ -3,6 +3,7 @@
 import errno
 import json
 import select
+import shutil
 import socket
 
 import pytest
@@ -302,6 +303,106 @@ def test_udp_connected_socket_gets_it(berth, mksock):
     assert said["others"][0]["reason"] == "unconnected"
     said = one(explain(berth, "udp:127.0.0.1:4444"))
     assert said["listener"]["peer"] is None and said["others"][0]["reason"] == "peer"
+
+
+# The firewall
+
+
+def nft(netns, *rules):
+    netns.run("nft", "-f", "-", input="".join(rule + "\n" for rule in rules))
+
+
+needs_nft = pytest.mark.skipif(not shutil.which("nft", path="/usr/sbin"), reason="nft isn't installed")
+
+def with_rules(netns, *rules, policy="accept"):
+    nft(netns, "table inet t { chain i { type filter hook input priority 0; policy %s;" % policy,
+        *rules, "}", "}")
+
+
+@needs_nft
+@pytest.mark.parametrize("rule, port", [("tcp dport 4444 drop", 4444), ("tcp dport { 80, 4444 } reject", 4444),
+                                        ("tcp dport 4000-5000 drop", 4444)])
+def test_rule_that_names_the_port(berth, netns, mksock, rule, port):
+    mksock("tcp listen 127.0.0.1:4444")
+    with_rules(netns, rule)
+    said = one(explain(berth, f"127.0.0.1:{port}", status=3))
+    assert said["verdict"] == "depends" and said["firewall"]["named"][0]["rule"] == rule
+    assert connect(netns, "127.0.0.1", port) is not None
+    assert f"inet t i: {rule}" in berth("explain", "connect", f"127.0.0.1:{port}", status=3).stdout
+
+
+@needs_nft
+def test_rules_that_dont_matter(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    with_rules(netns, "tcp dport 80 drop", "udp dport 4444 drop", "tcp dport 4444 accept")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["firewall"]["may_stop"] == 0 and len(said["firewall"]["named"]) == 1
+
+
+@needs_nft
+def test_rules_that_arent_evaluated_are_counted(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    with_rules(netns, "ip saddr 10.0.0.0/8 drop", "ct state invalid drop")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["firewall"]["may_stop"] == 2
+    assert "2 rules of the firewall may stop it, and were not evaluated" in berth(
+        "explain", "connect", "127.0.0.1:4444").stdout
+
+
+@needs_nft
+def test_policy(berth, veth, mksock):
+    """The usual firewall: lo is open, ports are opened one by one."""
+    mksock("tcp listen 0.0.0.0:4444", "tcp listen 0.0.0.0:4445")
+    with_rules(veth.here, 'iif "lo" accept', "tcp dport 4444 accept", policy="drop")
+    assert check(berth, veth.here, "127.0.0.1", 4445)["verdict"] == "accepted"
+    for port, verdict, got in ((4444, "accepted", None), (4445, "depends", "silence")):
+        said = one(explain(berth, "--from", veth.there_address, endpoint(veth.here_address, port)))
+        assert said["verdict"] == verdict and said["firewall"]["named"]
+        assert connect(veth.there, veth.here_address, port) == got
+
+
+@needs_nft
+def test_policy_alone(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    with_rules(netns, policy="drop")
+    assert explain(berth, "127.0.0.1:4444", status=3)["verdict"] == "depends"
+    assert connect(netns, "127.0.0.1", 4444) == "silence"
+
+
+def test_firewall_that_may_not_be_seen(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444")
+    said = one(explain(berth, "127.0.0.1:4444", user=process.NOBODY))
+    assert said["verdict"] == "accepted" and not said["firewall"]["known"]
+    assert one(explain(berth, "127.0.0.1:4444"))["firewall"] == {"known": True, "may_stop": 0, "named": []}
+
+
+@needs_nft
+def test_redirect_is_followed(berth, netns, mksock):
+    mk = mksock("tcp listen 127.0.0.1:8080 as=srv")
+    nft(netns, "table ip n { chain o { type nat hook output priority -100;",
+        "tcp dport 80 redirect to :8080", "}", "}")
+    assert connect(netns, "127.0.0.1", 80) is None
+    said = one(explain(berth, "127.0.0.1:80", status=0))
+    assert said["verdict"] == "accepted" and said["forward"]["target"] == ":8080"
+    assert said["forward"]["listener"]["owners"][0]["pid"] == mk["srv"].pid
+
+
+@needs_nft
+def test_published_port_is_followed_into_its_namespace(berth, veth, mksock):
+    mksock("tcp listen 127.0.0.1:1", netns=veth.there)  # so that there is a process to find it by
+    mk = mksock("tcp listen 192.168.1.1:80 as=srv", netns=veth.there)
+    nft(veth.here, "table ip n { chain o { type nat hook output priority -100;",
+        f"ip daddr {veth.here_address} tcp dport 8080 dnat to 192.168.1.1:80", "}", "}")
+    assert connect(veth.here, veth.here_address, 8080) is None
+    said = one(explain(berth, f"{veth.here_address}:8080", status=0))
+    assert said["verdict"] == "accepted" and said["forward"]["target"] == "192.168.1.1:80"
+    assert said["forward"]["listener"]["owners"][0]["pid"] == mk["srv"].pid
+    words = berth("explain", "connect", f"{veth.here_address}:8080").stdout
+    assert f"is accepted by mksock[{mk['srv'].pid}]" in words and "another network namespace" in words
+    mk.close()
+    said = one(explain(berth, f"{veth.here_address}:8080", status=1))
+    assert said["verdict"] == "refused" == said["forward"]["verdict"]
+    assert explain(berth, "127.0.0.1:8080", status=1)["verdict"] == "refused"
 
 
 # Names, and all of it
