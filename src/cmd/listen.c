@@ -1,8 +1,6 @@
 /* berth listen: opens listeners and serves their clients, each in the way that was chosen. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,13 +141,7 @@ static const struct command_option listen_options[] = {
      .min = 1,
      .max = 256,
      .help = "threads, each with a listener of its own (SO_REUSEPORT)"},
-    {.name = "user",
-     .type = OPTION_TEXT,
-     .field = offsetof(struct listen_arguments, user),
-     .metavar = "USER",
-     .completes = "user",
-     .help = "become this user once the listeners are open"},
-    TLS_SERVER_OPTIONS(struct listen_arguments, tls, "TLS")
+    CONFINE_OPTIONS(struct listen_arguments) TLS_SERVER_OPTIONS(struct listen_arguments, tls, "TLS")
         FLOW_EVENTS_OPTIONS(struct listen_arguments) SOCKOPT_OPTIONS(struct listen_arguments){0},
 };
 
@@ -284,30 +276,6 @@ static int prepare(struct server *s)
     return status;
 }
 
-/* Another user */
-
-static int fail_user(const char *user, int error)
-{
-    struct err e;
-    err_set(&e, error, "become", user,
-            error == EPERM ? "only root, or CAP_SETUID and CAP_SETGID, may" : NULL);
-    err_print(&e, stderr);
-    return error == EPERM ? EXIT_PERMISSION : EXIT_NO;
-}
-
-static int become(const char *user)
-{
-    const struct passwd *p = getpwnam(user);
-    if (!p) {
-        err_tell("--user: there is no user '%s'", user);
-        return EXIT_NO;
-    }
-    if (initgroups(user, p->pw_gid) < 0 || setresgid(p->pw_gid, p->pw_gid, p->pw_gid) < 0 ||
-        setresuid(p->pw_uid, p->pw_uid, p->pw_uid) < 0)
-        return fail_user(user, errno);
-    return 0;
-}
-
 /* Running */
 
 static void *run_thread(void *worker)
@@ -388,7 +356,7 @@ static int run_server(struct server *s)
     int result = init_workers(s);
     if (result < 0)
         return fail(result);
-    int status = s->a->user ? become(s->a->user) : 0;
+    int status = listen_confine(s);
     if (status)
         return status;
     tell_listening(s);

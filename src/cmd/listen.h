@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "cli/command.h"
+#include "cmd/confine.h"
 #include "cmd/flow_events.h"
 #include "cmd/listeners.h"
 #include "cmd/sockopt_options.h"
@@ -39,11 +40,11 @@ struct listen_arguments {
     const char *reply, *exec, *forward, *save, *handoff;
     bool once, refuse, first, ipv4, ipv6, proxy_protocol;
     uint64_t max_clients, idle_ns, lifetime_ns, grace_ns, rate_bytes, backlog, workers;
-    int send_proxy; /* 0 none, else the version */
-    const char *user;
+    int send_proxy;         /* 0 none, else the version */
     struct vec allow, deny; /* const char * */
     struct flow_events events;
     struct tls_server_arguments tls;
+    struct confine_arguments confine;
     struct sockopt_arguments options;
 };
 
@@ -187,6 +188,10 @@ struct rate *client_rate(struct client *c, struct rate *r);
 
 /* listen_reply.c: the text of --reply for this client. */
 void listen_reply_text(struct buf *out, const struct client *c);
+
+/* listen_confine.c */
+/* Gives up what this mode doesn't need. 0, or an exit status after a message. */
+int listen_confine(struct server *s);
 
 /* listen_tls.c */
 /* The context, if a listener speaks TLS; which ones do. 0, or an exit status after a message. */

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/time.h"
 #include "cmd/commands.h"
+#include "cmd/confine.h"
 #include "cmd/serve_listen.h"
 #include "cmd/tls_options.h"
 #include "flow/http_listing.h"
@@ -32,6 +33,7 @@ struct serve_arguments {
     uint64_t grace_ns, idle_ns, header_ns;
     bool hidden, listing, spa, cors, quiet;
     struct tls_server_arguments tls;
+    struct confine_arguments confine;
 };
 
 static const struct serve_arguments serve_defaults = {
@@ -122,7 +124,7 @@ static const struct command_option serve_options[] = {
      .field = offsetof(struct serve_arguments, grace_ns),
      .metavar = "TIME",
      .help = "how long requests under way may last after Ctrl-C (5s)"},
-    {0},
+    CONFINE_OPTIONS(struct serve_arguments){0},
 };
 
 /* One run of the command. */
@@ -371,6 +373,21 @@ static int open_tls(struct serving *s)
     return tls_server_open(&command_serve, &tls, &names, s->arguments->quiet, &s->site.tls);
 }
 
+/* What isn't needed from now on. */
+static int give_up(struct serving *s)
+{
+    struct sandbox sandbox = SANDBOX_INIT;
+    int r = confine_keep_folder(&sandbox, s->site.root_fd, false);
+    if (r == 0 && s->site.upload_fd >= 0)
+        r = confine_keep_folder(&sandbox, s->site.upload_fd, true);
+    for (size_t i = 0; i < s->places.listeners.len && r == 0; i++)
+        r = confine_keep_listener(&sandbox, vec_at(&s->places.listeners, i));
+    int status = r < 0 ? fail_errno(r, "serve", s->folder, NULL)
+                       : confine(&s->arguments->confine, &sandbox, s->arguments->quiet);
+    sandbox_clear(&sandbox);
+    return status;
+}
+
 static int serve(struct serving *s)
 {
     struct http_totals totals;
@@ -380,12 +397,16 @@ static int serve(struct serving *s)
         status = open_tls(s);
     if (status)
         return status;
-    tell_where(s);
     int r = http_server_init(&s->server, s->where.n_threads);
     if (r == 0)
         r = hand_over(s);
-    if (r == 0)
-        r = http_server_run(&s->server, &totals);
+    if (r < 0)
+        return fail_errno(r, "serve", s->folder, NULL);
+    status = give_up(s);
+    if (status)
+        return status;
+    tell_where(s);
+    r = http_server_run(&s->server, &totals);
     if (r < 0)
         return fail_errno(r, "serve", s->folder, NULL);
     if (!s->arguments->quiet)
