@@ -190,8 +190,8 @@ static int check(const struct connect_arguments *a)
 
 static bool can_connect(enum endpoint_scheme s)
 {
-    return s == ENDPOINT_TCP || s == ENDPOINT_TLS || s == ENDPOINT_UNIX ||
-           s == ENDPOINT_UNIX_SEQPACKET || s == ENDPOINT_VSOCK;
+    return s == ENDPOINT_TCP || s == ENDPOINT_UDP || s == ENDPOINT_TLS || s == ENDPOINT_VSOCK ||
+           endpoint_is_unix(s);
 }
 
 static int read_endpoint(struct connect *c)
@@ -200,8 +200,12 @@ static int read_endpoint(struct connect *c)
     if (endpoint_parse(c->word, ENDPOINT_SOCKETS_ONLY, &c->endpoint, &e) < 0)
         return command_usage_error(&command_connect, "'%s': %s", e.subject, e.hint);
     if (!can_connect(c->endpoint.scheme))
-        return command_usage_error(&command_connect, "'%s': connect has no %s yet", c->word,
-                                   endpoint_scheme_name(c->endpoint.scheme));
+        return command_usage_error(&command_connect, "'%s': connect has no %s; berth relay has",
+                                   c->word, endpoint_scheme_name(c->endpoint.scheme));
+    if (c->arguments->repeat && c->endpoint.scheme != ENDPOINT_TCP &&
+        c->endpoint.scheme != ENDPOINT_TLS && c->endpoint.scheme != ENDPOINT_UNIX &&
+        c->endpoint.scheme != ENDPOINT_VSOCK)
+        return command_usage_error(&command_connect, "'%s': --repeat is for streams", c->word);
     return 0;
 }
 
@@ -220,10 +224,12 @@ static int read_source(struct connect *c)
         return 0;
     if (endpoint_parse(word, ENDPOINT_SOCKETS_ONLY | ENDPOINT_MAY_OMIT_PORT, &source, &e) < 0)
         return command_usage_error(&command_connect, "--source '%s': %s", e.subject, e.hint);
+    if (source.scheme == ENDPOINT_TCP && endpoint_has_port(c->endpoint.scheme))
+        source.scheme = c->endpoint.scheme;
     if (source.scheme != c->endpoint.scheme)
         return command_usage_error(&command_connect, "--source '%s' is of another kind than '%s'",
                                    word, c->word);
-    if (source.host == ENDPOINT_THIS_MACHINE && source.scheme == ENDPOINT_TCP)
+    if (source.host == ENDPOINT_THIS_MACHINE && endpoint_has_port(source.scheme))
         source.host = ENDPOINT_EVERY_INTERFACE; /* a port alone: from any address */
     const struct targets_question q = {
         .endpoint = &source, .family = family_of(c->arguments), .listens = true};
@@ -388,7 +394,8 @@ static int open_tls(struct connect *c)
     const struct tls_client_arguments *a = &c->arguments->tls;
     if (c->endpoint.scheme != ENDPOINT_TLS && !tls_client_wanted(a))
         return 0;
-    if (c->endpoint.scheme == ENDPOINT_UNIX_SEQPACKET)
+    if (c->endpoint.scheme == ENDPOINT_UDP || c->endpoint.scheme == ENDPOINT_UNIX_DGRAM ||
+        c->endpoint.scheme == ENDPOINT_UNIX_SEQPACKET)
         return command_usage_error(&command_connect, "'%s': TLS is for streams", c->word);
     c->plan.tls_name = tls_client_name(a, &c->endpoint, &c->tls_name);
     return tls_client_open(&command_connect, a, &c->plan.tls);

@@ -16,6 +16,7 @@
 #include "cli/command.h"
 #include "cmd/connect.h"
 #include "cmd/connect_progress.h"
+#include "flow/dgram.h"
 #include "flow/hook_crlf.h"
 #include "flow/hook_escape.h"
 #include "flow/hook_expect.h"
@@ -26,6 +27,7 @@ struct talk {
     struct connect *connect;
     const struct connect_arguments *arguments;
     struct pair pair;
+    struct dgram dgram; /* of a peer that hears datagrams */
     struct hook_crlf crlf;
     struct hook_escape escape;
     struct hook_expect expect;
@@ -99,7 +101,8 @@ static void set_nodelay(const struct connect *c, int fd)
 /* Ends */
 
 /* A peer that has said all it had may still listen: only trying tells it from one that is gone. So
- * a file is sent to its end, what comes through a pipe as long as it comes, and a person is let go. */
+ * a file is sent to its end, what comes through a pipe as long as it comes, and a person is let go.
+ */
 static enum pair_on_end after_peer(const struct stream *near)
 {
     switch (near->in_kind) {
@@ -113,9 +116,30 @@ static enum pair_on_end after_peer(const struct stream *near)
     }
 }
 
+static bool has_datagrams(const struct talk *t)
+{
+    enum endpoint_scheme s = t->connect->endpoint.scheme;
+    return s == ENDPOINT_UDP || s == ENDPOINT_UNIX_DGRAM || s == ENDPOINT_UNIX_SEQPACKET;
+}
+
+static void init_far(struct talk *t)
+{
+    struct stream *far = &t->pair.b;
+    reach_take(&t->connect->loop, &t->connect->reach, far);
+    if (!has_datagrams(t))
+        return;
+    dgram_init_stream(&t->dgram, far, far->in);
+    dgram_join(&t->pair, NULL, &t->dgram);
+}
+
+/* Datagrams have no end: when there is no more to send, what the peer still says is awaited for a
+ * while. */
 static void set_ends(struct talk *t)
 {
-    t->pair.on_a_end = t->arguments->half_close == HALF_CLOSE_NO ? PAIR_KEEP : PAIR_PASS;
+    bool endless = has_datagrams(t) && t->connect->endpoint.scheme != ENDPOINT_UNIX_SEQPACKET;
+    t->pair.on_a_end = t->arguments->half_close == HALF_CLOSE_NO ? PAIR_KEEP
+                       : endless                                 ? PAIR_LEAVE
+                                                                 : PAIR_PASS;
     t->pair.on_b_end = after_peer(&t->pair.a);
     t->pair.lingers = true;
 }
@@ -210,6 +234,8 @@ static const char *loss_hint(int error)
     switch (error) {
     case ECONNRESET:
         return "the peer, or something between, broke the connection off";
+    case ECONNREFUSED: /* of UDP: ICMP's port unreachable */
+        return "its host says that nobody listens there";
     case EPIPE:
         return "the peer doesn't read any more";
     case ETIMEDOUT:
@@ -312,7 +338,7 @@ int connect_talk(struct connect *c)
     pair_init(&t.pair);
     set_nodelay(c, reach_fd(&c->reach));
     init_near(&t.pair.a, c->input);
-    reach_take(&c->loop, &c->reach, &t.pair.b);
+    init_far(&t);
     t.pair.over = over;
     t.pair.passed = passed;
     t.pair.a_must_listen = true;

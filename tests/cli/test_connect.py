@@ -121,6 +121,7 @@ def test_permission_is_status_3(berth, netns, tmp_path):
         ["--repeat", "2", "--wait", "1", "1"],
         ["--json", "1"],
         ["--parallel", "2", "1"],
+        ["--repeat", "2", "udp:1"],
     ],
 )
 def test_usage(berth, words):
@@ -370,6 +371,67 @@ def test_terminal_to_terminal(berth, peer, terminal):
     shown.expect("<one>")
     shown.type("\x04")
     assert shown.wait() == 0
+
+
+def udp_echo(netns, path=None):
+    """A socket that sends each datagram back to where it came from, once, in capitals."""
+    with netns.inside():
+        sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(path or ("127.0.0.1", 0))
+    sock.settimeout(20)
+
+    class Kept:
+        got = None
+
+    kept = Kept()
+
+    def run():
+        data, sender = sock.recvfrom(70000)
+        kept.got = data
+        if sender:
+            sock.sendto(data.upper(), sender)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return sock, thread, kept
+
+
+def test_udp(berth, netns):
+    sock, thread, kept = udp_echo(netns)
+    with sock:
+        port = sock.getsockname()[1]
+        result = berth("connect", "--source", "127.0.0.5", f"udp:127.0.0.1:{port}", input="hello\n")
+        thread.join(20)
+    assert kept.got == b"hello\n" and result.stdout == "HELLO\n"
+
+
+def test_udp_refusal_is_told(berth, netns):
+    result = berth("connect", "--send", "x", "udp:127.0.0.1:7000", status=1)
+    assert "connection refused (its host says that nobody listens there)" in result.stderr
+    process = berth.start("connect", "udp:127.0.0.1:7000", **PIPES)
+    process.stdin.write("x")
+    process.stdin.flush()
+    assert process.wait(10) == 1
+
+
+def test_udp_expect(berth, netns):
+    sock, thread, _ = udp_echo(netns)
+    with sock:
+        to = f"udp:127.0.0.1:{sock.getsockname()[1]}"
+        start = time.monotonic()
+        berth("connect", "--send", "ping", "--expect", "^PING$", to)
+        assert time.monotonic() - start < 1.5
+        thread.join(20)
+
+
+def test_unix_datagrams(berth, netns, tmp_path):
+    sock, thread, kept = udp_echo(netns, path=str(tmp_path / "s"))
+    with sock:
+        result = berth(
+            "connect", "--source", f"unix-dgram:{tmp_path}/c", f"unix-dgram:{tmp_path}/s", input="hi"
+        )
+        thread.join(20)
+    assert kept.got == b"hi" and result.stdout == "HI"
 
 
 def test_repeat_connects_only(berth, peer):
