@@ -71,6 +71,19 @@ static void put_socket(struct buf *out, const struct net_held *held)
         buf_printf(out, ", %s", net_state_name(s->state));
 }
 
+/* SO_REUSEADDR doesn't help where the socket that was closed didn't have it: each of the two must
+ * (net/ipv4/inet_connection_sock.c, inet_bind_conflict). */
+static void put_wait(struct buf *out, const struct net_socket *s)
+{
+    buf_str(out, "; it goes by itself ");
+    if (net_socket_knows(s, NET_F_TIMER_MS)) {
+        buf_str(out, "in ");
+        time_format_duration(out, s->timer_ms * 1000000);
+    } else {
+        buf_str(out, "within a minute");
+    }
+}
+
 static void put_remedy(struct buf *out, const struct wanted *w, const struct net_held *held,
                        const struct net_holder *holder)
 {
@@ -79,7 +92,7 @@ static void put_remedy(struct buf *out, const struct wanted *w, const struct net
     else if (holder->hidden)
         buf_str(out, "; run as root to see whose it is, or take another port");
     else if (held->hold == NET_HOLD_REMAINS)
-        buf_str(out, "; without --no-reuseaddr it wouldn't matter");
+        put_wait(out, held->socket);
     else if (w->addr.family == AF_UNSPEC)
         buf_str(out, "; end it, or take another name");
     else

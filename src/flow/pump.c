@@ -177,6 +177,15 @@ static int end_hooks(struct pump *p)
     return 0;
 }
 
+/* A socket that gave less than there was room for is empty: what comes later is an edge of its own
+ * (epoll(7)), so asking once more can be saved. Not where something else than data may have cut the
+ * read short: the end, whose edge may be gone already, or urgent data. */
+static bool is_empty_after(const struct stream *s, size_t got, size_t n)
+{
+    return got < n && s->in_kind == STREAM_TCP && stream_is_plain(s) && s->in_watch.active &&
+           !s->hung_up;
+}
+
 static ssize_t step_copy(struct pump *p, char *scratch, size_t n)
 {
     if (n > p->chunk)
@@ -186,6 +195,8 @@ static ssize_t step_copy(struct pump *p, char *scratch, size_t n)
         return got;
     if (got == 0)
         return end_hooks(p);
+    if (is_empty_after(p->from, (size_t)got, n))
+        p->from->can_read = false;
     const char *bytes = scratch;
     size_t out_n = (size_t)got;
     int result = through_hooks(p->hooks, &bytes, &out_n);

@@ -204,9 +204,9 @@ enum { BROKEN = EPOLLERR | EPOLLHUP };
 static void note_ready(struct loop *l, struct stream *s, uint32_t events)
 {
     bool was = s->can_read && s->can_write;
-    if (events & (BROKEN | EPOLLRDHUP))
+    if (events & (BROKEN | EPOLLRDHUP | EPOLLPRI))
         s->hung_up = true;
-    if (events & (s->read_waits | BROKEN | EPOLLRDHUP))
+    if (events & (s->read_waits | BROKEN | EPOLLRDHUP | EPOLLPRI))
         s->can_read = true;
     if (events & (s->write_waits | BROKEN))
         s->can_write = true;
@@ -237,7 +237,7 @@ int stream_start(struct loop *l, struct stream *s)
     bool one = s->in == s->out;
     s->in_watch.ready = in_ready;
     s->out_watch.ready = out_ready;
-    int result = watch(l, &s->in_watch, s->in, EPOLLIN | EPOLLRDHUP | (one ? EPOLLOUT : 0));
+    int result = watch(l, &s->in_watch, s->in, EPOLLIN | EPOLLRDHUP | EPOLLPRI | (one ? EPOLLOUT : 0));
     if (result == 0 && !one)
         result = watch(l, &s->out_watch, s->out, EPOLLOUT);
     return result;

@@ -57,7 +57,7 @@ struct stream {
     bool in_polls, out_polls;  /* may block: poll before each call */
     bool blocks;               /* a socket without O_NONBLOCK: each call says MSG_DONTWAIT */
     bool can_read, can_write;
-    bool hung_up;  /* the peer's end, or worse, lies behind what can be read */
+    bool hung_up;  /* the peer's end, urgent data, or worse, lies behind what can be read */
     bool ended;    /* everything was read */
     bool finished; /* nothing more will be written */
     /* What has to happen below before a read or a write can go on: EPOLLIN and EPOLLOUT, but TLS

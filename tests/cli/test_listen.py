@@ -405,6 +405,20 @@ def test_a_port_that_is_only_bound(berth, mksock):
     assert "bound only" in result.stderr
 
 
+def test_what_remains_of_a_connection(berth, listen):
+    """A client that had bound without SO_REUSEADDR, and closed first."""
+    server = listen(HERE, "--discard")
+    with server.netns.inside(), socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+        s.connect(("127.0.0.1", server.port))
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s) == b""
+    result = berth("listen", f"127.0.0.1:{port}", status=1, timeout=5)
+    assert "what remains of a closed connection has tcp" in result.stderr
+    assert "TIME_WAIT; it goes by itself in " in result.stderr
+
+
 def test_endpoints_that_overlap(berth, netns):
     result = berth("listen", "127.0.0.1:4444", "*:4444", status=1)
     assert "two of the endpoints given overlap" in result.stderr

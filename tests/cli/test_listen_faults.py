@@ -329,6 +329,47 @@ def test_stop_and_continue(listen):
         sender.join()
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_urgent_data_cuts_a_read_short(listen, ends):
+    """All of it has come before the first read, which stops at the mark."""
+    server = listen(HERE, "--echo")
+    with server.connect() as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+        server.process.send_signal(signal.SIGSTOP)
+        s.send(b"ab")
+        s.send(b"!", socket.MSG_OOB)
+        s.send(b"cd")
+        if ends:
+            s.shutdown(socket.SHUT_WR)
+        server.process.send_signal(signal.SIGCONT)
+        s.settimeout(5)
+        back = b""
+        while len(back) < 4:
+            back += s.recv(10)
+        assert back == b"abcd"
+
+
+@pytest.mark.parametrize("mode", [["--echo"], ["--forward"]])
+def test_the_end_right_behind_the_data(listen, mode):
+    """However the end falls together with what came before it, it is seen."""
+    if mode == ["--forward"]:
+        behind = listen(HERE, "--echo")
+        mode = ["--forward", f"127.0.0.1:{behind.port}"]
+    server = listen(HERE, *mode)
+    for i in range(300):
+        with server.connect() as s:
+            s.settimeout(5)
+            s.send(b"text")
+            if i % 3 == 1:
+                s.recv(2)
+            if i % 3 == 2:
+                s.send(b"more")
+            s.shutdown(socket.SHUT_WR)
+            read_all(s)
+    counted(ends=300)
+
+
 def test_half_closed_is_not_closed(listen):
     """Bulk towards a client that has ended its side."""
     server = listen(HERE, "--shell", "--exec", "cat >/dev/null; head -c 3000000 /dev/zero")
