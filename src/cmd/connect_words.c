@@ -222,9 +222,10 @@ int connect_tell_failure(const struct connect *c)
 {
     const struct reach *r = &c->reach;
     struct err e = r->error;
-    if (r->stage == REACH_CONNECT)
+    if (r->stage == REACH_CONNECT) {
         tell_unreachable(c, &e);
-    else
+        connect_tell_elsewhere(c);
+    } else
         tell_other(c, &e);
     if (c->tries > 1)
         tell_tries(c);

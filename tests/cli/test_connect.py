@@ -128,6 +128,13 @@ def test_usage(berth, words):
     assert "Try 'berth connect --help'" in berth("connect", *words, status=2).stderr
 
 
+def test_refusal_names_who_listens_elsewhere(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.2:7000 as=a", "fork as=server keep=@a comm=nginx", "close @a")
+    result = berth("connect", "127.0.0.1:7000", status=1)
+    assert "connection refused (nobody listens there)" in result.stderr
+    assert "nginx[" in result.stderr and "] listens at 127.0.0.2:7000" in result.stderr
+
+
 def test_all_tells_each_attempt(berth, peer):
     at = peer(answer_at_end)
     result = berth("connect", "--all", at.port, input="x")
