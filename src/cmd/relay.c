@@ -102,7 +102,9 @@ static const struct command_option relay_options[] = {
      .min = 1,
      .max = INT32_MAX,
      .help = "clients that may wait in the queue; net.core.somaxconn is the limit and the default"},
-    FLOW_EVENTS_OPTIONS(struct relay_arguments) SOCKOPT_OPTIONS(struct relay_arguments){0},
+    TLS_SERVER_OPTIONS(struct relay_arguments, tls, "TLS of ends that listen")
+        TLS_CLIENT_OPTIONS(struct relay_arguments, tls_to, "tls-to", "TLS of ends that connect")
+            FLOW_EVENTS_OPTIONS(struct relay_arguments) SOCKOPT_OPTIONS(struct relay_arguments){0},
 };
 
 static const struct relay_arguments defaults = {.grace_ns = 2000000000,
@@ -144,6 +146,10 @@ static void tell_trouble(const struct talk *t)
 {
     struct err e = t->trouble;
     bool failed = t->why == WHY_PEER_FAILED || t->why == WHY_FAR_FAILED;
+    if (!e.code && failed && t->words)
+        err_word(&e, t->error, "go on with",
+                 t->relay->sides[t->why == WHY_PEER_FAILED ? t->near : !t->near].word, "%s",
+                 t->words);
     if (!e.code && failed)
         err_set(&e, t->error, "go on with",
                 t->relay->sides[t->why == WHY_PEER_FAILED ? t->near : !t->near].word, NULL);

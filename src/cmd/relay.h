@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/vec.h"
 #include "cmd/flow_events.h"
 #include "cmd/listeners.h"
 #include "cmd/sockopt_options.h"
+#include "cmd/tls_options.h"
 #include "flow/accept.h"
 #include "flow/dial.h"
 #include "flow/ends.h"
@@ -30,6 +32,8 @@ struct relay_arguments {
     uint64_t max_clients, backlog, idle_ns, lifetime_ns, grace_ns, timeout_ns, rate_bytes;
     uint64_t peer_idle_ns, datagram_size;
     struct flow_events events;
+    struct tls_server_arguments tls;    /* of ends that listen */
+    struct tls_client_arguments tls_to; /* of ends that connect */
     struct sockopt_arguments options;
 };
 
@@ -49,6 +53,9 @@ struct relay_side {
     struct vec listeners; /* struct listener */
     struct relay_listener *heard;
     size_t n_heard;
+    struct tls_context *tls; /* NULL: it speaks none */
+    const char *tls_name;    /* that its certificate has to bear */
+    struct buf tls_text;
 };
 
 struct relay_mirror {
@@ -86,6 +93,9 @@ struct talk_side {
     struct peer peer;
     struct dgram dgram;
     struct dgram *datagrams; /* where it is made of them */
+    struct talk *talk;       /* whose it is, while TLS is agreed on */
+    struct tls_handshake handshake;
+    struct tls_fault fault;
     const struct listener *listener;
     struct sockaddr_storage local, far;
     socklen_t local_n, far_n;
@@ -133,10 +143,23 @@ struct talk *talk_new(struct relay *r);
 struct talk *talk_for(struct relay *r, int side);
 /* A connected socket became its side; taken over. */
 void talk_take_socket(struct talk *t, int side, int fd);
+/* Its side is open; with the other one the conversation begins. */
+void talk_side_is_there(struct talk *t, int side);
+/* It couldn't begin. */
+void talk_fail(struct talk *t, const struct err *e);
 void talk_stop(struct talk *t, enum event_why why);
 /* One that is over, but for its processes: they are killed. */
 void talk_drop(struct talk *t);
 struct event talk_event(const struct talk *t, enum event_kind kind);
+
+/* relay_tls.c */
+/* The contexts of those ends that speak TLS. 0, or an exit status after a message. */
+int relay_tls_open(struct relay *r);
+void relay_tls_close(struct relay *r);
+/* Takes the socket over. */
+void talk_start_tls(struct talk *t, int side, int fd);
+/* Changes how it ended, if something was wrong with TLS. */
+void talk_judge_tls(const struct talk *t, enum event_why *why, int *error, const char **words);
 
 /* relay_hooks.c */
 /* 0, or an exit status after a message. */

@@ -25,8 +25,6 @@ static int read_side(struct relay *r, int i, const char *word)
     s->word = word;
     if (endpoint_parse(word, ENDPOINT_MAY_LISTEN, &s->endpoint, &e) < 0)
         return command_usage_error(&command_relay, "'%s': %s", e.subject, e.hint);
-    if (s->endpoint.scheme == ENDPOINT_TLS)
-        return command_usage_error(&command_relay, "'%s': relay doesn't do tls yet", word);
     r->listens = r->listens || s->endpoint.listens;
     return 0;
 }
@@ -90,7 +88,7 @@ int relay_ends_open(struct relay *r, const struct command_words *words)
         struct relay_side *s = &r->sides[i];
         status = s->endpoint.listens ? listen_at(r, s) : look_up(r, s);
     }
-    return status;
+    return status ? status : relay_tls_open(r);
 }
 
 /* Who comes */
@@ -277,6 +275,7 @@ void relay_ends_resume(struct relay *r)
 void relay_ends_close(struct relay *r)
 {
     each(r, close_one);
+    relay_tls_close(r);
     for (int side = 0; side < SIDES; side++) {
         listeners_close(&r->sides[side].listeners);
         vec_free(&r->sides[side].targets);

@@ -105,6 +105,7 @@ static void give_up(struct talk *t, enum event_why why, int error)
 {
     for (int i = 0; i < SIDES; i++) {
         dial_clear(loop_of(t), &t->sides[i].dial);
+        tls_handshake_drop(loop_of(t), &t->sides[i].handshake);
         stream_close(loop_of(t), t->sides[i].stream);
     }
     close_talk(t, why, error);
@@ -118,7 +119,11 @@ static void pair_over(struct loop *l, struct pair *p)
     if (t->near == 1 && (why == WHY_PEER_FAILED || why == WHY_FAR_FAILED))
         why = why == WHY_PEER_FAILED ? WHY_FAR_FAILED : WHY_PEER_FAILED;
     bool keyed = p->error == ECANCELED;
-    close_talk(t, keyed ? WHY_ENDED : why, keyed ? 0 : p->error);
+    int error = keyed ? 0 : p->error;
+    if (keyed)
+        why = WHY_ENDED;
+    talk_judge_tls(t, &why, &error, &t->words);
+    close_talk(t, why, error);
 }
 
 void talk_stop(struct talk *t, enum event_why why)
@@ -214,9 +219,20 @@ static void turn_nagle_off(const struct relay *r, int fd)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void talk_side_is_there(struct talk *t, int side)
+{
+    t->sides[side].there = true;
+    join(t);
+}
+
 void talk_take_socket(struct talk *t, int side, int fd)
 {
     struct talk_side *s = &t->sides[side];
+    if (t->relay->sides[side].tls) {
+        turn_nagle_off(t->relay, fd);
+        talk_start_tls(t, side, fd);
+        return;
+    }
     if (is_stream_socket(fd)) {
         turn_nagle_off(t->relay, fd);
         stream_init_socket(s->stream, fd);
@@ -224,14 +240,13 @@ void talk_take_socket(struct talk *t, int side, int fd)
         dgram_init_stream(&s->dgram, s->stream, fd);
         s->datagrams = &s->dgram;
     }
-    s->there = true;
-    join(t);
+    talk_side_is_there(t, side);
 }
 
-static void fail(struct talk *t, const struct err *e)
+void talk_fail(struct talk *t, const struct err *e)
 {
     t->trouble = *e;
-    t->words = t->trouble.subject;
+    t->words = e->worded ? t->trouble.hint : t->trouble.subject;
     give_up(t, WHY_FAR_FAILED, e->code);
 }
 
@@ -242,7 +257,7 @@ static void dialled(struct loop *l, struct dial *d)
     struct err e = d->attempts[0].error;
     dial_clear(l, d);
     if (fd < 0)
-        fail(t, &e);
+        talk_fail(t, &e);
     else
         talk_take_socket(t, side, fd);
 }
@@ -309,7 +324,7 @@ static void begin(struct loop *l, struct loop_turn *turn)
         if (result < 0 && !e.code)
             err_set(&e, -result, "open", s->word, NULL);
         if (result < 0) {
-            fail(t, &e);
+            talk_fail(t, &e);
             return;
         }
     }
@@ -342,13 +357,19 @@ struct talk *talk_new(struct relay *r)
     return t;
 }
 
+/* Somebody is there, or on his way. */
+static bool is_taken(const struct talk_side *s)
+{
+    return s->there || s->handshake.session;
+}
+
 /* The one that came first is the last of the list. */
 struct talk *talk_for(struct relay *r, int side)
 {
     struct talk *first = NULL;
     if (r->sides[!side].endpoint.listens)
         for (struct talk *t = r->talks; t; t = t->next)
-            if (!t->over && !t->sides[side].there && t->sides[!side].there)
+            if (!t->over && !is_taken(&t->sides[side]) && is_taken(&t->sides[!side]))
                 first = t;
     return first ? first : talk_new(r);
 }

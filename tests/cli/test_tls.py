@@ -389,6 +389,78 @@ def test_listen_mistakes(berth, good, tmp_path):
         assert words in result.stderr.lower(), result.stderr
 
 
+# Relaying
+
+
+@pytest.fixture
+def relay(berth, netns):
+    with contextlib.ExitStack() as stack:
+
+        def start(*args, **how):
+            return stack.enter_context(
+                contextlib.closing(Listening(berth, *args, command="relay", **how)))
+
+        yield start
+
+
+def test_relay_ends_tls(relay, berth, good, authority, netns):
+    back = Peer(lambda c: c.sendall(b"back: " + read_all(c)), netns=netns)
+    with contextlib.closing(back):
+        server = relay("listen:tls:" + HERE, f"127.0.0.1:{back.port}", "--tls-cert", good)
+        assert connect_to(berth, server, authority, MIB) == b"back: " + MIB
+        closed = server.wait_events("closed")[0]
+        assert (closed["why"], closed["bytes_in"]) == ("ended", len(MIB))
+
+
+def test_relay_starts_tls(relay, listen, good, authority):
+    back = listen("tls:" + HERE, "--echo", "--tls-cert", good)
+    server = relay("listen:" + HERE, f"tls:127.0.0.1:{back.port}", "--tls-to-ca", authority.path)
+    with server.connect() as s:
+        s.sendall(b"plain here")
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s) == b"plain here"
+    assert server.wait_events("closed")[0]["why"] == "ended"
+
+
+def test_relay_does_both(relay, listen, berth, good, authority):
+    back = listen("tls:" + HERE, "--echo", "--tls-cert", good)
+    server = relay("listen:tls:" + HERE, f"tls:127.0.0.1:{back.port}", "--tls-cert", good, "--tls-to-ca",
+                   authority.path)
+    assert connect_to(berth, server, authority, MIB) == MIB
+
+
+def test_relay_from_standard_input(listen, berth, good, authority):
+    back = listen("tls:" + HERE, "--echo", "--tls-cert", good)
+    result = berth("relay", "-", f"tls:127.0.0.1:{back.port}", "--tls-to-ca", authority.path,
+                   "--tls-to-info", input="hello")
+    assert result.stdout == "hello"
+    assert "the certificate is good" in result.stderr
+
+
+def test_relay_tells_what_is_wrong_with_tls(relay, listen, berth, good, authority):
+    back = listen("tls:" + HERE, "--echo", "--tls-cert", good)
+    result = berth("relay", "-", f"tls:127.0.0.1:{back.port}", input="hello", status=1)
+    assert "isn't known here" in result.stderr
+    server = relay("listen:" + HERE, f"tls:127.0.0.1:{back.port}")
+    with server.connect() as s, contextlib.suppress(ConnectionResetError):
+        assert read_all(s) == b""
+    assert "isn't known here" in server.wait_events("closed")[0]["text"]
+    plain = relay("listen:tls:" + HERE, f"tls:127.0.0.1:{back.port}", "--tls-cert", good, "--tls-to-ca",
+                  authority.path)
+    with plain.connect() as s, contextlib.suppress(ConnectionResetError):
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        read_all(s)
+    assert "plain HTTP" in plain.wait_events("closed")[0]["text"]
+
+
+def test_relay_mistakes(berth, good):
+    for args, words in [
+        (["listen:" + HERE, "tcp:127.0.0.1:1", "--tls-cert", good], "no end listens for TLS"),
+        (["listen:" + HERE, "tcp:127.0.0.1:1", "--tls-to-ca", good], "no end connects by TLS"),
+    ]:
+        assert words in berth("relay", *args, status=2).stderr
+
+
 # Connecting
 
 

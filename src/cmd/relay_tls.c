@@ -1,0 +1,117 @@
+/* TLS at an end of `berth relay`: the handshake between the socket and the conversation. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "cmd/commands.h"
+#include "cmd/relay.h"
+
+/* Which ends speak it */
+
+static bool speaks(const struct relay *r, const struct relay_side *s)
+{
+    enum endpoint_scheme scheme = s->endpoint.scheme;
+    bool asked = s->endpoint.listens ? r->a->tls.on : r->a->tls_to.on;
+    return scheme == ENDPOINT_TLS || (asked && (scheme == ENDPOINT_TCP || scheme == ENDPOINT_UNIX));
+}
+
+static int open_side(struct relay *r, struct relay_side *s)
+{
+    if (!speaks(r, s))
+        return 0;
+    if (s->endpoint.listens)
+        return tls_server_open(&command_relay, &r->a->tls, NULL, r->a->events.quiet, &s->tls);
+    s->tls_text = BUF_INIT(64);
+    s->tls_name = tls_client_name(&r->a->tls_to, &s->endpoint, &s->tls_text);
+    return tls_client_open(&command_relay, &r->a->tls_to, &s->tls);
+}
+
+/* Options without an end that they are for would be forgotten in silence. */
+static int check(const struct relay *r)
+{
+    bool here = false, there = false;
+    for (int i = 0; i < SIDES; i++) {
+        const struct relay_side *s = &r->sides[i];
+        here = here || (s->tls && s->endpoint.listens);
+        there = there || (s->tls && !s->endpoint.listens);
+    }
+    if (tls_server_wanted(&r->a->tls) && !here)
+        return command_usage_error(&command_relay,
+                                   "no end listens for TLS: --tls… is for listen:tls:…");
+    if (tls_client_wanted(&r->a->tls_to) && !there)
+        return command_usage_error(&command_relay,
+                                   "no end connects by TLS: --tls-to… is for tls:…");
+    return 0;
+}
+
+int relay_tls_open(struct relay *r)
+{
+    int status = 0;
+    for (int i = 0; i < SIDES && status == 0; i++)
+        status = open_side(r, &r->sides[i]);
+    return status ? status : check(r);
+}
+
+void relay_tls_close(struct relay *r)
+{
+    for (int i = 0; i < SIDES; i++) {
+        tls_context_free(r->sides[i].tls);
+        buf_free(&r->sides[i].tls_text);
+    }
+}
+
+/* The handshake */
+
+static void tell(const struct talk *t, int side)
+{
+    struct tls_info info;
+    const struct relay_side *s = &t->relay->sides[side];
+    if (s->endpoint.listens || !t->relay->a->tls_to.info ||
+        tls_handshake_info(&t->sides[side].handshake, &info) < 0)
+        return;
+    tls_tell_info(&info);
+    tls_info_clear(&info);
+}
+
+static void shaken(struct loop *l, struct tls_handshake *h, const struct err *e)
+{
+    struct talk_side *s = (struct talk_side *)((char *)h - offsetof(struct talk_side, handshake));
+    struct talk *t = s->talk;
+    int side = s == &t->sides[1];
+    if (e) {
+        talk_fail(t, e);
+        return;
+    }
+    tell(t, side);
+    tls_handshake_take(l, h, s->stream, &s->fault);
+    talk_side_is_there(t, side);
+}
+
+void talk_start_tls(struct talk *t, int side, int fd)
+{
+    const struct relay *r = t->relay;
+    struct talk_side *s = &t->sides[side];
+    const struct relay_side *of = &r->sides[side];
+    const struct tls_peer_name peer = {.who = of->endpoint.listens ? "the client" : of->word,
+                                       .name = of->tls_name};
+    uint64_t ns = of->endpoint.listens ? r->a->tls.timeout_ns : r->a->timeout_ns;
+    struct err e = {0};
+    s->talk = t;
+    s->handshake.done = shaken;
+    if (tls_handshake_start(&t->relay->loop, &s->handshake, of->tls, fd, &peer, ns / 1000000, &e) <
+        0)
+        talk_fail(t, &e);
+}
+
+/* What was wrong with TLS is what was wrong. */
+void talk_judge_tls(const struct talk *t, enum event_why *why, int *error, const char **words)
+{
+    for (int i = 0; i < SIDES; i++) {
+        const char *fault = tls_fault_words(t->sides[i].fault);
+        if (!fault)
+            continue;
+        *words = fault;
+        *error = EPROTO;
+        *why = i == t->near ? WHY_PEER_FAILED : WHY_FAR_FAILED;
+    }
+}
