@@ -189,13 +189,13 @@ static void join(struct talk *t)
     struct pair *p = &t->pair;
     if (t->joined || !t->sides[0].there || !t->sides[1].there)
         return;
-    dgram_join(p, t->sides[0].datagrams, t->sides[1].datagrams);
     p->on_a_end = on_end_of(t, 0);
     p->on_b_end = on_end_of(t, 1);
     p->lingers = endpoint_of(t, 0)->scheme == ENDPOINT_SERIAL ||
                  endpoint_of(t, 1)->scheme == ENDPOINT_SERIAL;
     p->over = pair_over;
     set_limits(t);
+    dgram_join(p, t->sides[0].datagrams, t->sides[1].datagrams);
     relay_hooks_add(t);
     t->joined = true;
     int result = pair_start(loop_of(t), p, t->relay->scratch);

@@ -1,11 +1,14 @@
 #include "flow/dgram.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "flow/pair.h"
 
 enum { RUNS = 104 }; /* UDP_GRO, of linux/udp.h */
@@ -14,6 +17,25 @@ bool dgram_ask_runs(int fd)
 {
     int on = 1;
     return setsockopt(fd, IPPROTO_UDP, RUNS, &on, sizeof on) == 0;
+}
+
+/* The buffer that every socket has; 0 where that can't be read. */
+static int usual_room(void)
+{
+    char text[16] = "";
+    _cleanup_fd_ int fd = open("/proc/sys/net/core/rmem_default", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    return n > 0 ? (int)strtol(text, NULL, 10) : 0;
+}
+
+void dgram_ask_room(int fd)
+{
+    int now = 0, wanted = DGRAM_BURST;
+    socklen_t n = sizeof now;
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &now, &n) < 0 || now != usual_room())
+        return;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
 }
 
 uint32_t dgram_segment_of(struct msghdr *m, size_t n)
@@ -165,8 +187,10 @@ void dgram_init_stream(struct dgram *d, struct stream *s, int fd)
                         .packets = type == SOCK_SEQPACKET};
     d->way = (struct dgram_way){
         .fd = fd, .udp = type == SOCK_DGRAM && domain != AF_UNIX, .refuses = true};
-    if (d->way.udp)
+    if (d->way.udp) {
         dgram_ask_runs(fd);
+        dgram_ask_room(fd);
+    }
     stream_init_socket(s, fd);
     s->ops = &ops;
     s->above = d;
@@ -182,6 +206,8 @@ void dgram_join_pump(struct pump *p, struct dgram *from, struct dgram *to)
         p->copies = true;
     if (from)
         p->chunk = PUMP_SCRATCH;
+    if (!from && to && to->size)
+        p->chunk = PUMP_SCRATCH / to->size * to->size; /* no short one in between */
 }
 
 void dgram_join(struct pair *p, struct dgram *a, struct dgram *b)

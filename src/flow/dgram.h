@@ -17,7 +17,8 @@ struct pair;
 struct pump;
 
 enum {
-    DGRAM_SIZE = 1400,  /* for what comes from a stream: fits an Ethernet frame, tunnels included */
+    DGRAM_SIZE = 1400, /* for what comes from a stream: fits an Ethernet frame, tunnels included */
+    DGRAM_BURST = 4 << 20,
     DGRAM_ROOM = 65536, /* the longest of UDP, and the longest run */
 };
 
@@ -40,8 +41,9 @@ struct dgram {
 /* *s becomes the stream of a connected socket, which it owns. *d lives as long as it. */
 void dgram_init_stream(struct dgram *d, struct stream *s, int fd);
 
-/* Has the pumps of a conversation keep the boundaries, after its streams are set and before it
- * starts. a, b: those of its sides, NULL where that is a stream of bytes; may be the same (echo).
+/* Has the pumps of a conversation keep the boundaries, after its streams and sizes are
+ * set and before it starts. a, b: those of its sides, NULL where that is a stream of bytes; may be
+ * the same (echo).
  */
 void dgram_join(struct pair *p, struct dgram *a, struct dgram *b);
 /* The same for a pump alone. */
@@ -49,6 +51,9 @@ void dgram_join_pump(struct pump *p, struct dgram *from, struct dgram *to);
 
 /* For streams of the owner's (flow/peers): one message of recvmsg, its control messages read. */
 uint32_t dgram_segment_of(struct msghdr *m, size_t n);
+/* A receive buffer for bursts, where the user hasn't chosen one: DGRAM_BURST bytes, or as much as
+ * net.core.rmem_max allows. */
+void dgram_ask_room(int fd);
 /* Has the kernel join equal datagrams; false where it can't. */
 bool dgram_ask_runs(int fd);
 /* Sends what a stream's write gives; as stream_ops.write. */

@@ -14,7 +14,6 @@ enum {
     BATCH = 32,
     BATCH_BYTES = BATCH * DGRAM_ROOM,
     UNIX_ROOM = 1 << 18,
-    ROUNDS = 4,
     FIRST_BUCKETS = 64,
     AGAIN_NS = 2000000
 };
@@ -158,15 +157,6 @@ static ssize_t read_datagram(struct peer *peer, char *to, size_t n)
     return (ssize_t)take;
 }
 
-static ssize_t peer_read(struct stream *s, void *to, size_t n)
-{
-    struct peer *peer = s->above;
-    ssize_t got = peer->dgram.to ? read_datagram(peer, to, n) : read_bytes(peer, to, n);
-    if (got > 0 || n == 0)
-        return got;
-    return peer->peers ? -EAGAIN : 0;
-}
-
 static void wait_for_room(struct peer *peer)
 {
     struct peers *p = peer->peers;
@@ -216,6 +206,8 @@ static void leave(struct peer *peer)
     wait_no_more(peer);
     if (!peer->peers)
         return;
+    if (peer->peers->last == peer)
+        peer->peers->last = NULL;
     *peer->at = peer->next;
     if (peer->next)
         peer->next->at = peer->at;
@@ -229,34 +221,6 @@ static void peer_release(struct stream *s)
     while (peer->first)
         drop_piece(peer);
     leave(peer);
-}
-
-static const struct stream_ops ops = {
-    .read = peer_read, .write = peer_write, .finish = peer_finish, .release = peer_release};
-
-void peer_init(struct peer *mine, const struct peer *heard, struct stream *s)
-{
-    struct peers *p = heard->peers;
-    *mine = *heard;
-    mine->stream = s;
-    mine->end = &mine->first;
-    mine->dgram = (struct dgram){.size = DGRAM_SIZE};
-    mine->dgram.way =
-        (struct dgram_way){.fd = p->fd, .udp = p->udp, .uncut = p->uncut, .refuses = !p->udp};
-    mine->dgram.way.peer = &mine->address;
-    mine->dgram.way.peer_n = mine->address_n;
-    mine->dgram.way.device = mine->device;
-    mine->dgram.way.local = p->everywhere ? &mine->local : NULL;
-    *s = (struct stream){.ops = &ops,
-                         .above = mine,
-                         .in = -1,
-                         .out = -1,
-                         .in_kind = STREAM_SOCKET,
-                         .out_kind = STREAM_SOCKET,
-                         .can_write = true};
-    if (++p->n > p->n_buckets)
-        grow(p);
-    enter(p, mine);
 }
 
 /* Receiving */
@@ -284,9 +248,9 @@ static void note_v6(struct peer *heard, const struct in6_pktinfo *info)
 }
 
 /* Where a datagram came to, of a socket that hears every address. */
-static void note_local(struct peer *heard, struct msghdr *m)
+static void note_local(struct peer *heard, const struct msghdr *m)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR((struct msghdr *)m, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
             heard->local.ss_family == AF_INET) {
             struct in_pktinfo info;
@@ -337,9 +301,9 @@ static void keep(struct peers *p, struct peer *peer, const char *bytes, size_t n
     peer->dgram.datagrams_in += datagrams;
 }
 
-static void take_one(struct loop *l, struct peers *p, struct mmsghdr *message)
+/* Whose message it is: one that is known, or the owner takes in; or NULL. */
+static struct peer *whose(struct loop *l, struct peers *p, const struct msghdr *m)
 {
-    struct msghdr *m = &message->msg_hdr;
     struct peer heard = {.peers = p, .local = p->bound, .local_n = p->bound_n};
     heard.address_n = m->msg_namelen;
     memcpy(&heard.address, m->msg_name, m->msg_namelen);
@@ -351,14 +315,113 @@ static void take_one(struct loop *l, struct peers *p, struct mmsghdr *message)
     struct peer *peer = find(p, &heard);
     if (!peer && !p->closed)
         peer = admit(l, p, &heard);
-    if (!peer || peer->peers != p)
+    return peer && peer->peers == p ? peer : NULL;
+}
+
+static void wake(struct loop *l, struct peer *peer)
+{
+    if (peer->stream->can_read)
+        return;
+    peer->stream->can_read = true;
+    if (peer->stream->ready)
+        peer->stream->ready(l, peer->stream);
+}
+
+static void take_one(struct loop *l, struct peers *p, struct mmsghdr *message)
+{
+    struct msghdr *m = &message->msg_hdr;
+    struct peer *peer = whose(l, p, m);
+    if (!peer)
         return;
     keep(p, peer, m->msg_iov->iov_base, message->msg_len, dgram_segment_of(m, message->msg_len));
-    if (!peer->stream->can_read) {
-        peer->stream->can_read = true;
-        if (peer->stream->ready)
-            peer->stream->ready(l, peer->stream);
+    p->last = peer;
+    wake(l, peer);
+}
+
+/* The only peer hears for itself, straight to where it wants the bytes, until somebody else is
+ * heard. As recvmsg, with -errno; -EAGAIN where it was another's. */
+static ssize_t hear(struct peer *peer, char *to, size_t n)
+{
+    struct peers *p = peer->peers;
+    struct sockaddr_storage name;
+    struct control control;
+    struct iovec v = {.iov_base = to, .iov_len = n};
+    struct msghdr m = {.msg_name = &name,
+                       .msg_namelen = sizeof name,
+                       .msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(p->fd, &m, MSG_DONTWAIT);
+    if (got < 0)
+        return errno == EINTR ? 0 : -EAGAIN;
+    struct peer *whom = whose(p->loop, p, &m);
+    uint32_t segment = dgram_segment_of(&m, (size_t)got);
+    if (whom == peer) {
+        peer->dgram.datagrams_in += segment ? ((size_t)got + segment - 1) / segment : 1;
+        return got;
     }
+    if (whom) {
+        keep(p, whom, to, (size_t)got, segment);
+        wake(p->loop, whom);
+    }
+    loop_turn_add(p->loop, &p->turn); /* from now on it hears for all */
+    p->last = NULL;
+    return -EAGAIN;
+}
+
+static bool hears_itself(const struct peers *p, const struct peer *peer)
+{
+    return p && p->n == 1 && p->last == peer && !peer->first && !peer->dgram.to;
+}
+
+static ssize_t hear_bytes(struct peer *peer, char *to, size_t n)
+{
+    size_t done = 0;
+    while (n - done >= peer->peers->batch->room && hears_itself(peer->peers, peer)) {
+        ssize_t got = hear(peer, to + done, n - done);
+        if (got < 0)
+            return done ? (ssize_t)done : got;
+        done += (size_t)got;
+    }
+    return done ? (ssize_t)done : -EAGAIN;
+}
+
+static ssize_t peer_read(struct stream *s, void *to, size_t n)
+{
+    struct peer *peer = s->above;
+    ssize_t got = peer->dgram.to ? read_datagram(peer, to, n) : read_bytes(peer, to, n);
+    if (got > 0 || n == 0)
+        return got;
+    return peer->peers ? hear_bytes(peer, to, n) : 0;
+}
+
+static const struct stream_ops ops = {
+    .read = peer_read, .write = peer_write, .finish = peer_finish, .release = peer_release};
+
+void peer_init(struct peer *mine, const struct peer *heard, struct stream *s)
+{
+    struct peers *p = heard->peers;
+    *mine = *heard;
+    mine->stream = s;
+    mine->end = &mine->first;
+    mine->dgram = (struct dgram){.size = DGRAM_SIZE};
+    mine->dgram.way =
+        (struct dgram_way){.fd = p->fd, .udp = p->udp, .uncut = p->uncut, .refuses = !p->udp};
+    mine->dgram.way.peer = &mine->address;
+    mine->dgram.way.peer_n = mine->address_n;
+    mine->dgram.way.device = mine->device;
+    mine->dgram.way.local = p->everywhere ? &mine->local : NULL;
+    *s = (struct stream){.ops = &ops,
+                         .above = mine,
+                         .in = -1,
+                         .out = -1,
+                         .in_kind = STREAM_SOCKET,
+                         .out_kind = STREAM_SOCKET,
+                         .can_write = true};
+    if (++p->n > p->n_buckets)
+        grow(p);
+    enter(p, mine);
 }
 
 static void lay_out(struct peers_batch *b)
@@ -391,14 +454,15 @@ static int receive(struct peers *p)
 static void run(struct loop *l, struct loop_turn *t)
 {
     struct peers *p = (struct peers *)((char *)t - offsetof(struct peers, turn));
-    for (int round = 0; round < ROUNDS; round++) {
-        int n = receive(p);
-        for (int i = 0; i < n && p->fd >= 0; i++)
-            take_one(l, p, &p->batch->messages[i]);
-        if (p->fd < 0 || n < p->batch->n)
-            return;
+    if (p->last && hears_itself(p, p->last) && !p->last->stream->can_read) {
+        wake(l, p->last);
+        return;
     }
-    loop_turn_add(l, t);
+    int n = receive(p);
+    for (int i = 0; i < n && p->fd >= 0; i++)
+        take_one(l, p, &p->batch->messages[i]);
+    if (p->fd >= 0 && n == p->batch->n)
+        loop_turn_add(l, t); /* behind those who take what came */
 }
 
 static void wake_writers(struct loop *l, struct peers *p)
@@ -444,8 +508,10 @@ static void prepare(struct peers *p)
     getsockname(p->fd, (struct sockaddr *)&p->bound, &p->bound_n);
     p->udp = p->bound.ss_family != AF_UNIX;
     p->everywhere = is_wildcard(&p->bound);
-    if (p->udp)
+    if (p->udp) {
         dgram_ask_runs(p->fd);
+        dgram_ask_room(p->fd);
+    }
     if (p->everywhere && p->bound.ss_family == AF_INET)
         setsockopt(p->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
     if (p->everywhere && p->bound.ss_family == AF_INET6)

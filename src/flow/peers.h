@@ -65,6 +65,7 @@ struct peers {
     struct peer **buckets;
     uint32_t n, n_buckets, seed;
     struct peer *waiting;
+    struct peer *last; /* who was heard last; NULL: hear for all */
     struct loop_timer again;
     size_t queued;
     struct sockaddr_storage bound;
