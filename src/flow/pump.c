@@ -6,8 +6,14 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { FIRST_CHUNK = 1 << 16, LEAST_CHUNK = 1 << 14, SENDFILE_CHUNK = 1 << 24 };
+enum {
+    MOST_CHUNK = 1 << 18,
+    FIRST_CHUNK = 1 << 16,
+    LEAST_CHUNK = 1 << 14,
+    SENDFILE_CHUNK = 1 << 24
+};
 
 static bool is_socket(enum stream_kind k)
 {
@@ -36,16 +42,33 @@ void pump_init(struct pump *p, struct stream *from, struct stream *to)
     *p = (struct pump){.from = from, .to = to, .left = UINT64_MAX, .chunk = FIRST_CHUNK};
 }
 
-void pump_clear(struct pump *p)
+static void clear_held(struct pump *p)
 {
     free(p->held);
     p->held = NULL;
     p->held_n = p->held_at = 0;
 }
 
+/* What is still in it is lost. */
+static void close_pipe(struct pump *p)
+{
+    if (!p->piped)
+        return;
+    close(p->pipe[0]);
+    close(p->pipe[1]);
+    p->piped = false;
+    p->in_pipe = 0;
+}
+
+void pump_clear(struct pump *p)
+{
+    clear_held(p);
+    close_pipe(p);
+}
+
 bool pump_is_idle(const struct pump *p)
 {
-    if (p->held)
+    if (p->held || p->in_pipe)
         return !p->to->can_write;
     return !p->from->can_read || !p->to->can_write;
 }
@@ -88,7 +111,7 @@ int pump_put(struct pump *p, const void *bytes, size_t n)
     if (old)
         memcpy(all, p->held + p->held_at, old);
     memcpy(all + old, bytes, n);
-    pump_clear(p);
+    clear_held(p);
     p->held = all;
     p->held_n = (uint32_t)(old + n);
     return 0;
@@ -108,7 +131,29 @@ static int write_held(struct pump *p)
         p->bytes += (uint64_t)put;
         p->held_at += (uint32_t)put;
         if (p->held_at == p->held_n)
-            pump_clear(p);
+            clear_held(p);
+    }
+    return 1;
+}
+
+/* The same of the pipe. */
+static int write_pipe(struct pump *p)
+{
+    while (p->in_pipe) {
+        ssize_t put = splice(p->pipe[0], NULL, p->to->out, NULL, p->in_pipe,
+                             SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0 && errno == EAGAIN) {
+            p->to->can_write = false;
+            return 0;
+        }
+        if (put <= 0) {
+            p->failed_writing = true;
+            return put < 0 ? -errno : -EIO;
+        }
+        p->bytes += (uint64_t)put;
+        p->in_pipe -= (uint32_t)put;
     }
     return 1;
 }
@@ -116,15 +161,35 @@ static int write_held(struct pump *p)
 /* One step of each means: how many bytes moved (for the budget), 0 at the end, -EAGAIN with the
  * flags saying what to wait for, or another negative errno. */
 
+/* Bulk between two connections goes through a pipe, without being copied. Only while it is bulk: an
+ * unprivileged user has 64 pipes of this size (pipe(7)). */
+static void open_pipe(struct pump *p)
+{
+    if (p->from->in_kind != STREAM_TCP || p->to->out_kind != STREAM_TCP || p->no_pipe ||
+        !stream_is_plain(p->from) || !stream_is_plain(p->to))
+        return;
+    if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        return;
+    p->piped = true;
+    if (fcntl(p->pipe[1], F_SETPIPE_SZ, PUMP_SCRATCH) < 0) {
+        close_pipe(p);
+        p->no_pipe = true;
+        return;
+    }
+    p->means = PUMP_PIPE;
+}
+
 /* The writer took less than was read: read about so much next time, so that little has to be kept
  * and copied; and more again, when it takes all. */
 static void adapt(struct pump *p, size_t got, size_t put)
 {
     if (put < got) {
         p->chunk = put > LEAST_CHUNK ? (uint32_t)put : LEAST_CHUNK;
-    } else if (got == p->chunk && p->chunk < PUMP_SCRATCH) {
+    } else if (got == p->chunk && p->chunk < MOST_CHUNK) {
         uint32_t twice = 2 * p->chunk;
-        p->chunk = twice > PUMP_SCRATCH ? PUMP_SCRATCH : twice;
+        p->chunk = twice > MOST_CHUNK ? MOST_CHUNK : twice;
+    } else if (got == p->chunk) {
+        open_pipe(p);
     }
 }
 
@@ -230,6 +295,28 @@ static ssize_t step_splice(struct pump *p, size_t n)
     return again ? -EOPNOTSUPP : -EAGAIN;
 }
 
+/* Into the pipe, which is empty. */
+static ssize_t step_pipe(struct pump *p, size_t n)
+{
+    ssize_t moved;
+    do
+        moved = splice(p->from->in, NULL, p->pipe[1], NULL, n < PUMP_SCRATCH ? n : PUMP_SCRATCH,
+                       SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (moved < 0 && errno == EINTR);
+    if (moved >= 0) {
+        p->stuck = false;
+        p->in_pipe = (uint32_t)moved;
+        p->trickles = moved < LEAST_CHUNK;
+        return moved;
+    }
+    if (errno != EAGAIN)
+        return -errno;
+    stream_ask_ready(p->from, p->to);
+    bool again = p->stuck && p->from->can_read;
+    p->stuck = p->from->can_read;
+    return again ? -EOPNOTSUPP : -EAGAIN;
+}
+
 static ssize_t step_sendfile(struct pump *p, size_t n)
 {
     if (n > SENDFILE_CHUNK)
@@ -270,6 +357,8 @@ static bool is_unable(ssize_t error)
  * EIO of a file. */
 static bool is_of_writer(const struct pump *p, ssize_t error)
 {
+    if (p->means == PUMP_PIPE)
+        return false; /* a step only reads */
     return is_socket((enum stream_kind)p->to->out_kind) ? error != -EIO : error == -EPIPE;
 }
 
@@ -277,28 +366,40 @@ static ssize_t step_by_kernel(struct pump *p, size_t n)
 {
     ssize_t moved = p->means == PUMP_SPLICE     ? step_splice(p, n)
                     : p->means == PUMP_SENDFILE ? step_sendfile(p, n)
+                    : p->means == PUMP_PIPE     ? step_pipe(p, n)
                                                 : step_discard(p, n);
-    if (moved > 0)
+    if (moved > 0 && p->means != PUMP_PIPE)
         p->bytes += (uint64_t)moved;
     else if (moved == 0)
-        p->from->ended = p->means != PUMP_SPLICE;
+        p->from->ended = p->means != PUMP_SPLICE && p->means != PUMP_PIPE;
     else if (moved != -EAGAIN)
         p->failed_writing = is_of_writer(p, moved);
     return moved;
+}
+
+static ssize_t stop_piping(struct pump *p, char *scratch, size_t n)
+{
+    close_pipe(p);
+    p->trickles = false;
+    p->means = PUMP_COPY;
+    p->chunk = FIRST_CHUNK;
+    return step_copy(p, scratch, n);
 }
 
 static ssize_t step(struct pump *p, char *scratch, size_t n)
 {
     if (p->means == PUMP_COPY)
         return step_copy(p, scratch, n);
+    if (p->means == PUMP_PIPE && p->trickles)
+        return stop_piping(p, scratch, n);
     ssize_t moved = step_by_kernel(p, n);
-    if (moved == 0 && p->means == PUMP_SPLICE)
+    if (moved == 0 && (p->means == PUMP_SPLICE || p->means == PUMP_PIPE))
         return step_copy(p, scratch, n); /* before urgent data a splice says 0, at the end a read */
     if (!is_unable(moved))
         return moved;
-    p->means = PUMP_COPY;
+    p->no_pipe = true;
     p->failed_writing = false;
-    return step_copy(p, scratch, n);
+    return stop_piping(p, scratch, n);
 }
 
 int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
@@ -307,6 +408,8 @@ int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
         choose(p);
     for (;;) {
         int result = write_held(p);
+        if (result > 0)
+            result = write_pipe(p);
         if (result < 0)
             return result;
         if (result == 0)

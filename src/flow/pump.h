@@ -23,6 +23,7 @@ enum pump_means {
     PUMP_SPLICE,   /* one end is a pipe */
     PUMP_SENDFILE, /* file to socket */
     PUMP_DISCARD,  /* TCP to /dev/null: recv with MSG_TRUNC, tcp(7) */
+    PUMP_PIPE,     /* TCP to TCP in bulk: splice through a pipe of its own, while it is bulk */
 };
 /* plain: both ends are; looks: somebody has to see the bytes. */
 enum pump_means pump_choose(enum stream_kind from, enum stream_kind to, bool plain, bool looks);
@@ -45,9 +46,14 @@ struct pump {
     uint64_t bytes;          /* moved */
     enum pump_means means;
     bool chosen;
-    bool copies;         /* set by the owner: read and write only, `chunk` bytes at a time, and
-                          * never less (datagrams) */
-    bool drained;        /* the end came, and the hooks have had it */
+    bool copies;  /* set by the owner: read and write only, `chunk` bytes at a time, and
+                   * never less (datagrams) */
+    bool drained; /* the end came, and the hooks have had it */
+    bool piped;   /* PUMP_PIPE has its pipe */
+    int pipe[2];
+    uint32_t in_pipe;    /* bytes in it */
+    bool no_pipe;        /* there can't be one */
+    bool trickles;       /* it is bulk no more */
     bool stuck;          /* a splice said EAGAIN, with both ends ready */
     bool failed_writing; /* the error was to's, not from's */
     uint32_t chunk;      /* how much is read at once: follows what the writer takes */
