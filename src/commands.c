@@ -14,11 +14,12 @@ static const struct command *const commands[] = {
     &command_resolve,
     &command_listen,
     &command_connect,
-    &command_relay,
     &command_serve,
+    &command_relay,
     &command_scan,
     &command_explain_bind,
     &command_explain_connect,
+    &command_explain_socket,
     NULL,
 };
 /* clang-format on */

@@ -5,6 +5,7 @@
 extern const struct command command_connect;
 extern const struct command command_explain_bind;
 extern const struct command command_explain_connect;
+extern const struct command command_explain_socket;
 extern const struct command command_free;
 extern const struct command command_interfaces;
 extern const struct command command_list;

@@ -33,10 +33,12 @@ static int find_chain(bool *ret)
                           .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN},
                  .body = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0}};
     _cleanup_netlink_ struct netlink n = NETLINK_CLOSED;
-    const struct netlink_reader reader = {.message = on_chain, .ctx = ret};
+    bool found = false;
+    const struct netlink_reader reader = {.message = on_chain, .ctx = &found};
     int result = netlink_open(&n, NETLINK_NETFILTER, NULL);
     if (result == 0)
         result = netlink_dump(&n, &request.head, &reader, NULL);
+    *ret = found;
     /* A kernel without nf_tables knows no such request. */
     return result == -EINVAL || result == -EOPNOTSUPP || result == -EPROTONOSUPPORT ||
                    result == -ENOENT || result == -EINTR
