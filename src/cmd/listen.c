@@ -383,6 +383,8 @@ static void clear(struct server *s)
     vec_free(&s->allow);
     vec_free(&s->deny);
     vec_free(&s->forward);
+    tls_context_free(s->forward_tls);
+    buf_free(&s->forward_host);
     buf_free(&s->reply);
     free((void *)s->exec_words);
     free(s->exec_path);
@@ -420,7 +422,7 @@ const struct command command_listen = {
     .name = "listen",
     .group = "Open",
     .summary = "listen, and serve every client",
-    .usage = "ENDPOINT…",
+    .usage = "[ENDPOINT…]",
     .description =
         "Listens at each ENDPOINT (berth-endpoint(7)) and serves all clients at once, until it is "
         "ended. 4444 is this machine only, *:4444 every interface; port 0 lets the kernel choose. "

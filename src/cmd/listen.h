@@ -77,7 +77,10 @@ struct server {
     struct buf reply;
     char **exec_words, *exec_path;
     int save_dir;
-    struct vec forward; /* struct target */
+    struct vec forward;              /* struct target */
+    struct tls_context *forward_tls; /* NULL: as it is */
+    struct tls_peer_name forward_name;
+    struct buf forward_host; /* its text */
     struct handoff *handoff;
     sigset_t mask;           /* as it was, for processes */
     struct tls_context *tls; /* NULL: no listener speaks TLS */

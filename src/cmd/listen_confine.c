@@ -1,9 +1,11 @@
 /* What a `berth listen` still needs once it is open: next to nothing, for most modes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/un.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "cmd/listen.h"
 
 static bool is_abstract(const struct target *t)
@@ -25,6 +27,29 @@ static int keep_forward(struct sandbox *sandbox, const struct server *s)
     return result;
 }
 
+/* Where a system keeps whom it trusts, and where its links lead; OpenSSL looks for an authority
+ * when it needs one. */
+static const char *const trust[] = {"/etc/ssl",
+                                    "/usr/lib/ssl",
+                                    "/usr/share/ca-certificates",
+                                    "/usr/local/share/ca-certificates",
+                                    "/etc/ca-certificates",
+                                    "/etc/pki"};
+
+static int keep_trusted(struct sandbox *sandbox, const char *path)
+{
+    _cleanup_fd_ int fd = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    return fd < 0 ? 0 : confine_keep_folder(sandbox, fd, false);
+}
+
+static int keep_trust(struct sandbox *sandbox)
+{
+    int result = keep_trusted(sandbox, getenv("SSL_CERT_DIR"));
+    for (size_t i = 0; i < sizeof trust / sizeof *trust && result == 0; i++)
+        result = keep_trusted(sandbox, trust[i]);
+    return result;
+}
+
 /* To say that we stop (sd_notify(3)), and to whom descriptors go. */
 static bool speaks_abstract(const struct server *s)
 {
@@ -36,6 +61,8 @@ static int fill(struct sandbox *sandbox, const struct server *s)
 {
     int result = keep_forward(sandbox, s);
     sandbox->speaks_abstract = sandbox->speaks_abstract || speaks_abstract(s);
+    if (result == 0 && s->forward_tls)
+        result = keep_trust(sandbox);
     if (result == 0 && s->kind == LISTEN_SAVE)
         result = confine_keep_folder(sandbox, s->save_dir, true);
     for (size_t i = 0; i < s->listeners.len && result == 0; i++)

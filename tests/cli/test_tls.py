@@ -223,6 +223,46 @@ def test_forward_ends_tls(listen, berth, good, authority, netns):
     assert server.wait_events("closed")[0]["why"] == "ended"
 
 
+@pytest.mark.parametrize("version", [None, 1, 2])
+def test_forward_starts_tls(listen, good, authority, version):
+    """Verified as by connect; a PROXY header goes before the handshake."""
+    more = ["--proxy-protocol"] if version else []
+    behind = listen(f"tls:{HERE}", "--tls-cert", good, "--echo", *more)
+    out = ["--send-proxy", version] if version else []
+    server = listen(HERE, "--forward", f"tls:127.0.0.1:{behind.port}", *out,
+                    env={"SSL_CERT_FILE": str(authority.path)})
+    with server.connect() as s:
+        s.sendall(MIB[:100_000])
+        s.shutdown(socket.SHUT_WR)
+        assert read_all(s) == MIB[:100_000]
+        if version:
+            assert behind.of("opened")[0]["peer"]["port"] == s.getsockname()[1]
+    assert server.wait_events("closed")[0]["why"] == "ended"
+
+
+def test_forward_looks_for_authorities_though_confined(listen, good, authority, tmp_path, run):
+    """A folder of authorities is read when one is needed, which is after the sandbox was entered."""
+    (tmp_path / "ca.pem").write_text(authority.path.read_text())
+    run("openssl", "rehash", tmp_path)
+    behind = listen(f"tls:{HERE}", "--tls-cert", good, "--reply", "well")
+    server = listen(HERE, "--forward", f"tls:127.0.0.1:{behind.port}",
+                    env={"SSL_CERT_DIR": str(tmp_path)})
+    with server.connect() as s:
+        assert read_all(s) == b"well"
+
+
+def test_forward_to_whom_nobody_vouches_for(listen, good):
+    behind = listen(f"tls:{HERE}", "--tls-cert", good, "--echo")
+    server = listen(HERE, "--forward", f"tls:127.0.0.1:{behind.port}")
+    with server.connect() as s, contextlib.suppress(ConnectionResetError):
+        s.sendall(b"secret")
+        assert s.recv(1) == b""
+    closed = server.wait_events("closed")[0]
+    assert closed["why"] == "far-failed"
+    assert "isn't known here" in closed["text"], closed
+    assert not behind.of("opened")
+
+
 def test_save(listen, good, authority, tmp_path):
     server = listen(HERE, "--tls-cert", good, "--save", tmp_path)
     with secure_socket(server, client_context(authority.path)) as s:
