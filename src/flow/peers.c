@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "flow/peers_impl.h"
 
 enum {
     BATCH = 32,
@@ -40,76 +41,6 @@ struct peers_batch {
     size_t room;
     char bytes[BATCH_BYTES];
 };
-
-/* Finding a peer */
-
-/* Only what makes an address: a flow label doesn't (rfc6437). */
-static void normalize(struct sockaddr_storage *a)
-{
-    if (a->ss_family != AF_INET6)
-        return;
-    struct sockaddr_in6 v6;
-    memcpy(&v6, a, sizeof v6);
-    v6.sin6_flowinfo = 0;
-    memcpy(a, &v6, sizeof v6);
-}
-
-static uint32_t hash_bytes(uint32_t hash, const void *bytes, size_t n)
-{
-    const unsigned char *b = bytes;
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ b[i]) * 16777619; /* FNV-1a, from a secret start */
-    return hash ^ hash >> 15;
-}
-
-static uint32_t bucket_of(const struct peers *p, const struct peer *heard)
-{
-    uint32_t hash = hash_bytes(p->seed, &heard->address, heard->address_n);
-    hash = hash_bytes(hash, &heard->local, heard->local_n);
-    return hash & (p->n_buckets - 1);
-}
-
-static bool is_same(const struct peer *a, const struct peer *b)
-{
-    return a->address_n == b->address_n && a->local_n == b->local_n &&
-           memcmp(&a->address, &b->address, a->address_n) == 0 &&
-           memcmp(&a->local, &b->local, a->local_n) == 0;
-}
-
-static struct peer *find(struct peers *p, const struct peer *heard)
-{
-    struct peer *peer = p->buckets[bucket_of(p, heard)];
-    while (peer && !is_same(peer, heard))
-        peer = peer->next;
-    return peer;
-}
-
-static void enter(struct peers *p, struct peer *peer)
-{
-    struct peer **head = &p->buckets[bucket_of(p, peer)];
-    peer->next = *head;
-    peer->at = head;
-    if (*head)
-        (*head)->at = &peer->next;
-    *head = peer;
-}
-
-/* Without memory the buckets get longer. */
-static void grow(struct peers *p)
-{
-    uint32_t old_n = p->n_buckets;
-    struct peer **old = p->buckets, **wider = calloc(2 * (size_t)old_n, sizeof(struct peer *));
-    if (!wider)
-        return;
-    p->buckets = wider;
-    p->n_buckets = 2 * old_n;
-    for (uint32_t i = 0; i < old_n; i++)
-        for (struct peer *peer = old[i], *next; peer; peer = next) {
-            next = peer->next;
-            enter(p, peer);
-        }
-    free(old);
-}
 
 /* A peer's stream */
 
@@ -225,45 +156,6 @@ static void peer_release(struct stream *s)
 
 /* Receiving */
 
-static void note_v4(struct peer *heard, const struct in_pktinfo *info)
-{
-    struct sockaddr_in a;
-    memcpy(&a, &heard->local, sizeof a);
-    a.sin_addr = info->ipi_spec_dst; /* ours also where it was sent to a group: ip(7) */
-    memcpy(&heard->local, &a, sizeof a);
-}
-
-static void note_v6(struct peer *heard, const struct in6_pktinfo *info)
-{
-    struct sockaddr_in6 a;
-    if (IN6_IS_ADDR_MULTICAST(&info->ipi6_addr)) {
-        heard->device = info->ipi6_ifindex;
-        return;
-    }
-    memcpy(&a, &heard->local, sizeof a);
-    a.sin6_addr = info->ipi6_addr;
-    if (IN6_IS_ADDR_LINKLOCAL(&a.sin6_addr))
-        heard->device = a.sin6_scope_id = info->ipi6_ifindex;
-    memcpy(&heard->local, &a, sizeof a);
-}
-
-/* Where a datagram came to, of a socket that hears every address. */
-static void note_local(struct peer *heard, const struct msghdr *m)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR((struct msghdr *)m, c)) {
-        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
-            heard->local.ss_family == AF_INET) {
-            struct in_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            note_v4(heard, &info);
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            note_v6(heard, &info);
-        }
-    }
-}
-
 static struct peer *admit(struct loop *l, struct peers *p, const struct peer *heard)
 {
     enum accept_refusal why = ACCEPT_FULL;
@@ -304,15 +196,10 @@ static void keep(struct peers *p, struct peer *peer, const char *bytes, size_t n
 /* Whose message it is: one that is known, or the owner takes in; or NULL. */
 static struct peer *whose(struct loop *l, struct peers *p, const struct msghdr *m)
 {
-    struct peer heard = {.peers = p, .local = p->bound, .local_n = p->bound_n};
-    heard.address_n = m->msg_namelen;
-    memcpy(&heard.address, m->msg_name, m->msg_namelen);
-    normalize(&heard.address);
-    if (p->everywhere)
-        note_local(&heard, m);
+    struct peer heard = peers_address_of(p, m);
     if (m->msg_flags & MSG_TRUNC)
         p->truncated++;
-    struct peer *peer = find(p, &heard);
+    struct peer *peer = peers_find(p, &heard);
     if (!peer && !p->closed)
         peer = admit(l, p, &heard);
     return peer && peer->peers == p ? peer : NULL;
@@ -419,9 +306,7 @@ void peer_init(struct peer *mine, const struct peer *heard, struct stream *s)
                          .in_kind = STREAM_SOCKET,
                          .out_kind = STREAM_SOCKET,
                          .can_write = true};
-    if (++p->n > p->n_buckets)
-        grow(p);
-    enter(p, mine);
+    peers_enter(p, mine);
 }
 
 static void lay_out(struct peers_batch *b)

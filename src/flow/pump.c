@@ -87,6 +87,14 @@ static void choose(struct pump *p)
         fcntl(p->to->out, F_SETPIPE_SZ, PUMP_SCRATCH);
 }
 
+/* Whether an error of the kernel's own means says that it can't move between these two (a file
+ * opened to append, /dev/full, a file system without splice, a byte of urgent data that splice
+ * doesn't get over), so that copying may go on. */
+static bool is_unable(ssize_t error)
+{
+    return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
+}
+
 /* Held bytes */
 
 static int hold(struct pump *p, const char *bytes, size_t n)
@@ -136,6 +144,22 @@ static int write_held(struct pump *p)
     return 1;
 }
 
+/* A file that splice doesn't write to (opened to append): what is in the pipe is written. */
+static int unpipe(struct pump *p)
+{
+    char bytes[4096];
+    while (p->in_pipe) {
+        ssize_t got = read(p->pipe[0], bytes, sizeof bytes);
+        if (got <= 0 || pump_put(p, bytes, (size_t)got) < 0)
+            return -ENOMEM;
+        p->in_pipe -= (uint32_t)got;
+    }
+    close_pipe(p);
+    p->no_pipe = true;
+    p->means = PUMP_COPY;
+    return write_held(p);
+}
+
 /* The same of the pipe. */
 static int write_pipe(struct pump *p)
 {
@@ -148,6 +172,8 @@ static int write_pipe(struct pump *p)
             p->to->can_write = false;
             return 0;
         }
+        if (put < 0 && is_unable(-errno))
+            return unpipe(p);
         if (put <= 0) {
             p->failed_writing = true;
             return put < 0 ? -errno : -EIO;
@@ -165,8 +191,9 @@ static int write_pipe(struct pump *p)
  * unprivileged user has 64 pipes of this size (pipe(7)). */
 static void open_pipe(struct pump *p)
 {
-    if (p->from->in_kind != STREAM_TCP || p->to->out_kind != STREAM_TCP || p->no_pipe ||
-        !stream_is_plain(p->from) || !stream_is_plain(p->to))
+    bool takes = p->to->out_kind == STREAM_TCP || p->to->out_kind == STREAM_FILE;
+    if (p->from->in_kind != STREAM_TCP || !takes || p->no_pipe || !stream_is_plain(p->from) ||
+        !stream_is_plain(p->to))
         return;
     if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         return;
@@ -343,14 +370,6 @@ static ssize_t step_discard(struct pump *p, size_t n)
     if (errno == EAGAIN)
         p->from->can_read = false;
     return -errno;
-}
-
-/* Whether an error of the kernel's own means says that it can't move between these two (a file
- * opened to append, /dev/full, a file system without splice, a byte of urgent data that splice
- * doesn't get over), so that copying may go on. */
-static bool is_unable(ssize_t error)
-{
-    return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
 }
 
 /* Which side an error of the kernel's own means came from: the socket, but for EPIPE of a pipe and

@@ -193,7 +193,10 @@ static void check_whole(struct half *h, enum end to)
 static enum pump_means means_for(enum end from, enum end to)
 {
     static const enum pump_means table[FILE_ + 1][ENDS] = {
-        [TCP] = {[TCP] = PUMP_PIPE, [PIPE] = PUMP_SPLICE, [DEV_NULL] = PUMP_DISCARD},
+        [TCP] = {[TCP] = PUMP_PIPE,
+                 [PIPE] = PUMP_SPLICE,
+                 [FILE_] = PUMP_PIPE,
+                 [DEV_NULL] = PUMP_DISCARD},
         [UNIX] = {[PIPE] = PUMP_SPLICE},
         [PIPE] = {PUMP_SPLICE, PUMP_SPLICE, PUMP_SPLICE, [DEV_NULL] = PUMP_SPLICE},
         [FILE_] = {PUMP_SENDFILE, PUMP_SENDFILE, PUMP_SPLICE},
