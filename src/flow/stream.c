@@ -237,7 +237,8 @@ int stream_start(struct loop *l, struct stream *s)
     bool one = s->in == s->out;
     s->in_watch.ready = in_ready;
     s->out_watch.ready = out_ready;
-    int result = watch(l, &s->in_watch, s->in, EPOLLIN | EPOLLRDHUP | EPOLLPRI | (one ? EPOLLOUT : 0));
+    int result =
+        watch(l, &s->in_watch, s->in, EPOLLIN | EPOLLRDHUP | EPOLLPRI | (one ? EPOLLOUT : 0));
     if (result == 0 && !one)
         result = watch(l, &s->out_watch, s->out, EPOLLOUT);
     return result;
