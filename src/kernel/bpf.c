@@ -125,15 +125,14 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
     struct bpf_wish w = {0};
     int r;
 
-    bpf_merge_init(&m, sink, ctx, !(parts & BPF_TABLE_WALK));
+    bpf_merge_init(&m, sink, ctx, true);
     r = wish_of(q, &w, e);
-    w.walk = parts & BPF_TABLE_WALK ? BPF_WALK_ALL : BPF_WALK_UNHELD;
     /* both before the first row, so that a refusal leaves the caller free to go another way */
     if (r == 0)
         r = open_part(parts & BPF_HELD, program_for(&w), &w, &held, e);
     if (r == 0)
-        r = open_part(parts & (BPF_UNHELD | BPF_TABLE_WALK) && w.kinds & BPF_UNHELD_KINDS,
-                      BPF_READER_UNHELD, &w, &unheld, e);
+        r = open_part(parts & BPF_UNHELD && w.kinds & BPF_UNHELD_KINDS, BPF_READER_UNHELD, &w,
+                      &unheld, e);
     if (r == 0 && held >= 0)
         r = pump(held, &m, e);
     if (r == 0 && unheld >= 0)
@@ -143,4 +142,24 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
         r = r ? r : gap_sink(ctx, m.gaps);
     }
     return r ? r : bpf_merge_end(&m);
+}
+
+int bpf_walk(const struct source_query *q, source_sink *sink, void *ctx, uint64_t *ret_tcp,
+             struct err *e)
+{
+    __attribute__((cleanup(bpf_merge_clear))) struct bpf_merge m;
+    _cleanup_fd_ int fd = -1;
+    struct bpf_wish w = {0};
+
+    bpf_merge_init(&m, sink, ctx, false);
+    int r = wish_of(q, &w, e);
+    w.walk = BPF_WALK_ALL;
+    if (r == 0)
+        r = open_part(w.kinds & BPF_UNHELD_KINDS, BPF_READER_UNHELD, &w, &fd, e);
+    if (r == 0 && fd >= 0)
+        r = pump(fd, &m, e);
+    r = r ? r : bpf_merge_end(&m);
+    if (r == 0 && ret_tcp)
+        *ret_tcp = m.tcp;
+    return r;
 }

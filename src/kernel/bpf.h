@@ -16,9 +16,6 @@ enum bpf_part {
     BPF_UNHELD =
         1 << 1, /* IP sockets that none has: TIME_WAIT, orphans, unaccepted, the kernel's */
     BPF_ALL = BPF_HELD | BPF_UNHELD,
-    /* Alone: all that the tables of TCP and UDP hold, without owners and in their order, not
-     * listeners first. TCP sockets that are merely bound stand in none. */
-    BPF_TABLE_WALK = 1 << 2,
 };
 
 /* The kinds that BPF_UNHELD tells. Of the others, sock_diag knows those that no process holds. */
@@ -50,3 +47,10 @@ typedef int bpf_gap_sink(void *ctx, unsigned gaps);
  * can go another way. gap_sink may be NULL. */
 int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
              bpf_gap_sink *gap_sink, void *ctx, struct err *e);
+
+/* All that the kernel's tables of TCP and UDP hold, without owners and in their order, not
+ * listeners first. TCP sockets that are merely bound stand in none. *ret_tcp: how many TCP sockets
+ * the tables hold in all, of every namespace, TIME_WAIT and requests apart; may be NULL. The
+ * answers of bpf_read. */
+int bpf_walk(const struct source_query *q, source_sink *sink, void *ctx, uint64_t *ret_tcp,
+             struct err *e);

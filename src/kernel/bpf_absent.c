@@ -27,6 +27,16 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
     return refuse(e);
 }
 
+int bpf_walk(const struct source_query *q, source_sink *sink, void *ctx, uint64_t *ret_tcp,
+             struct err *e)
+{
+    (void)q;
+    (void)sink;
+    (void)ctx;
+    (void)ret_tcp;
+    return refuse(e);
+}
+
 int bpf_ports_open(struct bpf_ports_program **ret, struct err *e)
 {
     (void)ret;

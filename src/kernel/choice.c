@@ -31,6 +31,18 @@ bool choice_many_sockets(void)
     return (unsigned long long)four + six + waiting >= MANY_SOCKETS;
 }
 
+/* The same line's alloc is tcp_sockets_allocated, of every namespace and both families
+ * (sockstat_seq_show of net/ipv4/proc.c). */
+bool choice_is_all_tcp(uint64_t n)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(1 << 14);
+    unsigned long long allocated;
+    const char *line;
+    return read_text("/proc/net/sockstat", &text) && (line = strstr(buf_cstr(&text), "\nTCP: ")) &&
+           sscanf(line, " TCP: inuse %*u orphan %*u tw %*u alloc %llu", &allocated) == 1 &&
+           allocated == n;
+}
+
 /* /proc/sys/fs/file-nr: "1216 0 9223372036854775807", the first being files that are open.
  * /proc/loadavg: "0.20 0.18 0.12 1/80 11206", the fourth ending with how many tasks there are. */
 bool choice_few_files(void)

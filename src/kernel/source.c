@@ -271,11 +271,15 @@ static int read_by_walk(struct reading *reading, const struct source_query *q, s
         r = read_namespaces(reading, &others, diag_read, e);
     if (r)
         return r;
-    uint64_t before = reading->joiner.told;
-    r = bpf_read(&connections, BPF_TABLE_WALK, join, NULL, reading, e);
+    uint64_t before = reading->joiner.told, tcp = 0;
+    r = bpf_walk(&connections, join, reading, &tcp, e);
     if (r < 0 && reading->joiner.told == before && is_refusal(r))
         r = read_namespaces(reading, &connections, diag_read, e);
-    return r || !bound.states ? r : read_namespaces(reading, &bound, diag_read, e);
+    /* Dumping those that are bound means following every listener's chain of clients: not in vain.
+     */
+    if (r || !bound.states || choice_is_all_tcp(tcp))
+        return r;
+    return read_namespaces(reading, &bound, diag_read, e);
 }
 
 static int read_by_proc(struct reading *reading, const struct source_query *q, struct err *e)
@@ -317,7 +321,7 @@ static int fill_gaps(struct reading *reading, bool listeners, struct err *e)
     if (!q.kinds || !q.states)
         return 0;
     reading->any_missed = false;
-    int r = bpf_read(&q, BPF_TABLE_WALK, note_missed, NULL, reading, e);
+    int r = bpf_walk(&q, note_missed, reading, NULL, e);
     if (r || !reading->any_missed)
         return r;
     r = bpf_read(&q, BPF_HELD, join_missed, NULL, reading, e);

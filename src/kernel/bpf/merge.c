@@ -125,6 +125,7 @@ static void count(struct bpf_merge *m, const struct bpf_sock_chunk *c)
 static int take_tally(void *ctx, const struct bpf_tally_chunk *tally)
 {
     struct bpf_merge *m = ctx;
+    m->tcp = tally->tcp;
     for (int i = 0; i < BPF_TABLES; i++)
         if (tally->walked >> i & 1 &&
             (tally->sockets[i] != m->met.sockets[i] || tally->cookies[i] != m->met.cookies[i]))

@@ -29,6 +29,7 @@ struct bpf_merge {
     const struct net_process *told; /* the process last written to these blocks */
     struct bpf_tally_chunk met;     /* what was held, as the walk over the tables counts it */
     uint32_t gaps;                  /* mask of 1 << enum bpf_table: the walk counted others */
+    uint64_t tcp;                   /* TCP sockets that the walk met, wanted or not */
     struct net_socket row;
 };
 

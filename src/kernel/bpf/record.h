@@ -139,6 +139,7 @@ struct bpf_tally_chunk {
     __u32 walked; /* mask of 1 << enum bpf_table: tables of which that is known */
     __u64 sockets[BPF_TABLES];
     __u64 cookies[BPF_TABLES];
+    __u64 tcp; /* TCP sockets met, of every namespace and whatever was asked; no mini ones */
 };
 
 /* A port of TCP that is taken: struct inet_bind_bucket. */

@@ -303,6 +303,8 @@ static long step(__u32 index, struct output *s)
     if (!fetch())
         return 0;
     scan.node = (__u64)fetched()->__sk_common.skc_nulls_node.next;
+    if (scan.kind == BPF_KIND_TCP && !is_mini(BPF_KIND_TCP, fetched()->__sk_common.skc_state))
+        tally.tcp++;
     consider(s->seq);
     return 0;
 }
@@ -416,6 +418,8 @@ static __always_inline bool table_wanted(__u32 which)
         return wish.kinds >> BPF_KIND_UDP & 1;
     if (!(wish.kinds >> BPF_KIND_TCP & 1))
         return false;
+    if (wish.walk == BPF_WALK_ALL) /* they count, if nothing more */
+        return true;
     return wish.states & (which == BPF_TABLE_LISTENING ? listen : ~listen);
 }
 
@@ -442,7 +446,7 @@ static __always_inline void put_tally(struct seq_file *seq)
     tally.chunk.tag = BPF_TAG_TALLY;
     tally.walked = 0;
     for (int i = 0; i < BPF_TABLES; i++)
-        if (tables[i].base && table_wanted(i))
+        if (wish.walk == BPF_WALK_UNHELD && tables[i].base && table_wanted(i))
             tally.walked |= 1u << i;
     bpf_seq_write(seq, &tally, sizeof tally);
 }
@@ -470,7 +474,7 @@ int unheld(struct bpf_iter__bpf_map_elem *ctx)
     for (int i = 0; i < BPF_TABLES; i++)
         if (choose_slice(i, slice))
             bpf_loop(1 << 16, block, &s, 0);
-    if (slice == SLICES - 1 && wish.walk == BPF_WALK_UNHELD)
+    if (slice == SLICES - 1)
         put_tally(s.seq);
     return 0;
 }
