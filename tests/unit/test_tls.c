@@ -326,7 +326,9 @@ static void test_bulk_both_ways(void **state)
         }
         while (stream_finish(&l, &s.server.s) == -EAGAIN)
             loop_run(&l);
-        _exit(0);
+        while ((got = stream_read(&s.server.s, back, BULK)) == -EAGAIN)
+            loop_run(&l);
+        _exit(got == 0 ? 0 : 3);
     }
     stream_close(NULL, &s.server.s);
     pair_init(&p);

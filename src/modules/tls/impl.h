@@ -9,6 +9,25 @@ struct buf;
 
 enum { FINGERPRINT_BYTES = 32 };
 
+/* What lies between OpenSSL and the socket: wire.c. */
+enum { WIRE_RECORD = 16 << 10, WIRE_RECORDS = 4, WIRE_OUT = WIRE_RECORDS * (WIRE_RECORD + 256) };
+
+struct wire_record {
+    size_t end;   /* in out */
+    size_t plain; /* bytes */
+};
+
+struct wire {
+    int fd;
+    bool ended;   /* the peer's end was read */
+    bool gathers; /* what OpenSSL writes stays in out until wire_flush */
+    char *out;    /* NULL: none */
+    size_t out_at, out_n, out_size;
+    struct wire_record records[WIRE_RECORDS];
+    uint32_t n_records;
+    size_t due; /* plain bytes of records that went out, whose writer wasn't told yet */
+};
+
 /* A context: everything that is the same for all connections. */
 struct context {
     struct tls_context head; /* first: what flow/tls knows of it */
@@ -19,12 +38,15 @@ struct context {
     unsigned char pin[FINGERPRINT_BYTES];
     unsigned char *alpn; /* as the wire has it: each name behind its length */
     unsigned alpn_n;
+    BIO_METHOD *wire;
+    _Atomic unsigned users; /* its owner, and its sessions */
 };
 
 /* A connection, from the handshake on. */
 struct tls_session {
     struct context *context;
     SSL *ssl;
+    struct wire wire;
     const char *who;  /* only until the handshake is over */
     char *name;       /* that the peer's certificate has to bear; NULL: none */
     bool goodbye;     /* the peer's close_notify came */
@@ -38,6 +60,19 @@ extern const struct tls_module berth_tls_module;
 /* context.c */
 int context_new(const struct tls_config *config, struct tls_context **ret, struct err *e);
 void context_free(struct tls_context *head);
+
+void context_release(struct context *c);
+
+/* wire.c */
+BIO_METHOD *wire_method(void);
+/* A record was written, of so many plain bytes. */
+void wire_note_record(struct wire *w, size_t plain);
+/* Sends what was gathered. 0, -EAGAIN or another negative errno. */
+int wire_flush(struct wire *w);
+/* How many bytes more the writer may forget, at most. */
+size_t wire_take_due(struct wire *w, size_t most);
+/* Gives the memory back, if nothing waits there. */
+void wire_rest(struct wire *w);
 
 /* self_signed.c: a key and a certificate for these names, in the context. 0 or a negative errno
  * with *e filled. */

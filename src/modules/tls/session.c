@@ -1,13 +1,14 @@
 /* Connections: the handshake step by step, then reading and writing records.
  *
  * OpenSSL says what it waits for; a read may have to write (new keys) and the stream's owner only
- * has to wait. A record that is begun must be ended: what couldn't be written is given again, the
- * same bytes first, which the pump's way of holding them does by itself.
+ * has to wait. A record that is begun must be ended: what couldn't be written has to be given
+ * again, the same bytes first, which the pump's way of holding them does by itself.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +42,15 @@ static int set_name(struct tls_session *t, const char *name)
 
 static int begin(struct tls_session *t, int fd, const struct tls_peer_name *peer)
 {
+    BIO *bio = BIO_new(t->context->wire);
+    t->wire.fd = fd;
     t->ssl = SSL_new(t->context->ctx);
-    if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1)
+    if (!t->ssl || !bio) {
+        BIO_free(bio);
         return -ENOMEM;
+    }
+    BIO_set_data(bio, &t->wire);
+    SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
     if (t->context->role == TLS_SERVER) {
         SSL_set_accept_state(t->ssl);
@@ -60,6 +67,7 @@ int session_new(struct tls_context *c, int fd, const struct tls_peer_name *peer,
     if (!t)
         return err_set(e, ENOMEM, "set up TLS with", peer->who, NULL);
     t->context = (struct context *)c;
+    atomic_fetch_add(&t->context->users, 1);
     t->who = peer->who ? peer->who : "";
     ERR_clear_error();
     int result = begin(t, fd, peer);
@@ -111,6 +119,8 @@ void session_free(struct tls_session *t)
     if (!t)
         return;
     SSL_free(t->ssl);
+    context_release(t->context);
+    free(t->wire.out);
     free(t->name);
     free(t->unverified);
     free(t);
@@ -204,35 +214,67 @@ ssize_t session_read(struct stream *s, void *to, size_t n)
     return done || n == 0 ? (ssize_t)done : read_result(t->read_over);
 }
 
-ssize_t session_write(struct stream *s, const void *from, size_t n, bool more)
+/* Makes records of at most n bytes, which stay in the wire's buffer if there are several. How many
+ * bytes, or a negative errno. */
+static ssize_t encrypt(struct tls_session *t, struct stream *s, const char *from, size_t n)
 {
-    struct tls_session *t = s->above;
     size_t done = 0;
-    (void)more;
-    while (done < n) {
+    t->wire.gathers = n > WIRE_RECORD;
+    for (int i = 0; i < WIRE_RECORDS && done < n; i++) {
         size_t put = 0;
         ERR_clear_error();
         errno = 0;
-        int result = SSL_write_ex(t->ssl, (const char *)from + done, n - done, &put);
-        if (result == 1) {
-            done += put;
-            continue;
+        int result = SSL_write_ex(t->ssl, from + done, n - done, &put);
+        if (result != 1) {
+            int why = outcome(t, result, &s->write_waits);
+            if (done == 0)
+                return why == 1 ? -EPIPE : why;
+            break; /* it comes up again */
         }
-        int why = outcome(t, result, &s->write_waits);
-        if (why == -EAGAIN || done > 0)
-            return done ? (ssize_t)done : -EAGAIN;
-        return why == 1 ? -EPIPE : say_why(t, why);
+        wire_note_record(&t->wire, put);
+        done += put;
     }
     return (ssize_t)done;
+}
+
+ssize_t session_write(struct stream *s, const void *from, size_t n, bool more)
+{
+    struct tls_session *t = s->above;
+    struct wire *w = &t->wire;
+    size_t done = 0;
+    ssize_t result = 0;
+    (void)more;
+    /* What is there from the last time comes first; then no byte is due any more. */
+    while (result >= 0) {
+        result = wire_flush(w);
+        done += wire_take_due(w, n - done);
+        if (result == 0 && done == n)
+            break;
+        if (result == 0)
+            result = encrypt(t, s, (const char *)from + done, n - done);
+        else
+            s->write_waits = EPOLLOUT;
+    }
+    wire_rest(w);
+    if (done > 0 || n == 0)
+        return (ssize_t)done;
+    return say_why(t, (int)result);
 }
 
 /* Says close_notify; the connection stays open to read. */
 int session_finish(struct stream *s)
 {
     struct tls_session *t = s->above;
+    int result = wire_flush(&t->wire);
+    if (result == -EAGAIN)
+        s->write_waits = EPOLLOUT;
+    if (result < 0)
+        return say_why(t, result);
+    wire_rest(&t->wire);
+    t->wire.gathers = false;
     ERR_clear_error();
     errno = 0;
-    int result = SSL_shutdown(t->ssl);
+    result = SSL_shutdown(t->ssl);
     if (result >= 0 || (t->read_over && t->read_over != 1))
         return 0;
     int why = outcome(t, result, &s->write_waits);
