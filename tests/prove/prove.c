@@ -26,34 +26,11 @@
 #include "kernel/sysctl.h"
 #include "predict/bind.h"
 #include "predict/connect.h"
+#include "prove.h"
 #include "scene.h"
 
-enum kind {
-    KIND_BIND,
-    KIND_LISTEN,
-    KIND_UDP,
-    KIND_CHOOSE,
-    KIND_CHOOSE_UDP,
-    KIND_LOOKUP,
-    KIND_LOOKUP_UDP,
-    KINDS
-};
-static const char *const kind_names[] = {"tcp bind",   "tcp listen", "udp bind",  "tcp port 0",
-                                         "udp port 0", "tcp lookup", "udp lookup"};
-
-struct count {
-    unsigned long cases, agreed, depends, wrong, reuse_cases, reuse_depends;
-};
-
-struct prover {
-    struct scene scene;
-    struct vec links;
-    enum source_via via;
-    struct ports_reader *reader;
-    bool verbose;
-    struct count counts[KINDS];
-    unsigned long case_number, clients;
-};
+static const char *const kind_names[] = {"tcp bind",   "tcp listen", "udp bind",   "tcp port 0",
+                                         "udp port 0", "tcp lookup", "udp lookup", "tcp connect"};
 
 /* Facts */
 
@@ -69,13 +46,7 @@ static void read_settings(struct predict_settings *ret)
     buf_free(&text);
 }
 
-struct facts_at {
-    struct ports ports;
-    struct vec pointers;
-    struct predict_host host;
-};
-
-static void read_facts(struct prover *p, enum net_kind kind, uint16_t port, struct facts_at *ret)
+void prove_read_facts(struct prover *p, enum net_kind kind, uint16_t port, struct facts_at *ret)
 {
     struct ports_query query = {.kinds = 1u << kind, .port = port};
     struct source_report report;
@@ -105,7 +76,7 @@ static void read_facts(struct prover *p, enum net_kind kind, uint16_t port, stru
     read_settings(&ret->host.settings);
 }
 
-static void clear_facts(struct facts_at *f)
+void prove_clear_facts(struct facts_at *f)
 {
     ports_clear(&f->ports);
     vec_free(&f->pointers);
@@ -129,7 +100,7 @@ static void show_socket(const struct net_socket *s)
     buf_free(&b);
 }
 
-static void show_facts(const struct facts_at *f)
+void prove_show_facts(const struct facts_at *f)
 {
     const struct net_bucket *buckets = f->ports.buckets.items;
     for (size_t i = 0; i < f->ports.sockets.len; i++)
@@ -151,7 +122,7 @@ static const char *address_text(const struct sockaddr_storage *a)
 
 /* bind, listen, port 0 */
 
-static struct net_addr addr_of(const struct sockaddr_storage *a)
+struct net_addr prove_addr(const struct sockaddr_storage *a)
 {
     if (a->ss_family == AF_INET)
         return net_addr_from_bytes(AF_INET, &((const struct sockaddr_in *)a)->sin_addr);
@@ -165,7 +136,7 @@ static struct predict_candidate candidate_of(const struct scene_wish *w)
 {
     return (struct predict_candidate){.kind = w->kind,
                                       .family = (uint16_t)w->family,
-                                      .addr = addr_of(&w->address),
+                                      .addr = prove_addr(&w->address),
                                       .port = w->port,
                                       .uid = w->uid,
                                       .ifindex = w->device,
@@ -186,15 +157,13 @@ static enum kind kind_of(const struct scene_wish *w)
     return w->listens ? KIND_LISTEN : KIND_BIND;
 }
 
-enum outcome { AGREED, DEPENDED, WRONG };
-
 struct answer {
     int fd, error;
     const char *call;
     uint16_t port;
 };
 
-static uint16_t port_of(int fd)
+uint16_t prove_port(int fd)
 {
     struct sockaddr_storage a;
     socklen_t n = sizeof a;
@@ -240,10 +209,10 @@ static void show_bind(const struct prover *p, const struct scene_wish *w, const 
     printf("  kernel: %s %s port %u; predicted: verdict %d call %d %s rule %d blockers %zu\n",
            a->fd >= 0 ? "succeeds" : a->call, a->fd >= 0 ? "" : err_name(a->error), a->port,
            b->verdict, b->call, b->error ? err_name(b->error) : "-", b->rule, b->blockers.len);
-    show_facts(f);
+    prove_show_facts(f);
 }
 
-static void count(struct prover *p, enum kind kind, enum outcome o, bool reuse)
+void prove_count(struct prover *p, enum kind kind, enum outcome o, bool reuse)
 {
     struct count *c = &p->counts[kind];
     c->cases++;
@@ -265,36 +234,36 @@ static void ask_bind(struct prover *p)
     /* What goes by itself (FIN_WAIT1 to TIME_WAIT) may have moved between looking and asking. */
     for (int attempt = 0; attempt < 2 && o == WRONG; attempt++) {
         struct predict_bind b = {0};
-        read_facts(p, w.kind, w.port, &facts);
+        prove_read_facts(p, w.kind, w.port, &facts);
         a.fd = scene_try(&w, &a.call, &a.error);
-        a.port = a.fd >= 0 ? port_of(a.fd) : 0;
+        a.port = a.fd >= 0 ? prove_port(a.fd) : 0;
         fd_close(&(int){a.fd});
         o = compare_bind(&c, &facts, &a, &b);
         if (p->verbose && (o == WRONG || (o == DEPENDED && p->via == SOURCE_BPF)) && attempt == 1)
             show_bind(p, &w, &a, &b, &facts);
         predict_bind_clear(&b);
-        clear_facts(&facts);
+        prove_clear_facts(&facts);
     }
-    count(p, kind_of(&w), o, w.reuseaddr || w.reuseport);
+    prove_count(p, kind_of(&w), o, w.reuseaddr || w.reuseport);
 }
 
 /* Which socket gets it */
 
-static uint64_t inode_of(int fd)
+uint64_t prove_inode(int fd)
 {
     struct stat st;
     return fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
 /* The device that has the address. */
-static uint32_t device_of(const struct prover *p, const struct net_addr *addr)
+uint32_t prove_device(const struct prover *p, const struct net_addr *addr)
 {
     struct net_addr a = net_addr_unmap(addr);
     const struct net_iface *i = net_iface_by_addr(p->links.items, (uint32_t)p->links.len, &a, NULL);
     return i ? i->index : 1; /* the rest of 127/8 is lo's */
 }
 
-static bool is_here(const struct prover *p, const struct net_addr *a)
+bool prove_is_here(const struct prover *p, const struct net_addr *a)
 {
     return net_addr_is_loopback(a) ||
            net_iface_by_addr(p->links.items, (uint32_t)p->links.len, a, NULL);
@@ -311,7 +280,7 @@ static uint64_t who_gets(struct prover *p, enum net_kind kind, const struct sock
         return 0;
     if (kind == NET_TCP)
         connect(client, (const struct sockaddr *)to, scene_length(to));
-    uint16_t from = port_of(client);
+    uint16_t from = prove_port(client);
     for (int i = 0; i < p->scene.n; i++) {
         struct scene_socket *s = &p->scene.sockets[i];
         struct sockaddr_storage peer;
@@ -321,13 +290,13 @@ static uint64_t who_gets(struct prover *p, enum net_kind kind, const struct sock
         if (kind == NET_UDP) {
             while (recvfrom(s->fd, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&peer, &n) >= 0) {
                 if (ntohs(((struct sockaddr_in *)&peer)->sin_port) == from)
-                    inode = inode_of(s->fd);
+                    inode = prove_inode(s->fd);
                 n = sizeof peer;
             }
         } else if (s->listens) {
             for (int fd; (fd = accept4(s->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC)) >= 0;) {
                 if (ntohs(((struct sockaddr_in *)&peer)->sin_port) == from)
-                    inode = inode_of(s->fd);
+                    inode = prove_inode(s->fd);
                 close(fd);
                 n = sizeof peer;
             }
@@ -344,7 +313,7 @@ static bool in_group(const struct predict_receiver *r, uint64_t inode)
     return r->socket && r->socket->inode == inode;
 }
 
-static void empty_queues(struct prover *p)
+void prove_empty_queues(struct prover *p)
 {
     for (int i = 0; i < p->scene.n; i++) {
         char byte;
@@ -359,7 +328,7 @@ static void empty_queues(struct prover *p)
 }
 
 /* A client with a port of its own, which nobody else has or has had for long. */
-static int make_client(struct prover *p, enum net_kind kind, int family)
+int prove_make_client(struct prover *p, enum net_kind kind, int family)
 {
     struct sockaddr_storage from = {.ss_family = (sa_family_t)family};
     int type = (kind == NET_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -381,7 +350,7 @@ static void show_lookup(const struct prover *p, const struct predict_packet *pac
            packet->ifindex, packet->from_port, (int)inode, r->socket ? (int)r->socket->inode : 0,
            r->certain, r->group.len);
     buf_free(&b);
-    show_facts(f);
+    prove_show_facts(f);
 }
 
 static void ask_lookup(struct prover *p)
@@ -393,20 +362,20 @@ static void ask_lookup(struct prover *p)
     enum net_kind kind = scene_chance(s, 70) ? NET_TCP : NET_UDP;
     int family = scene_chance(s, 50) ? AF_INET : AF_INET6;
     scene_address(s, family, (uint16_t)(SCENE_FIRST_PORT + scene_random(s, SCENE_PORTS)), &to);
-    struct net_addr addr = addr_of(&to);
+    struct net_addr addr = prove_addr(&to);
     if (net_addr_is_wildcard(&addr) || net_addr_is_multicast(&addr) || net_addr_is_mapped(&addr))
         return;
-    if ((net_addr_is_link_local(&addr) && !addr.scope) || !is_here(p, &addr))
+    if ((net_addr_is_link_local(&addr) && !addr.scope) || !prove_is_here(p, &addr))
         return;
-    empty_queues(p);
-    int client = make_client(p, kind, family);
-    read_facts(p, kind, ntohs(((struct sockaddr_in *)&to)->sin_port), &facts);
+    prove_empty_queues(p);
+    int client = prove_make_client(p, kind, family);
+    prove_read_facts(p, kind, ntohs(((struct sockaddr_in *)&to)->sin_port), &facts);
     struct predict_packet packet = {.kind = kind,
                                     .to = addr,
                                     .from = addr,
                                     .to_port = ntohs(((struct sockaddr_in *)&to)->sin_port),
-                                    .from_port = port_of(client),
-                                    .ifindex = device_of(p, &addr)};
+                                    .from_port = prove_port(client),
+                                    .ifindex = prove_device(p, &addr)};
     if (predict_lookup(&packet, &facts.host, &r) < 0)
         exit(2);
     uint64_t inode = who_gets(p, kind, &to, client);
@@ -415,13 +384,24 @@ static void ask_lookup(struct prover *p)
                                           : (in_group(&r, inode) ? AGREED : WRONG);
     if (p->verbose && (o == WRONG || (o == DEPENDED && p->via == SOURCE_BPF)))
         show_lookup(p, &packet, inode, &r, &facts);
-    count(p, kind == NET_TCP ? KIND_LOOKUP : KIND_LOOKUP_UDP, o, false);
+    prove_count(p, kind == NET_TCP ? KIND_LOOKUP : KIND_LOOKUP_UDP, o, false);
     predict_receiver_clear(&r);
-    clear_facts(&facts);
+    prove_clear_facts(&facts);
     close(client);
 }
 
 /* The run */
+
+static void ask(struct prover *p)
+{
+    uint32_t dice = scene_random(&p->scene, 100);
+    if (dice < 70)
+        ask_bind(p);
+    else if (dice < 88)
+        ask_lookup(p);
+    else
+        prove_connect(p);
+}
 
 static void prove(struct prover *p, unsigned long cases, uint64_t seed)
 {
@@ -436,7 +416,7 @@ static void prove(struct prover *p, unsigned long cases, uint64_t seed)
     for (p->case_number = 0; p->case_number < cases;) {
         scene_fill(&p->scene);
         for (int i = 0; i < QUESTIONS && p->case_number < cases; i++, p->case_number++)
-            scene_chance(&p->scene, 75) ? ask_bind(p) : ask_lookup(p);
+            ask(p);
         scene_empty(&p->scene);
     }
     ports_close(p->reader);
