@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/listen.h"
+#include "cmd/prefix_words.h"
 #include "flow/activation.h"
 
 static const char *const proxy_versions[] = {"no", "1", "2", NULL};
@@ -194,48 +195,6 @@ static int check(const struct server *s)
     return 0;
 }
 
-/* Prefixes, one a line; # begins a comment. */
-
-static int add_prefix(struct vec *to, const char *word, const char *where)
-{
-    struct net_prefix p;
-    if (net_prefix_parse(word, &p) < 0)
-        return command_usage_error(&command_listen, "%s: '%s' is no address or prefix", where,
-                                   word);
-    return vec_add(to, &p) < 0 ? EXIT_NO : 0;
-}
-
-static int add_prefix_file(struct vec *to, const char *path)
-{
-    _cleanup_buf_ struct buf text = BUF_INIT(16 << 20);
-    struct err e;
-    int result = fd_read_file(AT_FDCWD, path, &text), status = 0;
-    if (result < 0) {
-        err_set(&e, -result, "read", path, NULL);
-        err_print(&e, stderr);
-        return EXIT_NO;
-    }
-    char *rest = (char *)buf_cstr(&text);
-    for (char *line; status == 0 && (line = strsep(&rest, "\n"));) {
-        line[strcspn(line, "#")] = '\0';
-        line += strspn(line, " \t\r");
-        line[strcspn(line, " \t\r")] = '\0';
-        if (*line)
-            status = add_prefix(to, line, path);
-    }
-    return status;
-}
-
-static int read_prefixes(struct vec *to, const struct vec *words, const char *where)
-{
-    int status = 0;
-    for (size_t i = 0; i < words->len && status == 0; i++) {
-        const char *word = *(const char **)vec_at(words, i);
-        status = *word == '@' ? add_prefix_file(to, word + 1) : add_prefix(to, word, where);
-    }
-    return status;
-}
-
 static int prepare_mode(struct server *s)
 {
     switch (s->kind) {
@@ -262,9 +221,9 @@ static int prepare(struct server *s)
     if (status == 0)
         status = sockopt_options_read(&command_listen, &s->a->options, &s->options);
     if (status == 0)
-        status = read_prefixes(&s->allow, &s->a->allow, "--allow");
+        status = prefix_words_read(&command_listen, &s->allow, &s->a->allow, "--allow");
     if (status == 0)
-        status = read_prefixes(&s->deny, &s->a->deny, "--deny");
+        status = prefix_words_read(&command_listen, &s->deny, &s->a->deny, "--deny");
     if (status == 0)
         status = prepare_mode(s);
     if (s->a->workers > 1)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/time.h"
 #include "cmd/commands.h"
+#include "cmd/prefix_words.h"
 #include "cmd/relay.h"
 
 #define FIELD(member) offsetof(struct relay_arguments, member)
@@ -28,6 +29,16 @@ static const struct command_option relay_options[] = {
      .max = 1 << 24,
      .help = "so many at once; the others wait in the queue"},
     {.name = "refuse", .field = FIELD(refuse), .help = "with --max-clients: the others are reset"},
+    {.name = "allow",
+     .type = OPTION_TEXTS,
+     .field = FIELD(allow),
+     .metavar = "ADDRESS[/N]|@FILE",
+     .help = "only clients from there; a file has one a line"},
+    {.name = "deny",
+     .type = OPTION_TEXTS,
+     .field = FIELD(deny),
+     .metavar = "ADDRESS[/N]|@FILE",
+     .help = "no clients from there, allowed or not"},
     {.name = "idle-timeout",
      .type = OPTION_DURATION,
      .field = FIELD(idle_ns),
@@ -310,6 +321,8 @@ static void clear(struct relay *r)
         loop_clear(&r->loop);
     }
     free(r->scratch);
+    vec_free(&r->allow);
+    vec_free(&r->deny);
 }
 
 static int check(const struct relay_arguments *a)
@@ -326,7 +339,11 @@ static int run(const void *arguments, const struct command_words *words)
     const struct relay_arguments *a = arguments;
     struct relay r = {.a = a,
                       .shared = {.max = (uint32_t)a->max_clients, .refuse = a->refuse},
+                      .allow = VEC_INIT(struct net_prefix),
+                      .deny = VEC_INIT(struct net_prefix),
                       .started_ns = time_monotonic_ns()};
+    r.shared.allow = &r.allow;
+    r.shared.deny = &r.deny;
     for (int i = 0; i < SIDES; i++) {
         r.sides[i].targets = VEC_INIT(struct target);
         r.sides[i].listeners = VEC_INIT(struct listener);
@@ -334,6 +351,10 @@ static int run(const void *arguments, const struct command_words *words)
     int status = check(a);
     if (status == 0)
         status = sockopt_options_read(&command_relay, &a->options, &r.options);
+    if (status == 0)
+        status = prefix_words_read(&command_relay, &r.allow, &a->allow, "--allow");
+    if (status == 0)
+        status = prefix_words_read(&command_relay, &r.deny, &a->deny, "--deny");
     if (status == 0)
         status = relay_ends_open(&r, words);
     if (status == 0)

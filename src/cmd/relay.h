@@ -31,6 +31,7 @@ struct relay_arguments {
     const char *mirror, *mirror_forth, *mirror_back;
     uint64_t max_clients, backlog, idle_ns, lifetime_ns, grace_ns, timeout_ns, rate_bytes;
     uint64_t peer_idle_ns, datagram_size;
+    struct vec allow, deny; /* const char * */
     struct flow_events events;
     struct tls_server_arguments tls;    /* of ends that listen */
     struct tls_client_arguments tls_to; /* of ends that connect */
@@ -71,6 +72,7 @@ struct relay {
     bool single;  /* there is one conversation, and then the end */
     struct sockopt_set options;
     struct accept_shared shared;
+    struct vec allow, deny; /* struct net_prefix */
     struct relay_mirror mirrors[3];
     struct loop loop;
     char *scratch;

@@ -186,6 +186,13 @@ static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_st
                  peer, n, why);
 }
 
+static void unheard(struct loop *l, struct peers *p, const struct peer *peer,
+                    enum accept_refusal why)
+{
+    (void)l;
+    tell_refused(p->owner, &peer->address, peer->address_n, why);
+}
+
 static void starved(struct loop *l, struct acceptor *a, int error)
 {
     struct relay_listener *from =
@@ -207,8 +214,11 @@ static int start_one(struct relay *r, struct relay_listener *h, struct listener 
     flow_events_listening(&r->a->events, &l->target, l->fd);
     h->acceptor.fd = h->peers.fd = -1;
     if (h->datagrams) {
-        h->peers =
-            (struct peers){.fd = fd_take(&l->fd), .shared = &r->shared, .came = heard, .owner = h};
+        h->peers = (struct peers){.fd = fd_take(&l->fd),
+                                  .shared = &r->shared,
+                                  .came = heard,
+                                  .refused = unheard,
+                                  .owner = h};
         return peers_start(&r->loop, &h->peers);
     }
     h->acceptor = (struct acceptor){.fd = fd_take(&l->fd),

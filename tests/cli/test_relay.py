@@ -377,6 +377,19 @@ def test_max_clients(relay):
         assert read_until(b, b"b") == b"b"
 
 
+@pytest.mark.parametrize("here", [HERE, HERE_UDP])
+def test_who_may_come(relay, here):
+    kind = socket.SOCK_DGRAM if "udp" in here else socket.SOCK_STREAM
+    server = relay(here, "exec:cat", "--allow", "127.0.0.0/8", "--deny", "127.0.0.1")
+    with server.netns.inside():
+        s = socket.socket(socket.AF_INET, kind)
+    with s, contextlib.suppress(ConnectionError):
+        s.connect(("127.0.0.1", server.port))
+        s.send(b"x")
+    assert server.wait_events("refused")[0]["peer"]["address"] == "127.0.0.1"
+    assert not server.of("opened")
+
+
 def test_rate(relay, listener):
     far = listener()
     server = relay(HERE, address_of(far), "--rate", "400k")
