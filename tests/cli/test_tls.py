@@ -236,7 +236,7 @@ def test_forward_starts_tls(listen, good, authority, version):
         s.shutdown(socket.SHUT_WR)
         assert read_all(s) == MIB[:100_000]
         if version:
-            assert behind.of("opened")[0]["peer"]["port"] == s.getsockname()[1]
+            assert behind.wait_events("opened")[0]["peer"]["port"] == s.getsockname()[1]
     assert server.wait_events("closed")[0]["why"] == "ended"
 
 

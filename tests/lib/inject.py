@@ -7,8 +7,11 @@ import errno
 import os
 import platform
 
+from .wait import wait_for
+
 PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SINGLESTEP, PTRACE_DETACH = 12, 13, 9, 17
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+SYSCALL = b"\x0f\x05"
 NUMBERS = {"openat": 257, "socket": 41, "connect": 42, "execve": 59, "close": 3, "unlinkat": 263,
            "mount": 165, "bind": 49}
 
@@ -41,11 +44,20 @@ class Injected:
 
     def __init__(self, pid):
         self.pid = pid
-        _ptrace(PTRACE_SEIZE, pid)
-        _ptrace(PTRACE_INTERRUPT, pid)
-        os.waitpid(pid, 0)
         self._saved = Registers()
-        _ptrace(PTRACE_GETREGS, pid, ctypes.addressof(self._saved))
+        wait_for(self._stop_in_a_call, what="a process that waits in a system call")
+
+    def _stop_in_a_call(self):
+        _ptrace(PTRACE_SEIZE, self.pid)
+        _ptrace(PTRACE_INTERRUPT, self.pid)
+        os.waitpid(self.pid, 0)
+        _ptrace(PTRACE_GETREGS, self.pid, ctypes.addressof(self._saved))
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            memory.seek(self._saved.rip - 2)
+            if memory.read(2) == SYSCALL:
+                return True
+        _ptrace(PTRACE_DETACH, self.pid)
+        return False
 
     def _put(self, at, data):
         with open(f"/proc/{self.pid}/mem", "r+b", buffering=0) as memory:

@@ -51,14 +51,17 @@ static void add_which(struct buf *out, const X509 *certificate, int depth)
 
 static void say_name(struct buf *out, const struct tls_session *t, const X509 *leaf)
 {
-    _cleanup_buf_ struct buf names = BUF_INIT(160);
+    enum { SHOWN = 150 };
+    _cleanup_buf_ struct buf names = BUF_INIT(1 << 16);
     certificate_names(&names, leaf);
-    if (names.len || names.failed)
-        buf_printf(out,
-                   "its certificate is for %.150s%s, not for '%s' (--tls-name if that is right)",
-                   names.len ? names.data : "", names.failed ? " …" : "", t->name);
-    else
+    if (names.len == 0) {
         buf_printf(out, "its certificate names nothing that it is for, so not '%s'", t->name);
+        return;
+    }
+    buf_str(out, "its certificate is for ");
+    buf_add(out, names.data, names.len < SHOWN ? names.len : SHOWN);
+    buf_printf(out, "%s, not for '%s' (--tls-name if that is right)", names.len > SHOWN ? " …" : "",
+               t->name);
 }
 
 static void say_time(struct buf *out, const X509 *certificate, int depth, bool over)
