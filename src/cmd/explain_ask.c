@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/err.h"
+#include "kernel/choice.h"
 #include "kernel/diag.h"
 #include "kernel/steering.h"
 
@@ -87,4 +88,39 @@ int explain_ask_steering(struct explain_host *h)
     struct err e;
     int count = -1;
     return h->reader && sockets_visit(&h->sockets, count_steering, &count, &e) == 0 ? count : -1;
+}
+
+struct exhaustion {
+    uint32_t ports;
+    bool possible;
+};
+
+static int look_at_numbers(void *ctx, struct err *e)
+{
+    struct exhaustion *x = ctx;
+    (void)e;
+    x->possible = choice_may_exhaust(x->ports);
+    return 0;
+}
+
+int explain_ask_ports_left(struct explain_host *h, const struct predict_connection *c,
+                           const struct net_addr *source, enum tri *ret_none, struct err *e)
+{
+    struct predict_choice choice;
+    const struct predict_host *all;
+    *ret_none = TRI_NO;
+    if (h->settings.unknown >> PREDICT_PORT_RANGE & 1)
+        return 0;
+    struct exhaustion x = {h->settings.range_last - h->settings.range_first + 1, true};
+    int result = h->reader ? sockets_visit(&h->sockets, look_at_numbers, &x, e) : 0;
+    if (result < 0 || !x.possible)
+        return result;
+    do {
+        result = explain_host_at(h, c->kind, 0, &all, e);
+        if (result < 0)
+            return result;
+        predict_choose_source(c, source, all, &choice);
+        *ret_none = choice.n_certain ? TRI_NO : choice.n_possible ? TRI_MAYBE : TRI_YES;
+    } while (*ret_none == TRI_MAYBE && explain_host_deepen(h));
+    return 0;
 }

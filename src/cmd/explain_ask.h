@@ -3,7 +3,7 @@
 #pragma once
 #include "cmd/explain_host.h"
 #include "kernel/route.h"
-#include "predict/lookup.h"
+#include "predict/connect.h"
 
 /* The route to q->to there; of a saved host what its interfaces tell. 0, or a negative errno with
  * *e filled. */
@@ -23,3 +23,8 @@ void explain_ask_lookup(struct explain_host *h, const struct predict_packet *p,
 bool explain_lookup_agrees(const struct explain_lookup *l, const struct predict_receiver *r);
 /* How many BPF programs choose listeners there; negative: that can't be seen. */
 int explain_ask_steering(struct explain_host *h);
+
+/* Whether no port is left that a connection could come from: TRI_MAYBE where that can't be seen.
+ * Looks at all ports only where there are enough sockets for it. 0, or a negative errno. */
+int explain_ask_ports_left(struct explain_host *h, const struct predict_connection *c,
+                           const struct net_addr *source, enum tri *ret_none, struct err *e);

@@ -257,6 +257,22 @@ static int ask(struct connect_question *q, struct connect_answer *a, struct err 
     return result;
 }
 
+/* A connection needs a port of its own. */
+static int look_for_port(struct connect_question *q, struct connect_answer *a, struct err *e)
+{
+    const struct predict_connection *c = &a->connection;
+    enum predict_outcome o = a->connect.outcome;
+    if (c->comes_in || c->from_port || c->from.family || o == CONNECT_UNREACHABLE ||
+        o == CONNECT_BLOCKED || q->followed)
+        return 0;
+    int result = explain_ask_ports_left(q->host, c, &a->route.source, &a->exhausted, e);
+    if (result < 0 || a->exhausted == TRI_NO)
+        return result;
+    a->connect.outcome = a->exhausted == TRI_YES ? CONNECT_BLOCKED : CONNECT_DEPENDS;
+    a->connect.error = c->kind == NET_TCP ? EADDRNOTAVAIL : EAGAIN;
+    return 0;
+}
+
 /* What isn't evaluated is named, and a rule that would stop it leaves the answer open. */
 static int weigh(struct connect_question *q, struct connect_answer *a)
 {
@@ -293,6 +309,8 @@ int explain_connect_answer(struct connect_question *q, const struct target *t,
         ret->connect.outcome = CONNECT_BLOCKED;
         ret->connect.error = ret->bind.error;
     }
+    if (result == 0)
+        result = look_for_port(q, ret, e);
     if (result == 0)
         result = explain_connect_follow(q, ret, e);
     if (result == 0)

@@ -217,6 +217,9 @@ static int suggest_scope(struct remedies *r)
 static int for_blocked(struct remedies *r)
 {
     const struct predict_connection *c = &r->a->connection;
+    if (r->a->exhausted == TRI_YES)
+        return say(r, "see who has them: berth list -g comm; a wider "
+                      "net.ipv4.ip_local_port_range gives more");
     if (r->a->bind_fails) {
         if (r->a->bind.error == EADDRINUSE)
             return say(r, "leave the port to the kernel");

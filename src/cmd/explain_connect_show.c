@@ -183,7 +183,8 @@ static void put_way(struct buf *out, const struct connect_question *q,
         [NET_ROUTE_MULTICAST] = "it is the address of a group",
         [NET_ROUTE_KINDS] = NULL,
     };
-    if (a->connect.outcome == CONNECT_BLOCKED && a->route.kind != NET_ROUTE_BROADCAST)
+    bool known = a->route.kind == NET_ROUTE_BROADCAST || a->exhausted != TRI_NO;
+    if (a->connect.outcome == CONNECT_BLOCKED && !known)
         return;
     if (a->connection.comes_in && a->connect.outcome == CONNECT_REMOTE)
         buf_str(out, "  from another host, that address is not this one's\n");
@@ -200,10 +201,17 @@ static void put_way(struct buf *out, const struct connect_question *q,
 
 /* What the caller does wrong */
 
-static void put_fault(struct buf *out, const struct connect_answer *a)
+static void put_fault(struct buf *out, const struct connect_question *q,
+                      const struct connect_answer *a)
 {
     const struct predict_connection *c = &a->connection;
-    if (a->connect.outcome != CONNECT_BLOCKED)
+    if (a->exhausted != TRI_NO)
+        buf_printf(out,
+                   "  every port from %u to %u (net.ipv4.ip_local_port_range) %s taken, so that "
+                   "none is left\n  for this end of the connection\n",
+                   q->host->settings.range_first, q->host->settings.range_last,
+                   a->exhausted == TRI_YES ? "is" : "may be");
+    if (a->connect.outcome != CONNECT_BLOCKED || a->exhausted != TRI_NO)
         return;
     if (a->bind_fails)
         buf_printf(out, "  the address or port that it is to come from: %s\n",
@@ -321,7 +329,7 @@ static void put_others(struct buf *out, struct connect_question *q, const struct
 static void put_doubt(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     const struct predict_receiver *r = &a->connect.receiver;
-    if (a->connect.outcome != CONNECT_DEPENDS || a->weight.decides)
+    if (a->connect.outcome != CONNECT_DEPENDS || a->weight.decides || a->exhausted != TRI_NO)
         return;
     if (a->route.kind == NET_ROUTE_UNKNOWN && !q->host->reader)
         buf_str(out, "  it is none of the host's own addresses, and routes aren't saved\n");
@@ -406,7 +414,7 @@ static void put_answer(struct buf *out, struct connect_question *q, const struct
                        bool colour)
 {
     put_verdict(out, q, a, colour);
-    put_fault(out, a);
+    put_fault(out, q, a);
     put_way(out, q, a);
     put_forward(out, q, a);
     if (!explain_connect_behind(a)) {

@@ -94,7 +94,8 @@ static void put_protocol(struct buf *out, const char *word, const struct endpoin
         buf_str(out, ep->scheme == ENDPOINT_UDP ? "udp and " : "tcp and ");
 }
 
-static int read_words(const struct command_words *words, struct buf *ret)
+/* *ret_port: the local port that it is about, 0 for any. */
+static int read_words(const struct command_words *words, struct buf *ret, uint16_t *ret_port)
 {
     struct endpoint local, peer;
     const char *word = words->words[0];
@@ -103,6 +104,7 @@ static int read_words(const struct command_words *words, struct buf *ret)
     int status = parse_end(word, &local);
     if (status)
         return status;
+    *ret_port = local.port;
     put_protocol(ret, word, &local);
     if (local.host == ENDPOINT_ADDRESS)
         put_end(ret, "src", "sport", &local.addr, local.port);
@@ -149,7 +151,8 @@ static int fail(const struct err *e)
 }
 
 /* Always to be cleared. 0, or an exit status after a message. */
-static int read_sockets(struct reading *r, const struct sockets_arguments *a, const char *filter)
+static int read_sockets(struct reading *r, const struct sockets_arguments *a, const char *filter,
+                        uint16_t port)
 {
     struct err e = {0};
     *r = (struct reading){.rows = VEC_INIT(struct socket_row *)};
@@ -157,6 +160,7 @@ static int read_sockets(struct reading *r, const struct sockets_arguments *a, co
     if (status)
         return status;
     r->sockets.query.kinds = 1u << NET_TCP | 1u << NET_UDP;
+    r->sockets.query.local_port = port;
     r->sockets.query.detail =
         SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_TIMERS | SOURCE_MEMORY | SOURCE_TCP_INFO;
     status = sockets_filter(&r->sockets, filter, false);
@@ -234,12 +238,19 @@ static int pair(struct reading *all, struct reading *others, const struct socket
     _cleanup_buf_ struct buf wish = BUF_INIT(1 << 16);
     struct net_pairs pairs;
     struct socket_case *cases = answer->cases.items;
-    for (size_t i = 0; i < answer->cases.len && i < PAIRED; i++)
-        if (has_far_end(cases[i].socket))
-            put_wish(&wish, cases[i].socket);
+    uint16_t port = 0;
+    bool several = false;
+    for (size_t i = 0; i < answer->cases.len && i < PAIRED; i++) {
+        const struct net_socket *s = cases[i].socket;
+        if (!has_far_end(s))
+            continue;
+        put_wish(&wish, s);
+        several |= (port && port != s->peer_port) || s->detached == NET_IN_QUEUE;
+        port = (uint16_t)s->peer_port;
+    }
     if (wish.len == 0)
         return 0;
-    int status = read_sockets(others, a, buf_cstr(&wish));
+    int status = read_sockets(others, a, buf_cstr(&wish), several ? 0 : port);
     net_pairs_init(&pairs);
     for (size_t i = 0; status == 0 && i < others->rows.len; i++)
         if (net_pairs_add(&pairs, socket_at(others, i)) < 0)
@@ -303,11 +314,12 @@ static int sort_out(const struct reading *r, struct socket_answer *ret)
     return 0;
 }
 
-static int answer(const struct explain_socket_arguments *a, const char *filter, struct output *o)
+static int answer(const struct explain_socket_arguments *a, const char *filter, uint16_t port,
+                  struct output *o)
 {
     struct reading all, others = {0};
     struct socket_answer found = {.cases = VEC_INIT(struct socket_case)};
-    int status = read_sockets(&all, &a->sockets, filter);
+    int status = read_sockets(&all, &a->sockets, filter, port);
     if (status == 0 && sort_out(&all, &found) < 0)
         status = EXIT_NO;
     if (status == 0)
@@ -331,13 +343,14 @@ static int run(const void *arguments, const struct command_words *words)
     const struct explain_socket_arguments *a = arguments;
     _cleanup_output_ struct output o = {0};
     _cleanup_buf_ struct buf filter = BUF_INIT(4096);
-    int status = read_words(words, &filter);
+    uint16_t port = 0;
+    int status = read_words(words, &filter, &port);
     if (status)
         return status;
     status = output_open(&o, &command_explain_socket, &a->output);
     if (status)
         return status;
-    status = answer(a, buf_cstr(&filter), &o);
+    status = answer(a, buf_cstr(&filter), port, &o);
     return output_close(&o, status);
 }
 

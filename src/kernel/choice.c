@@ -19,7 +19,7 @@ static bool read_text(const char *path, struct buf *ret)
 
 /* /proc/net/sockstat: "TCP: inuse 12 orphan 0 tw 3 alloc 15 mem 1"; tw counts both families.
  * /proc/net/sockstat6: "TCP6: inuse 7". */
-bool choice_many_sockets(void)
+static unsigned long long count_tcp(void)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(1 << 14);
     unsigned four = 0, six = 0, waiting = 0;
@@ -28,7 +28,31 @@ bool choice_many_sockets(void)
         (void)sscanf(line, " TCP: inuse %u orphan %*u tw %u", &four, &waiting);
     if (read_text("/proc/net/sockstat6", &text) && (line = strstr(buf_cstr(&text), "TCP6: ")))
         (void)sscanf(line, "TCP6: inuse %u", &six);
-    return (unsigned long long)four + six + waiting >= MANY_SOCKETS;
+    return (unsigned long long)four + six + waiting;
+}
+
+bool choice_many_sockets(void)
+{
+    return count_tcp() >= MANY_SOCKETS;
+}
+
+/* Those that are merely bound count in alloc alone. "UDP: inuse 3", and likewise UDP6. */
+bool choice_may_exhaust(uint32_t n)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(1 << 14);
+    unsigned long long waiting = 0, allocated = 0, udp = 0, udp6 = 0;
+    const char *line;
+    if (read_text("/proc/net/sockstat", &text)) {
+        if ((line = strstr(buf_cstr(&text), "\nTCP: ")))
+            (void)sscanf(line, " TCP: inuse %*u orphan %*u tw %llu alloc %llu", &waiting,
+                         &allocated);
+        if ((line = strstr(buf_cstr(&text), "\nUDP: ")))
+            (void)sscanf(line, " UDP: inuse %llu", &udp);
+    }
+    if (read_text("/proc/net/sockstat6", &text) && (line = strstr(buf_cstr(&text), "UDP6: ")))
+        (void)sscanf(line, "UDP6: inuse %llu", &udp6);
+    return (waiting + allocated >= n || udp + udp6 >= n) &&
+           count_tcp() <= 2ULL * (n > MANY_SOCKETS ? n : MANY_SOCKETS);
 }
 
 /* The same line's alloc is tcp_sockets_allocated, of every namespace and both families

@@ -2,6 +2,7 @@
  * net/ipv4/inet_connection_sock.c, udp_lib_get_port of net/ipv4/udp.c. */
 #include <string.h>
 
+#include "predict/connect.h"
 #include "predict/rules.h"
 
 /* The ports that owners keep from the candidate, in one pass over the owners. */
@@ -97,4 +98,54 @@ void predict_choose_port(const struct predict_candidate *c, const struct predict
         return;
     find_taken(c, h, RULES_CHOOSE_RELAXED, &taken);
     scan_tcp(ret, &taken, &h->settings, c->reuseaddr);
+}
+
+/* connect(2) of TCP: __inet_hash_connect of net/ipv4/inet_hashtables.c. Ports that others took by
+ * connecting are shared, but for the same two ends; those that were bound are not. */
+
+static bool is_same_addr(const struct net_addr *a, const struct net_addr *b)
+{
+    struct net_addr x = net_addr_unmap(a), y = net_addr_unmap(b);
+    return x.family == y.family && memcmp(x.bytes, y.bytes, sizeof x.bytes) == 0;
+}
+
+static enum tri keeps_from(const struct predict_connection *c, const struct net_addr *source,
+                           const struct net_socket *owner, bool buckets_known)
+{
+    bool same = owner->peer_port == c->to_port && is_same_addr(&owner->peer, &c->to) &&
+                is_same_addr(&owner->local, source);
+    if (same) /* that of TIME_WAIT may be used again: net.ipv4.tcp_tw_reuse */
+        return owner->state == NET_TIME_WAIT ? TRI_MAYBE : TRI_YES;
+    if (buckets_known)
+        return TRI_NO;
+    /* Whether a connection's port was bound before isn't told by the socket. */
+    return owner->peer_port ? TRI_MAYBE : TRI_YES;
+}
+
+static void find_taken_sources(const struct predict_connection *c, const struct net_addr *source,
+                               const struct predict_host *h, struct taken *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (size_t i = 0; i < h->n_sockets; i++)
+        if (rules_owns(h->sockets[i], NET_TCP, 0))
+            note(ret, h->sockets[i]->local_port,
+                 keeps_from(c, source, h->sockets[i], h->buckets_known));
+    for (size_t i = 0; h->buckets_known && i < h->n_buckets; i++)
+        note(ret, h->buckets[i].port,
+             tri_of(h->buckets[i].fastreuse >= 0 || h->buckets[i].fastreuseport >= 0));
+}
+
+void predict_choose_source(const struct predict_connection *c, const struct net_addr *source,
+                           const struct predict_host *h, struct predict_choice *ret)
+{
+    const struct predict_candidate any = {
+        .kind = c->kind, .family = c->to.family, .addr = {.family = c->to.family}};
+    struct taken taken;
+    if (c->kind != NET_TCP) {
+        predict_choose_port(&any, h, ret);
+        return;
+    }
+    memset(ret, 0, sizeof *ret);
+    find_taken_sources(c, source, h, &taken);
+    scan(ret, &taken, &h->settings.reserved, h->settings.range_first, h->settings.range_last + 1);
 }

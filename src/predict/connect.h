@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "net/route.h"
+#include "predict/bind.h"
 #include "predict/lookup.h"
 
 enum predict_outcome {
@@ -46,3 +47,8 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
 void predict_connect_settle(struct predict_connect *ret, const struct predict_connection *c,
                             const struct net_socket *s, bool any);
 void predict_connect_clear(struct predict_connect *c);
+
+/* The ports that connect(2) may choose for its own end, of a source address that is known. h: the
+ * host at all ports. None possible: TCP gets EADDRNOTAVAIL, UDP EAGAIN. */
+void predict_choose_source(const struct predict_connection *c, const struct net_addr *source,
+                           const struct predict_host *h, struct predict_choice *ret);

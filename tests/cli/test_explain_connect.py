@@ -285,6 +285,30 @@ def test_from_another_host(berth, veth, mksock):
     assert said["verdict"] == "remote"
 
 
+# Ports for this end
+
+
+def test_no_port_is_left(berth, netns, mksock):
+    """Bound sockets keep a port from every connection, connections only from the same two ends."""
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:4445")
+    netns.sysctl("net.ipv4.ip_local_port_range", "20000 20003")
+    mksock("tcp bind 127.0.0.9:20000", "tcp bind 127.0.0.9:20002", "tcp listen 127.0.0.9:20001")
+    assert check(berth, netns, "127.0.0.1", 4444)["verdict"] == "accepted"  # and took the last
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert (said["verdict"], said["error"]) == ("blocked", "EADDRNOTAVAIL")
+    assert any("ip_local_port_range" in remedy for remedy in said["remedies"])
+    assert check(berth, netns, "127.0.0.1", 4445)["verdict"] == "accepted"
+
+
+def test_no_port_is_left_for_udp(berth, netns, mksock):
+    mksock("udp bind 127.0.0.1:4444")
+    netns.sysctl("net.ipv4.ip_local_port_range", "20000 20001")
+    mksock("udp bind 127.0.0.1:20000", "udp bind 127.0.0.1:20001")
+    said = one(explain(berth, "udp:127.0.0.1:4444", status=1))
+    assert (said["verdict"], said["error"]) == ("blocked", "EAGAIN")
+    assert connect(netns, "127.0.0.1", 4444, udp=True) == "EAGAIN"
+
+
 # UDP
 
 

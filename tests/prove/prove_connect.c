@@ -17,7 +17,7 @@ enum { MOST_WAITING = 6, SILENCE_MS = 4, PATIENCE_MS = 1000 };
 
 static void start(int client, const struct sockaddr_storage *to)
 {
-    connect(client, (const struct sockaddr *)to, scene_length(to));
+    (void)connect(client, (const struct sockaddr *)to, scene_length(to));
 }
 
 /* Connections that nobody accepts, so that queues are full now and then. */
