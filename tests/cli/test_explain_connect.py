@@ -8,11 +8,13 @@ import socket
 
 import pytest
 
-from lib import process
+from lib import process, schema
 
 
 def explain(berth, *args, status=None, **keywords):
-    return berth("explain", "connect", "--json", *args, status=status, **keywords).json()
+    said = berth("explain", "connect", "--json", *args, status=status, **keywords).json()
+    schema.check(said, "explain_connect")
+    return said
 
 
 def one(said):

@@ -4,11 +4,14 @@ import socket
 
 import pytest
 
+from lib import schema
 from lib.wait import wait_for
 
 
 def explain(berth, *words, status=0, **keywords):
-    return berth("explain", "socket", "--json", *words, status=status, **keywords).json()
+    said = berth("explain", "socket", "--json", *words, status=status, **keywords).json()
+    schema.check(said, "explain_socket")
+    return said
 
 
 def ends(sock):

@@ -158,7 +158,7 @@ def test_csv_has_the_same_keys(berth, mksock):
 def documented():
     """{command: the keys in the tables of its part of docs/output.md}"""
     text = (DOCS / "output.md").read_text()
-    _, *parts = re.split(r"^## The keys of `berth (\w+)`$", text, flags=re.MULTILINE)
+    _, *parts = re.split(r"^## The keys of `berth ([\w ]+)`$", text, flags=re.MULTILINE)
     tables = r"^\| key \| type \| what \|\n\|[-|]+\|\n((?:\|.*\n)+)"
     return {
         command: [
@@ -178,6 +178,8 @@ MADE_OF = {
     "resolve": ("resolved", "resolved_listener"),
     "who": ("holder",),
     "scan": ("scanned",),
+    "explain connect": ("explained_address",),
+    "explain socket": ("explained_state",),
 }
 
 
