@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "kernel/links.h"
 #include "kernel/netns.h"
+#include "kernel/snmp.h"
 #include "kernel/source.h"
 #include "kernel/sysctl.h"
 #include "net/facts.h"
@@ -99,6 +100,11 @@ static int gather_sysctls(struct facts *f, struct source_report *report)
     return 0;
 }
 
+static int keep_counter(void *ctx, const char *name, uint64_t value)
+{
+    return facts_add_counter(ctx, name, value);
+}
+
 static int gather_namespaces(struct facts *f, struct source_report *report)
 {
     uint32_t hidden = 0;
@@ -125,7 +131,10 @@ static int gather_here(struct facts *f, struct source_report *report, struct err
     for (size_t i = 0; i < f->interfaces.len; i++)
         links_read_speed(vec_at(&f->interfaces, i));
     r = gather_sysctls(f, report);
-    return r < 0 ? err_set(e, -r, "read the settings of", "/proc/sys", NULL) : 0;
+    if (r < 0)
+        return err_set(e, -r, "read the settings of", "/proc/sys", NULL);
+    r = snmp_read(keep_counter, f);
+    return r < 0 && r != -ENOENT ? err_set(e, -r, "read the counters of", "/proc/net", NULL) : 0;
 }
 
 int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,

@@ -12,6 +12,7 @@ void facts_init(struct facts *f)
         .interfaces = VEC_INIT(struct net_iface),
         .namespaces = VEC_INIT(struct net_namespace),
         .sysctls = VEC_INIT(struct net_sysctl),
+        .counters = VEC_INIT(struct net_counter),
     };
 }
 
@@ -69,6 +70,7 @@ void facts_clear(struct facts *f)
     vec_free(&f->interfaces);
     vec_free(&f->namespaces);
     vec_free(&f->sysctls);
+    vec_free(&f->counters);
     hash_free(&f->process_by_pid);
 }
 
@@ -144,4 +146,25 @@ const char *facts_sysctl(const struct facts *f, const char *name)
             return s->value;
     }
     return NULL;
+}
+
+int facts_add_counter(struct facts *f, const char *name, uint64_t value)
+{
+    struct net_counter c = {.value = value};
+    if (strlen(name) >= sizeof c.name)
+        return -ENAMETOOLONG;
+    strcpy(c.name, name);
+    return vec_add(&f->counters, &c);
+}
+
+int facts_counter(const struct facts *f, const char *name, uint64_t *ret)
+{
+    for (size_t i = 0; i < f->counters.len; i++) {
+        const struct net_counter *c = vec_at(&f->counters, i);
+        if (strcmp(c->name, name) == 0) {
+            *ret = c->value;
+            return 0;
+        }
+    }
+    return -ENOENT;
 }

@@ -25,6 +25,13 @@ struct net_sysctl {
     bool forbidden;
 };
 
+/* A number that the kernel counts for the namespace, by nstat(8)'s name: "TcpExtListenOverflows".
+ */
+struct net_counter {
+    char name[64];
+    uint64_t value;
+};
+
 struct facts {
     char hostname[65], kernel[65]; /* uname's nodename and release */
     uint64_t taken_ns;             /* when, since 1970 */
@@ -37,6 +44,7 @@ struct facts {
     struct vec interfaces;         /* struct net_iface, owned */
     struct vec namespaces;         /* struct net_namespace */
     struct vec sysctls;            /* struct net_sysctl, owned */
+    struct vec counters;           /* struct net_counter, of kernel/snmp.h */
     struct hash process_by_pid;    /* pid -> index + 1 in processes */
 };
 
@@ -54,3 +62,7 @@ int facts_copy_socket(struct facts *f, const struct net_socket *s, struct net_so
  */
 int facts_add_sysctl(struct facts *f, const char *name, const char *value, bool forbidden);
 const char *facts_sysctl(const struct facts *f, const char *name); /* NULL: not known */
+/* Appends a counter. 0, -ENAMETOOLONG or -ENOMEM. */
+int facts_add_counter(struct facts *f, const char *name, uint64_t value);
+/* 0 and its value, or -ENOENT: it isn't known. */
+int facts_counter(const struct facts *f, const char *name, uint64_t *ret);

@@ -101,6 +101,22 @@ static int read_sysctls(struct facts_reader *r, const json_t *root)
     return 0;
 }
 
+static int read_counters(struct facts_reader *r, const json_t *root)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(root, "counters"), name, value)
+    {
+        uint64_t number;
+        if (reader_get_uint(value, UINT64_MAX, &number) < 0)
+            return reader_fault(r, "counters");
+        int result = facts_add_counter(r->facts, name, number);
+        if (result < 0)
+            return result == -ENAMETOOLONG ? reader_fault(r, "counters") : result;
+    }
+    return 0;
+}
+
 static uint32_t read_process_forbidden(const json_t *list)
 {
     uint32_t mask = 0;
@@ -161,6 +177,8 @@ static int read_root(struct facts_reader *r, const json_t *root)
         reader_get_members(r, json_object_get(root, "host"), &members_host, r->facts, NULL);
     if (result == 0)
         result = read_sysctls(r, root);
+    if (result == 0)
+        result = read_counters(r, root);
     if (result == 0)
         result = read_namespaces(r, json_object_get(root, "namespaces"));
     if (result == 0)

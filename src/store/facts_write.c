@@ -262,6 +262,18 @@ static void write_sysctls(struct jsonw *j, const struct facts *f)
     jsonw_array_end(j);
 }
 
+static void write_counters(struct jsonw *j, const struct facts *f)
+{
+    jsonw_key(j, "counters");
+    jsonw_object(j);
+    for (size_t i = 0; i < f->counters.len; i++) {
+        const struct net_counter *c = vec_at(&f->counters, i);
+        jsonw_key(j, c->name);
+        write_u64(j, c->value);
+    }
+    jsonw_object_end(j);
+}
+
 void facts_write(struct buf *out, const struct facts *f)
 {
     struct jsonw j = JSONW_INIT(out);
@@ -273,6 +285,7 @@ void facts_write(struct buf *out, const struct facts *f)
     write_members(&j, &members_host, f, 0);
     jsonw_object_end(&j);
     write_sysctls(&j, f);
+    write_counters(&j, f);
     jsonw_key(&j, "namespaces");
     jsonw_array(&j);
     for (size_t i = 0; i < f->namespaces.len; i++) {
