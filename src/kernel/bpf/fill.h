@@ -541,6 +541,18 @@ static __always_inline int put_tcp(struct seq_file *seq, struct sock *sk)
     return bpf_seq_write(seq, &out, sizeof out);
 }
 
+/* UDP counts apart since Linux 6.18, in two places (sk_drops_read of include/net/sock.h). */
+static __always_inline __u32 drops_of(struct sock *sk)
+{
+    __u32 drops = BPF_CORE_READ(sk, sk_drops.counter);
+    if (bpf_core_field_exists(struct sock, sk_drop_counters)) {
+        struct numa_drop_counters *apart = BPF_CORE_READ(sk, sk_drop_counters);
+        if (apart)
+            return BPF_CORE_READ(apart, drops0.counter) + BPF_CORE_READ(apart, drops1.counter);
+    }
+    return drops;
+}
+
 static __always_inline int put_memory(struct seq_file *seq, struct sock *sk)
 {
     struct bpf_memory_chunk out = {.chunk = {sizeof out, BPF_TAG_MEMORY}};
@@ -554,7 +566,7 @@ static __always_inline int put_memory(struct seq_file *seq, struct sock *sk)
     out.wmem_queued = BPF_CORE_READ(sk, sk_wmem_queued);
     out.optmem = BPF_CORE_READ(sk, sk_omem_alloc.counter);
     out.backlog = BPF_CORE_READ(sk, sk_backlog.len);
-    out.drops = BPF_CORE_READ(sk, sk_drops.counter);
+    out.drops = drops_of(sk);
     return bpf_seq_write(seq, &out, sizeof out);
 }
 

@@ -325,6 +325,10 @@ struct sock_cgroup_data {
     struct cgroup *cgroup;
 };
 
+struct numa_drop_counters {
+    atomic_t drops0, drops1;
+};
+
 struct sock {
     struct sock_common __sk_common;
     struct sk_buff_head sk_receive_queue;
@@ -333,6 +337,7 @@ struct sock {
         int len;
     } sk_backlog;
     atomic_t sk_drops;
+    struct numa_drop_counters *sk_drop_counters; /* since 6.18 */
     int sk_rcvbuf;
     int sk_sndbuf;
     int sk_forward_alloc;
