@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
     &command_explain_bind,
     &command_explain_connect,
     &command_explain_socket,
+    &command_doctor,
     NULL,
 };
 /* clang-format on */

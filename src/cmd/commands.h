@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 extern const struct command command_connect;
+extern const struct command command_doctor;
 extern const struct command command_explain_bind;
 extern const struct command command_explain_connect;
 extern const struct command command_explain_socket;

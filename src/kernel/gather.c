@@ -137,16 +137,12 @@ static int gather_here(struct facts *f, struct source_report *report, struct err
     return r < 0 && r != -ENOENT ? err_set(e, -r, "read the counters of", "/proc/net", NULL) : 0;
 }
 
-int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,
-                 struct err *e)
+int gather_host_facts(const struct source_query *q, struct facts *f, struct source_report *report,
+                      struct err *e)
 {
     struct netns_visit visit = {.home = -1};
     gather_host(f);
-    int r = gather_namespaces(f, report);
-    if (r < 0)
-        return err_set(e, -r, "list network namespaces in", "/proc", NULL);
-    if (q->scope == SOURCE_ONE_NETNS)
-        r = netns_enter(&visit, q->netns_fd, e);
+    int r = q->scope == SOURCE_ONE_NETNS ? netns_enter(&visit, q->netns_fd, e) : 0;
     if (r < 0)
         return r;
     r = gather_here(f, report, e);
@@ -154,4 +150,13 @@ int gather_facts(const struct source_query *q, struct facts *f, struct source_re
     if (r == 0)
         r = back;
     return r < 0 ? r : source_read(q, keep_socket, f, report, e);
+}
+
+int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,
+                 struct err *e)
+{
+    int r = gather_namespaces(f, report);
+    if (r < 0)
+        return err_set(e, -r, "list network namespaces in", "/proc", NULL);
+    return gather_host_facts(q, f, report, e);
 }

@@ -14,5 +14,9 @@ struct source_report;
 int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,
                  struct err *e);
 
+/* The same without the list of namespaces, which takes a walk through all processes. */
+int gather_host_facts(const struct source_query *q, struct facts *f, struct source_report *report,
+                      struct err *e);
+
 /* The caller's effective capabilities, as a mask of 1 << CAP_…; 0 where they can't be had. */
 uint64_t gather_capabilities(void);

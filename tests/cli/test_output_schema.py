@@ -87,7 +87,7 @@ def test_every_column_is_in_the_schema_and_each_of_the_schema_is_one(berth):
     assert shown == COLUMNS
 
 
-@pytest.mark.parametrize("command", ["list", "interfaces", "services", "resolve", "who", "scan"])
+@pytest.mark.parametrize("command", ["list", "interfaces", "services", "resolve", "who", "scan", "doctor"])
 def test_every_column_has_a_help_line(berth, command):
     for line in berth(command, "-o", "help").lines:
         key, *words = line.split()
@@ -178,6 +178,7 @@ MADE_OF = {
     "resolve": ("resolved", "resolved_listener"),
     "who": ("holder",),
     "scan": ("scanned",),
+    "doctor": ("finding",),
     "explain connect": ("explained_address",),
     "explain socket": ("explained_state",),
 }
@@ -204,9 +205,10 @@ ASKED = {
     "who": (["who", "631"], ["who", "--names", "631"], ["who", "tcp or udp"]),
     "scan": (["scan", "127.0.0.1,192.0.2.7", "631,8099,1-4"],
              ["scan", "-u", "--timeout", "0.05", "--banner", "::1", "631", "8099"]),
+    "doctor": (["doctor"], ["doctor", "--at-least", "note"]),
 }
 ROW = {"interfaces": "interface", "services": "service", "resolve": "resolved", "who": "holder",
-       "scan": "scanned"}
+       "scan": "scanned", "doctor": "finding"}
 
 
 @pytest.mark.parametrize("user", [None, process.NOBODY], ids=["root", "nobody"])
