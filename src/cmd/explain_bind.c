@@ -168,6 +168,14 @@ static int foretell(struct bind_question *q, struct bind_answer *a,
     return 0;
 }
 
+static int try_it(void *ctx, struct err *e)
+{
+    struct bind_answer *a = ctx;
+    (void)e;
+    explain_try_bind(&a->candidate, &a->target, &a->trial);
+    return 0;
+}
+
 static int answer_one(struct bind_question *q, const struct target *t, struct err *e)
 {
     struct bind_answer *a = vec_push(&q->answers);
@@ -187,7 +195,7 @@ static int answer_one(struct bind_question *q, const struct target *t, struct er
     if (result == 0 && a->candidate.port == 0)
         result = choose(host, a);
     if (result == 0 && q->arguments->tries)
-        explain_try_bind(&a->candidate, &a->target, &a->trial);
+        result = sockets_visit(&q->host->sockets, try_it, a, e);
     return result < 0 ? err_set(e, -result, "explain", "", NULL) : 0;
 }
 

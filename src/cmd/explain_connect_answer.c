@@ -284,11 +284,14 @@ static int weigh(struct connect_question *q, struct connect_answer *a)
                                                      : local && !remote ? FIREWALL_IN | FIREWALL_OUT
                                                                         : FIREWALL_OUT,
                                             .loopback = local && !a->connection.comes_in};
-    if ((!local && !remote) || a->connect.outcome == CONNECT_BLOCKED || q->followed)
+    if ((!local && !remote) || (a->connection.comes_in && remote) ||
+        a->connect.outcome == CONNECT_BLOCKED || q->followed)
         return 0;
     explain_firewall_look(q->host, &q->firewall);
     int result = explain_firewall_weigh(&q->firewall, &passage, &a->weight);
-    if (a->weight.decides && a->connect.outcome == CONNECT_ACCEPTED)
+    if (a->connect.outcome != CONNECT_ACCEPTED)
+        a->weight.decides = NULL; /* it fails anyway, or nobody knows */
+    if (a->weight.decides)
         a->connect.outcome = CONNECT_DEPENDS;
     return result;
 }

@@ -93,6 +93,8 @@ static void put_remote(struct buf *out, struct connect_question *q, const struct
     put_endpoint(out, a);
     if (a->route.kind == NET_ROUTE_MULTICAST)
         buf_str(out, " is a group: who receives it can't be known here");
+    else if (a->connection.comes_in)
+        buf_str(out, " is not this host's for another one: who answers can't be known here");
     else
         buf_str(out, " is on another host: who answers there can't be known here");
     (void)q;
@@ -187,7 +189,8 @@ static void put_way(struct buf *out, const struct connect_question *q,
     if (a->connect.outcome == CONNECT_BLOCKED && !known)
         return;
     if (a->connection.comes_in && a->connect.outcome == CONNECT_REMOTE)
-        buf_str(out, "  from another host, that address is not this one's\n");
+        buf_str(out,
+                "  every host has a loopback of its own, and other addresses lead elsewhere\n");
     else if (a->route.kind == NET_ROUTE_LOCAL && a->connect.outcome != CONNECT_REMOTE)
         put_local_way(out, q, a);
     else if (refusals[a->route.kind])
@@ -314,7 +317,7 @@ static void put_others(struct buf *out, struct connect_question *q, const struct
             continue;
         if (++n > SHOWN)
             continue;
-        put_socket(out, q, all[i].socket, r->socket ? "  not " : "  ");
+        put_socket(out, q, all[i].socket, r->socket ? "  passed over: " : "  ");
         put_loss(out, &all[i], r->socket != NULL);
         shown++;
     }

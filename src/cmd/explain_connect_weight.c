@@ -25,7 +25,7 @@ static void put_count(struct buf *out, const struct explain_weight *w)
     else
         buf_printf(out, "  %u rules of the firewall may stop it, and were not evaluated",
                    w->may_stop);
-    buf_str(out, w->named.len ? "; that name the port, or hold for the rest:\n" : "\n");
+    buf_str(out, w->named.len ? "; these name the port, or decide\n  about the rest:\n" : "\n");
 }
 
 void explain_connect_put_weight(struct buf *out, const struct connect_answer *a)

@@ -183,6 +183,13 @@ def test_try_agrees(berth, mksock):
     assert explain(berth, "--try", "127.0.0.1:4445")["addresses"][0]["tried"]["agreed"]
 
 
+def test_try_is_there_where_it_looks(berth, make_netns, mksock):
+    other = make_netns()
+    mksock("tcp listen 127.0.0.1:4444", netns=other)
+    said = explain(berth, "--try", "--netns", str(other.inode), "127.0.0.1:4444", status=1)
+    assert said["addresses"][0]["tried"]["agreed"]
+
+
 def test_saved_host_answers_alike(berth, mksock, tmp_path):
     mksock("tcp listen 0.0.0.0:4444 reuseport")
     saved = str(tmp_path / "host.json")
