@@ -88,13 +88,12 @@ int find_accept_queues(struct findings *f)
 int find_overflows(struct findings *f)
 {
     uint64_t overflows = findings_counter(f, "TcpExtListenOverflows"),
-             requests = findings_counter(f, "TcpExtTCPReqQFullDrop");
-    if (overflows + requests == 0)
+             requests = findings_counter(f, "TcpExtTCPReqQFullDrop"), all = overflows + requests;
+    if (all == 0)
         return 0;
     struct draft d = draft_start(f, FINDING_WARNING);
     buf_printf(&d.title, "%llu connection%s dropped since a listener's queue was full",
-               (unsigned long long)(overflows + requests),
-               overflows + requests == 1 ? " was" : "s were");
+               (unsigned long long)all, all == 1 ? " was" : "s were");
     if (overflows) {
         buf_printf(&d.evidence, "%llu times an accept queue had no room ",
                    (unsigned long long)overflows);

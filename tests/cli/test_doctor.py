@@ -263,7 +263,7 @@ def test_syn_cookies(only, berth, netns, mksock):
     assert "syn-cookies" not in examine(berth, "--for", "0.1")  # that was before
 
 
-def test_udp_errors(only, netns):
+def test_udp_errors(only, berth, netns):
     with netns.inside():
         with socket.socket(type=socket.SOCK_DGRAM) as receiver, socket.socket(type=socket.SOCK_DGRAM) as sender:
             receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
@@ -273,6 +273,9 @@ def test_udp_errors(only, netns):
             found = only("udp-errors")
             assert "UdpRcvbufErrors" in found["evidence"] and "127.0.0.1:4444: " in found["evidence"]
             assert found["sockets"][0]["proto"] == "udp"
+            for via in ("diag", "bpf") if features.has_bpf() else ("diag",):
+                [row] = berth("list", "--json", "-o", "memory", "--via", via, "udp", "sport = :4444").json()
+                assert row["memory"]["drops"] > 40, via
         assert only("udp-errors")["sockets"] == []  # what the kernel counted stays
 
 

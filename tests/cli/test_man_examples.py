@@ -2,7 +2,7 @@
 
 An example is a line `$ berth …` between .EX and .EE; the lines after it are its output, in which
 `...` stands for anything: alone on a line for any lines, in a line for any text. Numbers of processes and
-descriptors, as in nginx[812]/3, are any. Blanks count as one, so that a column may be wider. A comment .\\" status N before it names another exit status than
+descriptors, as in nginx[812]/3, and durations are any. Blanks count as one, so that a column may be wider. A comment .\\" status N before it names another exit status than
 0. Each runs in a namespace of its own with the sockets of SCENE.
 """
 
@@ -13,6 +13,7 @@ import re
 import pytest
 
 from lib import process
+from lib.examples import pattern, shows
 
 PAGES = sorted(
     path
@@ -63,37 +64,6 @@ def examples(path):
     return found
 
 
-def pattern(lines):
-    """A regular expression for the output that these lines show."""
-    parts = []
-    for line in lines:
-        if line == "...":
-            parts.append(r"(?:.*\n)*")
-            continue
-        words = r"\s+".join(re.escape(word) for word in line.split())
-        words = words.replace(r"\.\.\.", ".*")
-        words = re.sub(r"\\\[\d+\\\](/\d+)?", lambda m: r"\[\d+\]" + (m[1] and r"/\d+" or ""), words)
-        parts.append(r"\s*" + words + r"[ ]*\n")
-    return "".join(parts)
-
-
-def shows(lines, output):
-    """Whether the output is what these lines show. Rows come as the kernel has them, which differs
-    from way to way and from boot to boot, so that their order is free. A line "..." stands for any
-    others."""
-    if re.fullmatch(pattern(lines), output):
-        return True
-    left = output.splitlines(keepends=True)
-    for line in lines:
-        if line == "...":
-            continue
-        found = next((at for at in left if re.fullmatch(pattern([line]), at)), None)
-        if found is None:
-            return False
-        left.remove(found)
-    return not left or "..." in lines
-
-
 ALL = [(os.path.basename(path), *example) for path in PAGES for example in examples(path)]
 
 
@@ -118,6 +88,8 @@ def test_pattern():
     assert re.fullmatch(pattern(["a", "..."]), "a\n")
     assert re.fullmatch(pattern(["a[1]/2 b[3]"]), "a[40]/50  b[60]\n")
     assert not re.fullmatch(pattern(["a[1]"]), "a[x]\n")
+    assert re.fullmatch(pattern(["x, 59s left; /proc/812/fd"]), "x, 1m00s left; /proc/7/fd\n")
+    assert not re.fullmatch(pattern(["a 59s"]), "a b\n")
     assert not re.fullmatch(pattern(["a b"]), "a c\n")
     assert not re.fullmatch(pattern(["a"]), "a\nb\n")
     assert plain(r"\fBberth\fR \-o \&...") == "berth -o ..."
