@@ -381,8 +381,22 @@ def test_openssls_client(listen, good, authority, run):
                                     version)
 
 
-def test_key_update_and_renegotiation(listen, good, netns):
-    """New keys (TLS 1.3) go by; renegotiation (TLS 1.2) is refused, and harms nothing."""
+def test_renegotiation_is_refused(listen, good, authority, netns):
+    server = listen(HERE, "--echo", "--tls-cert", good)
+    with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_2"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          preexec_fn=child_setup(netns, None)) as client:
+        server.wait_events("opened")
+        client.stdin.write(b"R\n")
+        client.stdin.flush()
+        assert b"no renegotiation" in client.stdout.read()
+    with secure_socket(server, client_context(authority.path)) as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+
+
+def test_key_update(listen, good, netns):
+    """New keys (TLS 1.3) go by."""
     server = listen(HERE, "--echo", "--tls-cert", good)
     for version, letter in ("-tls1_3", b"K\n"), ("-tls1_3", b"k\n"):
         with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", version],
