@@ -88,6 +88,7 @@ void links_read_speed(struct net_iface *link)
     strcpy(request.ifr_name, link->name);
     if (ioctl(fd, SIOCETHTOOL, &request) < 0)
         return;
-    uint32_t speed = ethtool_cmd_speed(&command);
+    /* The header's own ethtool_cmd_speed() shifts a signed number. */
+    uint32_t speed = (uint32_t)command.speed_hi << 16 | command.speed;
     link->speed_mbps = speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
 }

@@ -297,6 +297,7 @@ def test_passwords(serve, tmp_path):
     for wrong in ("ann:", "ann:s3cre", "ann:s3crett", "bob:s3cret", "ann", ":s3cret", ""):
         assert ask(wrong).status == 401
     assert server.ask("/nothing").status == 401
+    wait_for(lambda: len(server.lines()) > 1)
     assert " - ann [" in server.lines()[1]
 
 
