@@ -6,6 +6,8 @@
 struct buf;
 
 #define _cleanup_fd_ __attribute__((cleanup(fd_close)))
+/* One that is only held open, as long as its scope lasts. */
+#define _held_fd_ __attribute__((cleanup(fd_close), unused))
 
 /* Closes *fd unless it is negative, sets it to -1, preserves errno. */
 void fd_close(int *fd);

@@ -86,8 +86,8 @@ static void test_refused_then_connected(void **state)
 {
     (void)state;
     uint16_t bad, good;
-    _cleanup_fd_ int bound = refusing(&bad);
-    _cleanup_fd_ int listening = listener(&good);
+    _held_fd_ int bound = refusing(&bad);
+    _held_fd_ int listening = listener(&good);
     struct target t[] = {ip("127.0.0.1", bad), ip("127.0.0.1", good), ip("127.0.0.1", bad)};
     struct dial d;
     assert_int_equal(dial_init(&d, t, 3), 0);
@@ -122,8 +122,8 @@ static void test_head_start(void **state)
     (void)state;
     uint16_t bad, good;
     int filler;
-    _cleanup_fd_ int full = silent(&bad, &filler);
-    _cleanup_fd_ int listening = listener(&good);
+    _held_fd_ int full = silent(&bad, &filler);
+    _held_fd_ int listening = listener(&good);
     struct target t[] = {ip("127.0.0.1", bad), ip("127.0.0.1", good)};
     struct dial d;
     assert_int_equal(dial_init(&d, t, 2), 0);
@@ -141,7 +141,7 @@ static void test_deadline(void **state)
     (void)state;
     uint16_t bad;
     int filler;
-    _cleanup_fd_ int full = silent(&bad, &filler);
+    _held_fd_ int full = silent(&bad, &filler);
     struct target t[] = {ip("127.0.0.1", bad), ip("127.0.0.1", bad)};
     struct dial d;
     assert_int_equal(dial_init(&d, t, 2), 0);
@@ -166,8 +166,8 @@ static void test_all(void **state)
 {
     (void)state;
     uint16_t good, bad;
-    _cleanup_fd_ int bound = refusing(&bad);
-    _cleanup_fd_ int listening = listener(&good), other = listener(&(uint16_t){0});
+    _held_fd_ int bound = refusing(&bad);
+    _held_fd_ int listening = listener(&good), other = listener(&(uint16_t){0});
     struct target t[] = {ip("127.0.0.1", good), ip("127.0.0.1", bad),
                          ip("127.0.0.1", port_of(other))};
     struct dial d;
@@ -185,7 +185,7 @@ static void test_source_of_no_family(void **state)
 {
     (void)state;
     uint16_t good;
-    _cleanup_fd_ int listening = listener(&good);
+    _held_fd_ int listening = listener(&good);
     struct target t = ip("127.0.0.1", good), source = ip("::1", 0);
     struct dial d;
     assert_int_equal(dial_init(&d, &t, 1), 0);

@@ -137,7 +137,7 @@ static void nobody_above_the_limit(void **state)
     open_scene(&s);
     s.shared.max = 1;
     s.wanted = 1;
-    _cleanup_fd_ int a = client_of(&s), b = client_of(&s);
+    _held_fd_ int a = client_of(&s), b = client_of(&s);
     assert_int_equal(loop_run(&s.loop), 0);
     assert_int_equal(s.fds.len, 1);
     assert_int_equal(s.shared.clients, 1);
@@ -165,7 +165,7 @@ static void without_descriptors_they_wait(void **state)
     (void)state;
     open_scene(&s);
     s.wanted = 1;
-    _cleanup_fd_ int a = client_of(&s);
+    _held_fd_ int a = client_of(&s);
     int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
     close(lowest);
     getrlimit(RLIMIT_NOFILE, &old);
