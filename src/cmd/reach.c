@@ -59,6 +59,8 @@ int reach_resolve(struct reach *r)
     begin(r, REACH_RESOLVE);
     vec_free(&r->targets);
     int result = targets_find(&q, &r->targets, &r->error);
+    if (result == 0)
+        targets_prefer_heard(q.endpoint, &r->targets);
     if (result == 0 && plan->proxy) {
         result = fill_request(r);
         proxy_talk_clear(&r->proxy.talk);

@@ -20,3 +20,7 @@ struct targets_question {
  * address with each port. 0, or a negative errno with *e filled: -ENXIO for a name that has no
  * address, -EAGAIN where the name server doesn't answer, -EINVAL for a scheme without sockets. */
 int targets_find(const struct targets_question *q, struct vec *ret, struct err *e);
+
+/* Datagrams to a bare port: the loopback that somebody is bound to comes first, since nothing else
+ * tells the two apart before it is too late. Nothing for other targets. */
+void targets_prefer_heard(const struct endpoint *ep, struct vec *targets);

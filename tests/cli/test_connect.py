@@ -421,6 +421,22 @@ def test_udp_refusal_is_told(berth, netns):
     assert process.wait(10) == 1
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::"])
+def test_udp_at_either_loopback(berth, netns, address):
+    """A bare port is both loopbacks; the one where somebody is bound is taken."""
+    with netns.inside():
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((address, 0))
+    with sock:
+        sock.settimeout(20)
+        process = berth.start("connect", f"udp:{sock.getsockname()[1]}", "--send", "x",
+                              "--expect", "heard", **PIPES)
+        said, peer = sock.recvfrom(10)
+        assert said == b"x"
+        sock.sendto(b"heard", peer)
+        assert process.stdout.read() == "heard"
+
+
 def test_udp_expect(berth, netns):
     sock, thread, _ = udp_echo(netns)
     with sock:
