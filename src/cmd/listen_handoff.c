@@ -2,6 +2,9 @@
  * a UNIX socket (unix(7), SCM_RIGHTS), with a line that tells what it is:
  *
  *     {"id":1,"proto":"tcp","local":"127.0.0.1:4444","peer":"127.0.0.1:53412"}
+ *
+ * A receiver whose queue is full is waited for: each thread has its clients in a queue of their
+ * own, the first goes first.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,10 +17,23 @@
 #include "base/json.h"
 #include "cmd/listen.h"
 
+enum { AGAIN_NS = 10000000 }; /* nothing tells of room in a UNIX socket that others fill too */
+
+struct client_handoff {
+    struct client client;
+    struct client_handoff *next;
+};
+
+struct waiting {
+    struct client_handoff *first, **end;
+    struct loop_timer again;
+};
+
 struct handoff {
     pthread_mutex_t lock; /* one message after the other, from any thread */
     struct target to;
     int fd;
+    struct waiting *waiting; /* of each thread */
 };
 
 /* A receiver may listen with any type of UNIX socket. */
@@ -26,7 +42,7 @@ static int connect_to(struct handoff *h)
     static const int types[] = {SOCK_SEQPACKET, SOCK_STREAM, SOCK_DGRAM};
     int error = ECONNREFUSED;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        _cleanup_fd_ int fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC, 0);
+        _cleanup_fd_ int fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
             return -errno;
         if (connect(fd, (const struct sockaddr *)&h->to.address, h->to.address_n) == 0) {
@@ -90,35 +106,107 @@ static int pass_on(struct handoff *h, int fd, const struct buf *line)
     return result < 0 ? result : send_fd(h->fd, fd, line);
 }
 
-static int start(struct client *c)
+/* 0, or a negative errno. */
+static int hand_over(struct client *c)
 {
     struct handoff *h = c->worker->server->handoff;
-    struct client_end end = {
-        .why = WHY_PASSED, .bytes_in = EVENT_UNKNOWN_BYTES, .bytes_out = EVENT_UNKNOWN_BYTES};
     _cleanup_buf_ struct buf line = BUF_INIT(4096);
     describe(&line, c);
     pthread_mutex_lock(&h->lock);
     int result = pass_on(h, c->fd, &line);
     pthread_mutex_unlock(&h->lock);
+    return result;
+}
+
+static void finish(struct client *c, int result)
+{
+    struct client_end end = {
+        .why = WHY_PASSED, .bytes_in = EVENT_UNKNOWN_BYTES, .bytes_out = EVENT_UNKNOWN_BYTES};
     if (result < 0) {
         end.why = WHY_FAR_FAILED;
         end.error = -result;
-        end.words = result == -EAGAIN ? "the receiver doesn't take them fast enough"
-                                      : c->worker->server->a->handoff;
+        end.words = c->worker->server->a->handoff;
     } else {
         fd_close(&c->fd); /* ours; the connection lives on */
     }
     client_over(c, &end);
+}
+
+static struct waiting *waiting_of(const struct client *c)
+{
+    const struct server *s = c->worker->server;
+    return &s->handoff->waiting[c->worker - s->workers];
+}
+
+static int wait_for_room(struct client_handoff *c)
+{
+    struct waiting *w = waiting_of(&c->client);
+    int result =
+        w->again.place ? 0 : loop_timer_after(&c->client.worker->loop, &w->again, AGAIN_NS);
+    if (result < 0)
+        return result;
+    *w->end = c;
+    w->end = &c->next;
     return 0;
 }
 
-/* No client stays here. */
+static void forget_first(struct waiting *w)
+{
+    w->first = w->first->next;
+    if (!w->first)
+        w->end = &w->first;
+}
+
+static void try_again(struct loop *l, struct loop_timer *t)
+{
+    struct waiting *w = (struct waiting *)((char *)t - offsetof(struct waiting, again));
+    while (w->first) {
+        struct client *c = &w->first->client;
+        int result = hand_over(c);
+        if (result == -EAGAIN && loop_timer_after(l, t, AGAIN_NS) == 0)
+            return;
+        forget_first(w);
+        finish(c, result);
+    }
+}
+
+static int start(struct client *c)
+{
+    int result = waiting_of(c)->first ? -EAGAIN : hand_over(c);
+    if (result == -EAGAIN)
+        return wait_for_room((struct client_handoff *)c);
+    finish(c, result);
+    return 0;
+}
+
+/* One that still waits. */
 static void stop(struct client *c, enum event_why why)
 {
+    struct waiting *w = waiting_of(c);
+    struct client_handoff **at = &w->first;
+    while (*at && &(*at)->client != c)
+        at = &(*at)->next;
+    if (*at)
+        *at = (*at)->next;
+    for (w->end = &w->first; *w->end;)
+        w->end = &(*w->end)->next;
+    if (!w->first)
+        loop_timer_stop(&c->worker->loop, &w->again);
     client_over(c, &(struct client_end){.why = why});
 }
 
-const struct listen_mode listen_mode_handoff = {sizeof(struct client), true, false, start, stop};
+const struct listen_mode listen_mode_handoff = {sizeof(struct client_handoff), true, false, start,
+                                                stop};
+
+static int prepare_waiting(struct handoff *h, uint64_t workers)
+{
+    h->waiting = calloc(workers, sizeof *h->waiting);
+    for (uint64_t i = 0; h->waiting && i < workers; i++) {
+        h->waiting[i].end = &h->waiting[i].first;
+        h->waiting[i].again.fire = try_again;
+    }
+    return h->waiting ? 0 : -ENOMEM;
+}
 
 int listen_handoff_prepare(struct server *s)
 {
@@ -131,12 +219,15 @@ int listen_handoff_prepare(struct server *s)
     if (h) {
         *h = (struct handoff){.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
         s->handoff = h;
+        result = prepare_waiting(h, s->a->workers ? s->a->workers : 1);
+    }
+    if (result == 0) {
         bool abstract = *path == '@';
         result = target_set_unix(&h->to, path + abstract, strlen(path + abstract), abstract);
     }
     if (result == 0)
         result = connect_to(h);
-    if (result == 0)
+    if (result == 0 || result == -EAGAIN) /* its queue is full now */
         return 0;
     err_set(&e, -result, "hand over to", s->a->handoff, "%s",
             result == -ENOENT || result == -ECONNREFUSED ? "no process listens there yet"
@@ -150,5 +241,6 @@ void listen_handoff_clear(struct server *s)
     if (!s->handoff)
         return;
     fd_close(&s->handoff->fd);
+    free(s->handoff->waiting);
     free(s->handoff);
 }
