@@ -122,6 +122,12 @@ static bool has_datagrams(const struct talk *t)
     return s == ENDPOINT_UDP || s == ENDPOINT_UNIX_DGRAM || s == ENDPOINT_UNIX_SEQPACKET;
 }
 
+static void tell_trouble(struct dgram *d, enum dgram_trouble what)
+{
+    (void)d;
+    err_tell("%s", dgram_trouble_words(what));
+}
+
 static void init_far(struct talk *t)
 {
     struct stream *far = &t->pair.b;
@@ -129,6 +135,7 @@ static void init_far(struct talk *t)
     if (!has_datagrams(t))
         return;
     dgram_init_stream(&t->dgram, far, far->in);
+    t->dgram.trouble = tell_trouble;
     dgram_join(&t->pair, NULL, &t->dgram);
 }
 

@@ -178,6 +178,8 @@ struct client_end {
 };
 /* The client as a stream, which takes its descriptor; the datagrams behind it, or NULL. */
 struct dgram *client_stream(struct client *c, struct stream *ret);
+/* Has troubles with its datagrams told; d. */
+struct dgram *client_tell_troubles(struct client *c, struct dgram *d);
 bool client_is_dgram(const struct client *c);
 /* --idle-timeout; datagrams always have a limit, since nobody says when he goes. */
 uint64_t client_idle_ns(const struct client *c);

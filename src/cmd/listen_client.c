@@ -156,11 +156,26 @@ uint64_t client_idle_ns(const struct client *c)
     return chosen || !c->dgram_peer ? chosen : (uint64_t)PEERS_IDLE_S * 1000000000;
 }
 
+static void tell_trouble(struct dgram *d, enum dgram_trouble what)
+{
+    const struct client *c = d->owner;
+    struct event e = client_event(c, EVENT_TROUBLE);
+    e.words = dgram_trouble_words(what);
+    flow_events_show(&c->worker->server->events, &e);
+}
+
+struct dgram *client_tell_troubles(struct client *c, struct dgram *d)
+{
+    d->trouble = tell_trouble;
+    d->owner = c;
+    return d;
+}
+
 struct dgram *client_stream(struct client *c, struct stream *ret)
 {
     if (c->dgram_peer) {
         peer_init(c->dgram_peer, c->heard, ret);
-        return &c->dgram_peer->dgram;
+        return client_tell_troubles(c, &c->dgram_peer->dgram);
     }
     if (c->tls) {
         tls_stage_take(c, ret);
@@ -169,11 +184,12 @@ struct dgram *client_stream(struct client *c, struct stream *ret)
     int fd = fd_take(&c->fd);
     if (c->listener->target.type == SOCK_SEQPACKET)
         c->packets = calloc(1, sizeof *c->packets);
-    if (c->packets)
-        dgram_init_stream(c->packets, ret, fd);
-    else
+    if (!c->packets) {
         stream_init_socket(ret, fd);
-    return c->packets;
+        return NULL;
+    }
+    dgram_init_stream(c->packets, ret, fd);
+    return client_tell_troubles(c, c->packets);
 }
 
 static void count(struct server *s, const struct client_end *end)

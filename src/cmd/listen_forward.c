@@ -118,10 +118,12 @@ static void connected(struct loop *l, struct dial *d)
         secure(l, c, fd);
         return;
     }
-    if (stream)
+    if (stream) {
         stream_init_socket(&c->pair.b, fd);
-    else
+    } else {
         dgram_init_stream(&c->far, &c->pair.b, fd);
+        client_tell_troubles(&c->client, &c->far);
+    }
     int result = join(c, stream ? NULL : &c->far);
     if (result < 0)
         fail(c, -result, NULL);

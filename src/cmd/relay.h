@@ -145,6 +145,8 @@ struct talk *talk_new(struct relay *r);
 struct talk *talk_for(struct relay *r, int side);
 /* A connected socket became its side; taken over. */
 void talk_take_socket(struct talk *t, int side, int fd);
+/* Troubles with the datagrams of a side are told. */
+void talk_tell_troubles(struct talk *t, int side);
 /* Its side is open; with the other one the conversation begins. */
 void talk_side_is_there(struct talk *t, int side);
 /* It couldn't begin. */

@@ -71,8 +71,12 @@ static int look_up(struct relay *r, struct relay_side *s)
     const struct targets_question q = {
         .endpoint = &s->endpoint, .family = family_of(r), .protocol = protocol_of(r)};
     struct err e;
-    if (end_is_for(s->endpoint.scheme) || targets_find(&q, &s->targets, &e) == 0)
+    if (end_is_for(s->endpoint.scheme))
         return 0;
+    if (targets_find(&q, &s->targets, &e) == 0) {
+        targets_prefer_heard(&s->endpoint, &s->targets);
+        return 0;
+    }
     err_print(&e, stderr);
     return EXIT_NO;
 }
@@ -156,6 +160,7 @@ static struct peer *heard(struct loop *l, struct peers *p, const struct peer *pe
     s->local_n = peer->local_n;
     peer_init(&s->peer, peer, s->stream);
     s->datagrams = &s->peer.dgram;
+    talk_tell_troubles(t, from->side);
     s->there = s->counted = true;
     tell_opened(from->relay, t, from->side);
     came_one(from->relay);

@@ -225,6 +225,20 @@ void talk_side_is_there(struct talk *t, int side)
     join(t);
 }
 
+static void tell_trouble(struct dgram *d, enum dgram_trouble what)
+{
+    const struct talk *t = d->owner;
+    struct event e = talk_event(t, EVENT_TROUBLE);
+    e.words = dgram_trouble_words(what);
+    relay_tell(t->relay, &e);
+}
+
+void talk_tell_troubles(struct talk *t, int side)
+{
+    t->sides[side].datagrams->trouble = tell_trouble;
+    t->sides[side].datagrams->owner = t;
+}
+
 void talk_take_socket(struct talk *t, int side, int fd)
 {
     struct talk_side *s = &t->sides[side];
@@ -239,6 +253,7 @@ void talk_take_socket(struct talk *t, int side, int fd)
     } else {
         dgram_init_stream(&s->dgram, s->stream, fd);
         s->datagrams = &s->dgram;
+        talk_tell_troubles(t, side);
     }
     talk_side_is_there(t, side);
 }

@@ -54,6 +54,23 @@ static uint64_t count_of(size_t n, uint32_t segment)
     return segment ? (n + segment - 1) / segment : 1;
 }
 
+/* Trouble */
+
+const char *dgram_trouble_words(enum dgram_trouble what)
+{
+    return what == DGRAM_CUT ? "a datagram was too long for any buffer here: its end is missing"
+                             : "datagrams are lost: they come faster than they are taken";
+}
+
+void dgram_count_trouble(struct dgram *d, enum dgram_trouble what, uint64_t n)
+{
+    uint64_t *count = what == DGRAM_CUT ? &d->truncated : &d->lost;
+    bool first = *count == 0;
+    *count += n;
+    if (first && d->trouble)
+        d->trouble(d, what);
+}
+
 /* Reading */
 
 /* One datagram, or a run of them: as recvmsg, with -errno. */
@@ -72,7 +89,7 @@ static ssize_t receive(struct stream *s, struct dgram *d, void *to, size_t n)
     d->segment = dgram_segment_of(&m, (size_t)got);
     d->datagrams_in += count_of((size_t)got, d->segment);
     if (m.msg_flags & MSG_TRUNC)
-        d->truncated++;
+        dgram_count_trouble(d, DGRAM_CUT, 1);
     return got;
 }
 

@@ -22,6 +22,13 @@ enum {
     DGRAM_ROOM = 65536, /* the longest of UDP, and the longest run */
 };
 
+/* What becomes of datagrams that can't be had whole. */
+enum dgram_trouble {
+    DGRAM_CUT,  /* longer than any buffer of ours */
+    DGRAM_LOST, /* nobody took them in time */
+    DGRAM_TROUBLES
+};
+
 struct dgram {
     struct dgram *from; /* what is written was read there; NULL: from a stream of bytes */
     struct dgram *to;   /* what is read goes there; NULL: to a stream of bytes */
@@ -29,7 +36,12 @@ struct dgram {
     uint32_t segment;   /* what was read last is datagrams of this many bytes; 0: one */
     uint64_t datagrams_in;
     uint64_t truncated; /* of these, how many were longer than any buffer of ours */
+    uint64_t lost;      /* datagrams that nobody took in time */
     struct dgram_count out;
+    /* Set by the owner after the stream is made. The first of each kind is told; may be NULL, and
+     * must not end the conversation. */
+    void (*trouble)(struct dgram *d, enum dgram_trouble what);
+    void *owner;
 
     /* of dgram.c */
     struct dgram_way way;
@@ -49,6 +61,11 @@ void dgram_join(struct pair *p, struct dgram *a, struct dgram *b);
 /* The same for a pump alone. */
 void dgram_join_pump(struct pump *p, struct dgram *from, struct dgram *to);
 
+/* In words: "a datagram was too long …". */
+const char *dgram_trouble_words(enum dgram_trouble what);
+
+/* For streams of the owner's (flow/peers): counts n of them, and tells the first. */
+void dgram_count_trouble(struct dgram *d, enum dgram_trouble what, uint64_t n);
 /* For streams of the owner's (flow/peers): one message of recvmsg, its control messages read. */
 uint32_t dgram_segment_of(struct msghdr *m, size_t n);
 /* A receive buffer for bursts, where the user hasn't chosen one: DGRAM_BURST bytes, or as much as

@@ -181,7 +181,7 @@ static void keep(struct peers *p, struct peer *peer, const char *bytes, size_t n
         piece = malloc(sizeof *piece + n);
     uint64_t datagrams = segment ? (n + segment - 1) / segment : 1;
     if (!piece) {
-        peer->lost += datagrams;
+        dgram_count_trouble(&peer->dgram, DGRAM_LOST, datagrams);
         return;
     }
     *piece = (struct peer_piece){.n = (uint32_t)n, .segment = segment};
@@ -197,12 +197,14 @@ static void keep(struct peers *p, struct peer *peer, const char *bytes, size_t n
 static struct peer *whose(struct loop *l, struct peers *p, const struct msghdr *m)
 {
     struct peer heard = peers_address_of(p, m);
-    if (m->msg_flags & MSG_TRUNC)
-        p->truncated++;
     struct peer *peer = peers_find(p, &heard);
     if (!peer && !p->closed)
         peer = admit(l, p, &heard);
-    return peer && peer->peers == p ? peer : NULL;
+    if (!peer || peer->peers != p)
+        return NULL;
+    if (m->msg_flags & MSG_TRUNC)
+        dgram_count_trouble(&peer->dgram, DGRAM_CUT, 1);
+    return peer;
 }
 
 static void wake(struct loop *l, struct peer *peer)

@@ -30,7 +30,6 @@ struct peer_piece;
 
 struct peer {
     struct dgram dgram;
-    uint64_t lost; /* datagrams that nobody took in time */
     struct sockaddr_storage address, local;
     socklen_t address_n, local_n; /* address_n 0: no name, it can't be answered (UNIX) */
 
@@ -71,7 +70,6 @@ struct peers {
     struct sockaddr_storage bound;
     socklen_t bound_n;
     bool udp, everywhere, uncut;
-    uint64_t truncated; /* datagrams longer than any buffer of ours */
 };
 
 /* fd, shared and came must be set, the rest zeroed; *p stays where it is. 0 or a negative errno:

@@ -214,6 +214,32 @@ def test_handoff(listen, tmp_path, kind):
     assert server.wait_events("closed")[0]["why"] == "passed"
 
 
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM])
+def test_handoff_waits_for_a_slow_receiver(listen, tmp_path, kind):
+    """None is lost while the receiver's queue is full, and they come in their order."""
+    path, n = str(tmp_path / "s"), 400
+    with socket.socket(socket.AF_UNIX, kind) as receiver, contextlib.ExitStack() as clients:
+        receiver.bind(path)
+        if kind != socket.SOCK_DGRAM:
+            receiver.listen()
+        server = listen(HERE, "--handoff", path, "--idle-timeout", "1s")
+        taker = receiver if kind == socket.SOCK_DGRAM else clients.enter_context(receiver.accept()[0])
+        for _ in range(n):
+            clients.enter_context(server.connect())
+        server.wait_events("opened", n)
+        assert len(server.of("closed")) < n
+        text, fds = b"", []
+        while len(fds) < n:
+            part, passed, _, _ = socket.recv_fds(taker, 1 << 16, 16)
+            text += part
+            fds += passed
+        for fd in fds:
+            os.close(fd)
+    assert [json.loads(line)["id"] for line in text.splitlines()] == list(range(1, n + 1))
+    assert {e["why"] for e in server.wait_events("closed", n)} == {"passed"}
+    assert server.end() == 0
+
+
 # Standard input and output
 
 
@@ -632,6 +658,27 @@ def test_unix_datagrams(listen, tmp_path):
         s.bind(f"{tmp_path}/me")
         s.sendto(b"hi", f"{tmp_path}/x")
         assert s.recv(100) == b"hi"
+
+
+def test_datagrams_that_are_cut_or_lost_are_told(listen, berth, tmp_path):
+    """Longer than any buffer: the first one's end is missing, which is told once for each peer."""
+    to_nobody, never_read = os.pipe()
+    try:
+        server = listen(f"unix-dgram:{tmp_path}/x", stdout=never_read)
+    finally:
+        os.close(never_read)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, 32, 1 << 22)  # SO_SNDBUFFORCE
+        s.bind(f"{tmp_path}/me")
+        for _ in range(3):
+            s.sendto(b"x" * 300_000, f"{tmp_path}/x")
+        assert "too long" in server.wait_events("trouble")[0]["text"]
+        for _ in range(40):  # 10 MB, and 4 MiB wait
+            s.sendto(b"x" * 250_000, f"{tmp_path}/x")
+        assert "lost" in server.wait_events("trouble", 2)[1]["text"]
+    os.close(to_nobody)
+    server.end()
+    assert len(server.of("trouble")) == 2
 
 
 def test_udp_is_taken(berth, listen):

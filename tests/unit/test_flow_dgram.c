@@ -492,7 +492,7 @@ static void test_a_queue_that_is_full(void **state)
     }
     run_for(&h.loop, &h.end, 5);
     assert_int_equal(all[0]->dgram.datagrams_in, PEER_QUEUE_MAX / sizeof bytes);
-    assert_int_equal(all[0]->lost, 100 - PEER_QUEUE_MAX / sizeof bytes);
+    assert_int_equal(all[0]->dgram.lost, 100 - PEER_QUEUE_MAX / sizeof bytes);
     stream_close(NULL, all[0]->stream);
     accept_gone(&h.shared);
     free(all[0]->stream);
