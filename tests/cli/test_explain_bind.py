@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from lib import process
+from lib import features, process
 
 
 def explain(berth, *args, status=None, **keywords):
@@ -77,6 +77,17 @@ def test_time_wait_blocks_and_passes(berth, netns, mksock):
     assert said["blockers"][0]["state"] == "TIME_WAIT" and said["blockers"][0]["owners"] == []
     assert any(remedy.startswith("wait ") for remedy in said["remedies"])
     check(berth, netns, "127.0.0.1", port, reuseaddr=True)
+
+
+def test_what_helps_a_restart_is_found_whatever_way_is_quick(berth, netns, mksock):
+    """The options of what is still being closed are known by BPF alone, and decide what helps."""
+    features.require(features.has_bpf)
+    mksock("tcp listen 127.0.0.1:4444 reuseaddr as=s", "tcp connect @s as=c", "tcp accept @s as=a",
+           "close @s", "close @a")
+    said = check(berth, netns, "127.0.0.1", 4444)
+    assert said["blockers"][0]["state"] == "FIN_WAIT2"
+    assert any(remedy.startswith("set SO_REUSEADDR before bind") for remedy in said["remedies"])
+    check(berth, netns, "127.0.0.1", 4444, reuseaddr=True)
 
 
 def test_outgoing_connection_has_the_port(berth, netns, mksock):
