@@ -61,9 +61,6 @@ void connect_tell_attempts(const struct connect *c);
 /* Why it failed, and what would help; the exit status. */
 int connect_tell_failure(const struct connect *c);
 
-/* Where else on this host somebody listens at a port that was refused; nothing if nowhere. */
-void connect_tell_elsewhere(const struct connect *c);
-
 /* --repeat: many connections, and a table of how long they took. The exit status. */
 int connect_repeat(struct connect *c);
 

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cmd/connect.h"
+#include "cmd/refusal.h"
 
 enum { LINE_MAX_BYTES = 1 << 14 };
 
@@ -218,13 +219,20 @@ static void tell_other(const struct connect *c, struct err *e)
     err_print(e, stderr);
 }
 
+static void tell_why(const struct connect *c)
+{
+    const struct dial_attempt *first = c->reach.dial.attempts;
+    if (first && first->state == DIAL_FAILED && !c->proxy.used)
+        refusal_tell(&c->endpoint, first->target, first->error.code);
+}
+
 int connect_tell_failure(const struct connect *c)
 {
     const struct reach *r = &c->reach;
     struct err e = r->error;
     if (r->stage == REACH_CONNECT) {
         tell_unreachable(c, &e);
-        connect_tell_elsewhere(c);
+        tell_why(c);
     } else
         tell_other(c, &e);
     if (c->tries > 1)

@@ -124,3 +124,24 @@ int explain_ask_ports_left(struct explain_host *h, const struct predict_connecti
     } while (*ret_none == TRI_MAYBE && explain_host_deepen(h));
     return 0;
 }
+
+enum { NEARBY = 32 };
+
+uint16_t explain_ask_free_port(struct explain_host *h, const struct predict_candidate *c)
+{
+    struct predict_candidate near = *c;
+    for (uint32_t i = 1; i <= NEARBY && c->port + i <= UINT16_MAX; i++) {
+        const struct predict_host *host;
+        struct predict_bind b;
+        struct err e;
+        near.port = (uint16_t)(c->port + i);
+        if (explain_host_at(h, near.kind, near.port, &host, &e) < 0 ||
+            predict_bind(&near, host, &b) < 0)
+            return 0;
+        bool yes = b.verdict == PREDICT_SUCCEEDS;
+        predict_bind_clear(&b);
+        if (yes)
+            return near.port;
+    }
+    return 0;
+}

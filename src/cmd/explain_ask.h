@@ -28,3 +28,6 @@ int explain_ask_steering(struct explain_host *h);
  * Looks at all ports only where there are enough sockets for it. 0, or a negative errno. */
 int explain_ask_ports_left(struct explain_host *h, const struct predict_connection *c,
                            const struct net_addr *source, enum tri *ret_none, struct err *e);
+
+/* The next port above the candidate's that would do; 0: none of those near. */
+uint16_t explain_ask_free_port(struct explain_host *h, const struct predict_candidate *c);

@@ -13,14 +13,13 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "cmd/commands.h"
+#include "cmd/explain_ask.h"
 #include "cmd/explain_bind.h"
 #include "cmd/explain_words.h"
 #include "cmd/output.h"
 #include "cmd/targets.h"
 #include "names/users.h"
 #include "render/style.h"
-
-enum { NEARBY = 32 };
 
 #define FIELD(member) offsetof(struct explain_bind_arguments, member)
 static const struct command_option explain_bind_options[] = {
@@ -122,27 +121,6 @@ void explain_bind_candidate(const struct bind_question *q, const struct target *
     }
 }
 
-/* The next port above that would do. */
-static void find_free_port(struct bind_question *q, struct bind_answer *a)
-{
-    struct predict_candidate c = a->candidate;
-    for (uint32_t i = 1; i <= NEARBY && a->candidate.port + i <= UINT16_MAX; i++) {
-        const struct predict_host *host;
-        struct predict_bind b;
-        struct err e;
-        c.port = (uint16_t)(a->candidate.port + i);
-        if (explain_host_at(q->host, c.kind, c.port, &host, &e) < 0 ||
-            predict_bind(&c, host, &b) < 0)
-            return;
-        bool yes = b.verdict == PREDICT_SUCCEEDS;
-        predict_bind_clear(&b);
-        if (yes) {
-            a->free_port = c.port;
-            return;
-        }
-    }
-}
-
 static int choose(const struct predict_host *host, struct bind_answer *a)
 {
     a->choice = malloc(sizeof *a->choice);
@@ -205,7 +183,7 @@ static int answer_one(struct bind_question *q, const struct target *t, struct er
     if (a->bind.verdict != PREDICT_SUCCEEDS)
         result = predict_remedies(&a->candidate, host, &a->bind, &a->remedies);
     if (result == 0 && a->bind.error == EADDRINUSE && a->candidate.port)
-        find_free_port(q, a);
+        a->free_port = explain_ask_free_port(q->host, &a->candidate);
     if (result == 0 && a->candidate.port == 0)
         result = choose(host, a);
     if (result == 0 && q->arguments->tries)

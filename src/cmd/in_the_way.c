@@ -8,154 +8,199 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/time.h"
 #include "cmd/commands.h"
+#include "cmd/explain_ask.h"
+#include "cmd/explain_words.h"
 #include "cmd/holding.h"
-#include "flow/target.h"
+#include "flow/open.h"
+#include "net/sockopt.h"
+
+enum { WORDS_MAX = 2048 };
+
+/* TCP and UDP */
+
+static bool chose(const struct open_listen *how, enum sockopt option, bool otherwise)
+{
+    if (!how->options || !sockopt_given(how->options, option))
+        return otherwise;
+    return how->options->numbers[option] != 0;
+}
+
+/* What open_listener asks the kernel for. */
+static struct predict_candidate candidate_of(const struct explain_host *h, const struct target *t,
+                                             const struct open_listen *how)
+{
+    bool stream = t->type == SOCK_STREAM;
+    const char *device = t->device;
+    struct predict_candidate c = {
+        .kind = stream ? NET_TCP : NET_UDP,
+        .family = (uint16_t)t->family,
+        .uid = h->uid,
+        .reuseaddr = chose(how, SOCKOPT_REUSEADDR, stream && !how->no_reuseaddr),
+        .reuseport = chose(how, SOCKOPT_REUSEPORT, false),
+        .freebind = chose(how, SOCKOPT_FREEBIND, false),
+        .transparent = chose(how, SOCKOPT_TRANSPARENT, false),
+        .v6only =
+            t->v6only >= 0 ? t->v6only == 1 : chose(how, SOCKOPT_V6ONLY, h->settings.bindv6only),
+        .privileged = h->may_bind_low_ports,
+        .listens = stream,
+    };
+    target_get_ip(&t->address, &c.addr, &c.port);
+    if (!*device && how->options && sockopt_given(how->options, SOCKOPT_DEVICE))
+        device = how->options->device;
+    c.ifindex = *device ? explain_host_device(h, device) : 0;
+    return c;
+}
+
+static bool is_own(const struct net_socket *s)
+{
+    return s->n_owners && s->owners[0].pid == getpid();
+}
+
+/* Of several, what somebody who starts a server can do soonest. */
+static const struct predict_remedy *choose_remedy(const struct vec *remedies)
+{
+    static const enum predict_remedy_kind first[] = {REMEDY_REUSEADDR, REMEDY_WAIT,
+                                                     REMEDY_STOP_OWNERS};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        for (size_t k = 0; k < remedies->len; k++) {
+            const struct predict_remedy *r = vec_at(remedies, k);
+            if (r->kind == first[i])
+                return r;
+        }
+    return remedies->len ? vec_at(remedies, 0) : NULL;
+}
+
+static void put_remedy(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
+                       const struct predict_host *host, const struct predict_bind *b)
+{
+    _cleanup_vec_ struct vec remedies = VEC_INIT(struct predict_remedy);
+    const struct predict_remedy *chosen = NULL;
+    if (predict_remedies(c, host, b, &remedies) == 0)
+        chosen = choose_remedy(&remedies);
+    if (chosen) {
+        buf_str(out, "; ");
+        explain_put_remedy(out, h, c, b, chosen);
+    }
+    uint16_t port = explain_ask_free_port(h, c);
+    if (port)
+        buf_printf(out, "; port %u is free", port);
+}
+
+static void put_holder(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
+                       const struct predict_host *host, const struct predict_bind *b)
+{
+    const struct predict_blocker *first = b->blockers.items;
+    explain_put_socket(out, h, first->socket);
+    if (is_own(first->socket)) {
+        buf_str(out, "; two of the endpoints given overlap");
+        return;
+    }
+    explain_put_overlap(out, c, first->socket);
+    if (net_socket_forbids(first->socket, NET_F_OWNERS))
+        buf_str(out, "; run as root to see whose it is");
+    put_remedy(out, h, c, host, b);
+}
+
+static void explain(struct explain_host *h, const struct predict_candidate *c, struct buf *words)
+{
+    const struct predict_host *host;
+    struct predict_bind b = {0};
+    struct err e;
+    do {
+        predict_bind_clear(&b);
+        b = (struct predict_bind){0};
+        if (explain_host_at(h, c->kind, c->port, &host, &e) < 0 || predict_bind(c, host, &b) < 0)
+            break;
+    } while (b.verdict == PREDICT_DEPENDS && explain_host_deepen(h));
+    if (b.error == EADDRINUSE && b.blockers.len)
+        put_holder(words, h, c, host, &b);
+    predict_bind_clear(&b);
+}
+
+static void explain_ip(const struct target *t, const struct open_listen *how, struct buf *words)
+{
+    static const struct sockets_arguments here = {0};
+    struct explain_host h;
+    if (explain_host_open(&h, &command_explain_bind, &here) == 0) {
+        struct predict_candidate c = candidate_of(&h, t, how);
+        explain(&h, &c, words);
+    }
+    explain_host_close(&h);
+}
+
+/* UNIX names */
 
 struct wanted {
-    const struct target *target;
-    struct net_addr addr; /* AF_UNSPEC: a UNIX name or a vsock port */
-    uint16_t port;
     char path[128]; /* as in net_socket */
     size_t path_n;
 };
 
-/* Whether both could get the same connection. An IPv6 wildcard takes IPv4 too, unless v6only. */
-static bool overlaps(const struct net_socket *s, const struct wanted *w)
+static bool has_name(const struct net_socket *s, const struct wanted *w)
 {
-    if (w->addr.family == AF_UNSPEC)
-        return s->path_len == w->path_n && memcmp(s->path, w->path, w->path_n) == 0;
-    if (s->local_port != w->port)
-        return false;
-    struct net_addr a = net_addr_unmap(&s->local), b = net_addr_unmap(&w->addr);
-    if (a.family == b.family)
-        return net_addr_is_wildcard(&a) || net_addr_is_wildcard(&b) ||
-               memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
-    const struct net_addr *v6 = a.family == AF_INET6 ? &a : &b;
-    bool v6only =
-        v6 == &a ? net_socket_knows(s, NET_F_V6ONLY) && s->v6only : w->target->v6only == 1;
-    return net_addr_is_wildcard(v6) && !v6only;
+    return s->path_len == w->path_n && memcmp(s->path, w->path, w->path_n) == 0;
 }
 
-static int rank(enum net_hold hold)
+static const struct net_holder *find_holder(const struct holding *h, const struct wanted *w)
 {
-    return hold == NET_HOLD_LISTENS ? 0 : hold == NET_HOLD_BOUND ? 1 : 2;
-}
-
-static const struct net_held *find_held(const struct holding *h, const struct wanted *w,
-                                        const struct net_holder **ret_holder)
-{
-    const struct net_held *best = NULL;
     for (size_t i = 0; i < h->holders.all.len; i++) {
         const struct net_holder *holder = vec_at(&h->holders.all, i);
         for (size_t k = 0; k < holder->sockets.len; k++) {
             const struct net_held *held = vec_at(&holder->sockets, k);
-            if (!overlaps(held->socket, w) || (best && rank(best->hold) <= rank(held->hold)))
-                continue;
-            best = held;
-            *ret_holder = holder;
+            if (has_name(held->socket, w))
+                return holder;
         }
     }
-    return best;
+    return NULL;
 }
 
-static void put_socket(struct buf *out, const struct net_held *held)
+static struct wanted wanted_of(const struct target *t)
 {
-    const struct net_socket *s = held->socket;
-    buf_printf(out, "%s ", net_kind_name(s->kind));
-    net_socket_format_end(out, s, NET_END_LOCAL);
-    if (held->hold == NET_HOLD_BOUND)
-        buf_str(out, ", bound only");
-    else
-        buf_printf(out, ", %s", net_state_name(s->state));
-}
-
-/* SO_REUSEADDR doesn't help where the socket that was closed didn't have it: each of the two must
- * (net/ipv4/inet_connection_sock.c, inet_bind_conflict). */
-static void put_wait(struct buf *out, const struct net_socket *s)
-{
-    buf_str(out, "; it goes by itself ");
-    if (net_socket_knows(s, NET_F_TIMER_MS)) {
-        buf_str(out, "in ");
-        time_format_duration(out, s->timer_ms * 1000000);
-    } else {
-        buf_str(out, "within a minute");
-    }
-}
-
-static void put_remedy(struct buf *out, const struct wanted *w, const struct net_held *held,
-                       const struct net_holder *holder)
-{
-    if (holder->pid == getpid())
-        buf_str(out, "; two of the endpoints given overlap");
-    else if (holder->hidden)
-        buf_str(out, "; run as root to see whose it is, or take another port");
-    else if (held->hold == NET_HOLD_REMAINS)
-        put_wait(out, held->socket);
-    else if (w->addr.family == AF_UNSPEC)
-        buf_str(out, "; end it, or take another name");
-    else
-        buf_printf(out, "; end it with berth free %u, or take another port", w->port);
-}
-
-static void put_holder(struct buf *out, const struct net_holder *holder,
-                       const struct net_held *held)
-{
-    if (holder->pid)
-        holder_name(out, holder);
-    else if (holder->hidden)
-        buf_str(out, "a process that you may not see");
-    else
-        buf_str(out, held->hold == NET_HOLD_REMAINS ? "what remains of a closed connection"
-                                                    : "no process");
-    buf_str(out, " has ");
-    put_socket(out, held);
-}
-
-static void say(struct err *e, const struct holding *h, const struct wanted *w)
-{
-    _cleanup_buf_ struct buf words = BUF_INIT(1024);
-    const struct net_holder *holder = NULL;
-    const struct net_held *held = find_held(h, w, &holder);
-    if (!held)
-        return;
-    put_holder(&words, holder, held);
-    put_remedy(&words, w, held, holder);
-    snprintf(e->hint, sizeof e->hint, "%s", buf_cstr(&words));
-}
-
-static void take_path(struct wanted *w)
-{
+    struct wanted w = {.path_n = 0};
     struct sockaddr_un un;
     size_t head = offsetof(struct sockaddr_un, sun_path);
-    memcpy(&un, &w->target->address, sizeof un);
-    if (w->target->address_n <= head)
-        return;
-    w->path_n = w->target->address_n - head;
-    memcpy(w->path, un.sun_path, w->path_n);
+    memcpy(&un, &t->address, sizeof un);
+    if (t->address_n <= head)
+        return w;
+    w.path_n = t->address_n - head;
+    memcpy(w.path, un.sun_path, w.path_n);
     if (!un.sun_path[0])
-        w->path[0] = '@';
+        w.path[0] = '@';
     else
-        w->path_n = strnlen(w->path, w->path_n);
+        w.path_n = strnlen(w.path, w.path_n);
+    return w;
 }
 
-void in_the_way_explain(struct err *e, const struct target *t)
+static void explain_unix(const struct target *t, struct buf *words)
 {
-    struct wanted w = {.target = t};
+    static const struct sockets_arguments here = {0};
+    const struct wanted w = wanted_of(t);
     struct holding h = {0};
-    struct sockets_arguments here = {0};
-    char filter[64] = "unix";
+    if (holding_read_filter(&h, &command_who, &here, "unix") == 0) {
+        const struct net_holder *holder = find_holder(&h, &w);
+        if (holder && holder->pid) {
+            holder_name(words, holder);
+            buf_str(words, holder->pid == getpid() ? " has it; two of the endpoints given overlap"
+                                                   : " has it; end it, or take another name");
+        } else if (holder) {
+            buf_str(words, "a process that may not be seen has it; run as root to see whose it "
+                           "is, or take another name");
+        }
+    }
+    holding_clear(&h);
+}
+
+void in_the_way_explain(struct err *e, const struct target *t, const struct open_listen *how)
+{
+    _cleanup_buf_ struct buf words = BUF_INIT(WORDS_MAX);
+    struct net_addr addr;
+    uint16_t port;
     if (e->code != EADDRINUSE)
         return;
-    if (target_get_ip(&t->address, &w.addr, &w.port))
-        snprintf(filter, sizeof filter, "%s and sport = :%u", t->type == SOCK_DGRAM ? "udp" : "tcp",
-                 w.port);
-    else if (t->family == AF_UNIX)
-        take_path(&w);
-    else
-        return;
-    if (holding_read_filter(&h, &command_who, &here, filter) == 0)
-        say(e, &h, &w);
-    holding_clear(&h);
+    if (t->family == AF_UNIX)
+        explain_unix(t, &words);
+    else if (target_get_ip(&t->address, &addr, &port) && port)
+        explain_ip(t, how, &words);
+    if (words.len)
+        snprintf(e->hint, sizeof e->hint, "%s", buf_cstr(&words));
 }

@@ -156,7 +156,7 @@ static int open_targets(struct vec *to, const struct endpoint *ep, const struct 
     }
     if (result == 0)
         return 0;
-    in_the_way_explain(&e, &failed);
+    in_the_way_explain(&e, &failed, &how->open);
     return status_of(&e);
 }
 

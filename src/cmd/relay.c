@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/prefix_words.h"
+#include "cmd/refusal.h"
 #include "cmd/relay.h"
 
 #define FIELD(member) offsetof(struct relay_arguments, member)
@@ -152,6 +153,16 @@ static void tell_closed(struct relay *r, const struct talk *t, int status)
     relay_tell(r, &e);
 }
 
+/* Where an end of this host couldn't be reached: who has its port. */
+static void tell_why(const struct talk *t, int error)
+{
+    for (int i = 0; i < SIDES && t->why == WHY_FAR_FAILED; i++) {
+        const struct relay_side *s = &t->relay->sides[i];
+        if (s->targets.len && !t->sides[i].there)
+            refusal_tell(&s->endpoint, vec_at(&s->targets, 0), error);
+    }
+}
+
 /* Of a conversation alone: what went wrong. */
 static void tell_trouble(const struct talk *t)
 {
@@ -164,9 +175,10 @@ static void tell_trouble(const struct talk *t)
     if (!e.code && failed)
         err_set(&e, t->error, "go on with",
                 t->relay->sides[t->why == WHY_PEER_FAILED ? t->near : !t->near].word, NULL);
-    if (e.code)
+    if (e.code) {
         err_print(&e, stderr);
-    else if (t->why == WHY_IDLE)
+        tell_why(t, e.code);
+    } else if (t->why == WHY_IDLE)
         err_tell("nothing moved for too long");
     else if (t->why == WHY_LIFETIME)
         err_tell("its time is over");

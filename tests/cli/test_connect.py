@@ -132,7 +132,21 @@ def test_refusal_names_who_listens_elsewhere(berth, netns, mksock):
     mksock("tcp listen 127.0.0.2:7000 as=a", "fork as=server keep=@a comm=nginx", "close @a")
     result = berth("connect", "127.0.0.1:7000", status=1)
     assert "connection refused (nobody listens there)" in result.stderr
-    assert "nginx[" in result.stderr and "] listens at 127.0.0.2:7000" in result.stderr
+    assert "nginx[" in result.stderr and "] of root listens on 127.0.0.2:7000: it has another address" in result.stderr
+    assert "what helps: connect to 127.0.0.2\n" in result.stderr
+
+
+def test_a_full_queue_names_who_does_not_accept(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:7000 backlog=0 as=s", "tcp connect @s")
+    result = berth("connect", "--timeout", "1.5", "127.0.0.1:7000", status=1)
+    assert f"mksock[{mk.pid}] of root doesn't accept: 1 connections wait, and there is room for 1" in result.stderr
+
+
+def test_no_port_left_is_told(berth, netns, mksock):
+    netns.sysctl("net.ipv4.ip_local_port_range", "20000 20001")
+    mksock("tcp listen 127.0.0.1:7000 as=s", "tcp connect @s", "tcp connect @s")
+    result = berth("connect", "127.0.0.1:7000", status=1)
+    assert "every port that it could come from is taken" in result.stderr
 
 
 def test_all_tells_each_attempt(berth, peer):

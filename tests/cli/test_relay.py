@@ -622,3 +622,10 @@ def test_connect_sends_all_to_a_peer_that_has_said_all(berth, listener, tmp_path
     assert p.wait(20) == 0
     if feeder:
         feeder.wait()
+
+
+def test_a_refusal_names_who_listens_elsewhere(berth, netns, mksock):
+    mk = mksock("tcp listen 127.0.0.2:7000")
+    done = berth("relay", "127.0.0.1:7000", "-", status=1)
+    assert "cannot connect to '127.0.0.1:7000': connection refused" in done.stderr
+    assert f"mksock[{mk.pid}] of root listens on 127.0.0.2:7000: it has another address" in done.stderr
