@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
     &command_explain_connect,
     &command_explain_socket,
     &command_doctor,
+    &command_nc,
     NULL,
 };
 /* clang-format on */

@@ -4,3 +4,5 @@
  */
 #pragma once
 #include "cli/command.h"
+
+extern const struct command command_nc;

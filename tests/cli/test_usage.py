@@ -146,7 +146,11 @@ def test_closed_standard_output(berth):
     assert result.status == 1
 
 
-@pytest.mark.parametrize("command", commands())
+# The old tongues read their own words, and help as the originals do.
+TONGUES = {"nc", "netstat", "lsof", "ifconfig"}
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c not in TONGUES])
 def test_help_of_every_command(berth, command):
     words = command.split()
     shown = berth(*words, "--help").stdout
