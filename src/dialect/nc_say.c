@@ -33,7 +33,7 @@ static void escape(struct buf *out, const char *text, size_t n)
 
 static void say(const char *prefix, const char *format, va_list args)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT(1 << 14), line = BUF_INIT(1 << 16);
+    _cleanup_buf_ struct buf line = BUF_INIT(1 << 16);
     char words[4096];
     int n = vsnprintf(words, sizeof(words), format, args);
 
