@@ -22,6 +22,7 @@ static const struct command *const commands[] = {
     &command_explain_socket,
     &command_doctor,
     &command_nc,
+    &command_lsof,
     NULL,
 };
 /* clang-format on */

@@ -6,3 +6,4 @@
 #include "cli/command.h"
 
 extern const struct command command_nc;
+extern const struct command command_lsof;

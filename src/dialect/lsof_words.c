@@ -1,0 +1,640 @@
+/* lsof's command line: letters behind - or +, whose values may stand in the same word or in the
+ * next.
+ *
+ * One row of `letters` a letter. Every fault is told before the run ends, as lsof tells them.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "dialect/lsof.h"
+#include "names/users.h"
+
+enum { COMMAND_WIDTH = 9, COMMAND_MAX = 15, REPEAT_S = 15 };
+
+bool lsof_fault(const char *format, ...)
+{
+    _cleanup_buf_ struct buf shown = BUF_INIT(8 << 10);
+    char line[4 << 10];
+    va_list words;
+    va_start(words, format);
+    vsnprintf(line, sizeof line, format, words);
+    va_end(words);
+    lsof_printable(&shown, line, strlen(line), false);
+    fprintf(stderr, "lsof: %s\n", buf_cstr(&shown));
+    return false;
+}
+
+static bool no_memory(void)
+{
+    return lsof_fault("no more memory");
+}
+
+/* Calls take for each entry of a list separated by commas, empty ones left out. */
+static bool each(struct lsof_words *w, const char *list,
+                 bool (*take)(struct lsof_words *w, char *entry))
+{
+    char *copy = strdup(list), *rest = copy;
+    bool ok = copy || no_memory();
+    for (char *entry; ok && (entry = strsep(&rest, ","));)
+        ok = !*entry || take(w, entry);
+    free(copy);
+    return ok;
+}
+
+static bool add_number(struct vec *list, int64_t value, bool exclude, const char *what)
+{
+    for (size_t i = 0; i < list->len; i++) {
+        const struct lsof_number *other = vec_at(list, i);
+        if (other->value != value)
+            continue;
+        return other->exclude == exclude ||
+               lsof_fault("%s %lld has been included and excluded.", what, (long long)value);
+    }
+    struct lsof_number n = {.value = value, .exclude = exclude};
+    return vec_add(list, &n) == 0 || no_memory();
+}
+
+static bool is_digits(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static bool take_id(struct vec *list, const char *entry, const char *what, const char *full)
+{
+    const char *digits = entry + (*entry == '^');
+    if (!is_digits(digits))
+        return lsof_fault("illegal %s: %s", full, entry);
+    return add_number(list, strtoll(digits, NULL, 10), *entry == '^', what);
+}
+
+static bool take_pid(struct lsof_words *w, char *entry)
+{
+    return take_id(&w->pids, entry, "PID", "process ID");
+}
+
+static bool take_group(struct lsof_words *w, char *entry)
+{
+    return take_id(&w->groups, entry, "PGID", "process group ID");
+}
+
+static bool take_user(struct lsof_words *w, char *entry)
+{
+    const char *name = entry + (*entry == '^');
+    uint32_t uid;
+    if (is_digits(name))
+        uid = (uint32_t)strtoul(name, NULL, 10);
+    else if (users_uid(name, &uid) < 0)
+        return lsof_fault("can't get UID for %s", name);
+    return add_number(&w->uids, uid, *entry == '^', "UID");
+}
+
+static bool take_fd_range(struct lsof_fds *f, const char *entry)
+{
+    const char *dash = strchr(entry, '-');
+    if (!isdigit((unsigned char)*entry)) { /* cwd, txt … */
+        *f = (struct lsof_fds){-1, -1};
+        if (strcmp(entry, "fd") == 0)
+            *f = (struct lsof_fds){0, INT32_MAX};
+        return true;
+    }
+    f->first = f->last = strtoll(entry, NULL, 10);
+    if (!dash)
+        return true;
+    if (strspn(entry, "0123456789-") != strlen(entry))
+        return lsof_fault("non-digit in -d FD range: %s", entry);
+    f->last = strtoll(dash + 1, NULL, 10);
+    return f->first < f->last || lsof_fault("-d FD range's low >= its high: %s", entry);
+}
+
+static bool take_fd(struct lsof_words *w, char *entry)
+{
+    struct lsof_fds f;
+    bool exclude = *entry == '^';
+    if (w->fds_given && exclude != w->fds_exclude)
+        return lsof_fault(exclude ? "exclude in an include -d list: %s"
+                                  : "include in an exclude -d list: %s",
+                          entry);
+    w->fds_given = true;
+    w->fds_exclude = exclude;
+    return take_fd_range(&f, entry + exclude) && (vec_add(&w->fds, &f) == 0 || no_memory());
+}
+
+/* /expression/[bix] */
+static bool read_expression(struct lsof_command_term *t, const char *text)
+{
+    const char *end = strrchr(text + 1, '/');
+    int flags = REG_EXTENDED | REG_NOSUB;
+    if (!end)
+        return lsof_fault("regexp doesn't end with '/': %s", text);
+    for (const char *c = end + 1; *c; c++) {
+        if (*c == 'b')
+            flags &= ~REG_EXTENDED;
+        else if (*c == 'i')
+            flags |= REG_ICASE;
+        else if (*c != 'x')
+            return lsof_fault("invalid regexp modifier: %c", *c);
+    }
+    t->text = text + 1;
+    t->n = (size_t)(end - t->text);
+    char *expression = strndup(t->text, t->n);
+    if (!expression)
+        return no_memory();
+    char why[128];
+    int r = regcomp(&t->regex, expression, flags);
+    free(expression);
+    if (r == 0)
+        return t->is_regex = true;
+    regerror(r, &t->regex, why, sizeof why);
+    return lsof_fault("regexp error: %s: %s", text, why);
+}
+
+static bool take_command(struct lsof_words *w, const char *value)
+{
+    struct lsof_command_term t = {.exclude = *value == '^'};
+    t.text = value + t.exclude;
+    t.n = strlen(t.text);
+    if (t.n == 0)
+        return lsof_fault("missing -c option value");
+    if (*value == '/' && !read_expression(&t, value))
+        return false;
+    for (size_t i = 0; !t.is_regex && i < w->commands.len; i++) {
+        const struct lsof_command_term *o = vec_at(&w->commands, i);
+        if (!o->is_regex && o->n == t.n && !memcmp(o->text, t.text, t.n) && o->exclude != t.exclude)
+            return lsof_fault("-c %s has been included and excluded.", t.text);
+    }
+    return vec_add(&w->commands, &t) == 0 || no_memory();
+}
+
+static bool take_width(struct lsof_words *w, const char *value)
+{
+    if (!is_digits(value))
+        return lsof_fault("+c not followed by width number");
+    unsigned long width = strtoul(value, NULL, 10);
+    if (width > COMMAND_MAX)
+        return lsof_fault("+c %lu > what system provides (%d)", width, COMMAND_MAX);
+    w->command_width = (unsigned)width;
+    return true;
+}
+
+/* One letter with its value, NULL where there is none; sign is '-' or '+'. False after a message.
+ */
+static bool take_a(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->and = true;
+}
+
+static bool take_c(struct lsof_words *w, char sign, const char *value)
+{
+    return sign == '+' ? take_width(w, value) : take_command(w, value);
+}
+
+static bool not_ours(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w;
+    return lsof_fault("%cd %s: selecting plain files is not berth's job: it lists sockets", sign,
+                      value);
+}
+
+static bool take_d(struct lsof_words *w, char sign, const char *value)
+{
+    return sign == '+' ? not_ours(w, sign, value) : each(w, value, take_fd);
+}
+
+static bool take_E(struct lsof_words *w, char sign, const char *value)
+{
+    (void)value;
+    w->endpoints = sign == '+' ? LSOF_LIST_ENDPOINTS : LSOF_SHOW_ENDPOINTS;
+    return true;
+}
+
+static bool take_f(struct lsof_words *w, char sign, const char *value)
+{
+    for (const char *c = value ? value : ""; *c; c++)
+        if (strchr("gG", *c))
+            w->show_flags = sign == '+' ? *c : 0;
+        else
+            return lsof_fault("unknown file struct option: %c", *c);
+    return true;
+}
+
+/* The letters of -F?, but for 0. */
+static const char field_letters[] = "acdDfGikKlLmMnopgPrRsStTu";
+
+static bool take_F(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    if (w->output != LSOF_JSON && w->output != LSOF_JSON_LINES)
+        w->output = LSOF_FIELDS;
+    w->all_fields |= !value || strcmp(value, "0") == 0;
+    for (const char *c = value ? value : ""; *c; c++) {
+        size_t n = strlen(w->fields);
+        if (*c == '?')
+            w->fields_help = true;
+        else if (*c == '0')
+            w->nul = true;
+        else if (!strchr(field_letters, *c))
+            return lsof_fault("unknown field: %c", *c);
+        else if (!strchr(w->fields, *c))
+            w->fields[n] = *c, w->fields[n + 1] = '\0';
+    }
+    return true;
+}
+
+static bool take_g(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    w->show_group = true;
+    return !value || each(w, value, take_group);
+}
+
+static bool take_i(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    if (value && *value)
+        return lsof_address_read(w, value);
+    w->net = true;
+    w->net_family = AF_UNSPEC;
+    return true;
+}
+
+static bool take_j(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    if (w->output == LSOF_JSON)
+        return lsof_fault("-J and -j are mutually exclusive");
+    if (w->output == LSOF_TERSE)
+        return lsof_fault("-j and -t are mutually exclusive");
+    w->output = LSOF_JSON_LINES;
+    return true;
+}
+
+static bool take_J(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    if (w->output == LSOF_JSON_LINES)
+        return lsof_fault("-J and -j are mutually exclusive");
+    if (w->output == LSOF_TERSE)
+        return lsof_fault("-J and -t are mutually exclusive");
+    w->output = LSOF_JSON;
+    return true;
+}
+
+static bool take_K(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)sign;
+    return !value || strcmp(value, "i") == 0 ||
+           lsof_fault("-K not followed by i (but by %s)", value);
+}
+
+static bool take_l(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->numeric_users = true;
+}
+
+static bool take_L(struct lsof_words *w, char sign, const char *value)
+{
+    w->show_links = sign == '+';
+    return !value || lsof_fault("%cL%s: selecting plain files is not berth's job: it lists sockets",
+                                sign, value);
+}
+
+static bool take_n(struct lsof_words *w, char sign, const char *value)
+{
+    (void)value;
+    w->numeric_hosts = sign == '-';
+    return true;
+}
+
+static bool take_N(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->nfs = true;
+}
+
+static bool take_o(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    w->offset |= !value;
+    return true;
+}
+
+static bool take_p(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    return each(w, value, take_pid);
+}
+
+static bool take_P(struct lsof_words *w, char sign, const char *value)
+{
+    (void)value;
+    w->numeric_ports = sign == '-';
+    return true;
+}
+
+static bool take_Q(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->quiet_search = true;
+}
+
+/* [seconds][c<times>][m<format>] */
+static bool take_r(struct lsof_words *w, char sign, const char *value)
+{
+    char *at = (char *)(value ? value : "");
+    w->repeat = true;
+    w->repeat_until_none = sign == '+';
+    w->repeat_s = REPEAT_S;
+    if (isdigit((unsigned char)*at))
+        w->repeat_s = (unsigned)strtoul(at, &at, 10);
+    if (*at == 'c')
+        w->repeat_count = (unsigned)strtoul(at + 1, &at, 10);
+    if (*at == 'm')
+        w->marker = at + 1;
+    if (w->marker && !*w->marker)
+        return lsof_fault("illegal <fmt>: \"\"");
+    if (*at && *at != 'm')
+        return lsof_fault("invalid repeat time: %s", value);
+    return true;
+}
+
+static bool take_R(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->show_parent = true;
+}
+
+static bool take_s(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    w->size |= !value;
+    return !value || lsof_states_read(w, value);
+}
+
+static bool take_S(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    if (value && strtoul(value, NULL, 10) < 2 && !w->no_warnings)
+        lsof_fault("WARNING: -S time (%s) changed to 2", value);
+    return true;
+}
+
+static bool take_t(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    if (w->output == LSOF_JSON || w->output == LSOF_JSON_LINES)
+        return lsof_fault("-%c and -t are mutually exclusive", w->output == LSOF_JSON ? 'J' : 'j');
+    w->output = LSOF_TERSE;
+    return w->no_warnings = true;
+}
+
+static bool take_T(struct lsof_words *w, char sign, const char *value)
+{
+    static const char letters[] = "sqfw"; /* in the order of LSOF_INFO_… */
+    (void)sign;
+    w->info_none = !value;
+    w->info = 0;
+    for (const char *c = value ? value : ""; *c; c++) {
+        const char *found = strchr(letters, *c);
+        if (!found)
+            return lsof_fault("unsupported TCP/TPI info selection: %c", *c);
+        w->info |= 1u << (found - letters);
+    }
+    return true;
+}
+
+static bool take_u(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign;
+    return each(w, value, take_user);
+}
+
+static bool take_U(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->unix_sockets = true;
+}
+
+static bool take_V(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->verbose = true;
+}
+
+static bool take_v(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->version = true;
+}
+
+static bool take_w(struct lsof_words *w, char sign, const char *value)
+{
+    (void)value;
+    w->no_warnings = sign == '-';
+    return true;
+}
+
+static bool take_x(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)sign, (void)value;
+    return lsof_fault("-x must accompany +d or +D");
+}
+
+static bool take_X(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)sign, (void)value;
+    return lsof_fault("-X would skip the sockets that berth lists");
+}
+
+static bool take_Z(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)sign, (void)value;
+    return lsof_fault("-Z limited to SELinux");
+}
+
+static bool take_help(struct lsof_words *w, char sign, const char *value)
+{
+    (void)sign, (void)value;
+    return w->help = true;
+}
+
+static bool ignore(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)sign, (void)value;
+    return true;
+}
+
+enum value { NONE, NEEDED, OPTIONAL };
+
+static const struct letter {
+    char letter;
+    enum value value;
+    const char *begins;  /* the value's first character, if not any */
+    const char *missing; /* the message */
+    bool (*take)(struct lsof_words *w, char sign, const char *value);
+} letters[] = {
+    {'a', NONE, NULL, NULL, take_a},
+    {'b', NONE, NULL, NULL, ignore}, /* nothing here blocks */
+    {'c', NEEDED, NULL, "missing -c option value", take_c},
+    {'d', NEEDED, NULL, "no file descriptor specified", take_d},
+    {'D', NEEDED, NULL, "+d not followed by a directory path", not_ours},
+    {'e', NEEDED, NULL, "-e not followed by a file system path", ignore},
+    {'E', NONE, NULL, NULL, take_E},
+    {'f', OPTIONAL, "cfgGn", NULL, take_f},
+    {'F', OPTIONAL, NULL, NULL, take_F},
+    {'g', OPTIONAL, NULL, NULL, take_g},
+    {'h', NONE, NULL, NULL, take_help},
+    {'?', NONE, NULL, NULL, take_help},
+    {'i', OPTIONAL, NULL, NULL, take_i},
+    {'j', NONE, NULL, NULL, take_j},
+    {'J', NONE, NULL, NULL, take_J},
+    {'K', OPTIONAL, NULL, NULL, take_K},
+    {'l', NONE, NULL, NULL, take_l},
+    {'L', OPTIONAL, "0123456789", NULL, take_L},
+    {'M', NONE, NULL, NULL, ignore}, /* the portmapper isn't asked */
+    {'n', NONE, NULL, NULL, take_n},
+    {'N', NONE, NULL, NULL, take_N},
+    {'o', OPTIONAL, "0123456789", NULL, take_o},
+    {'O', NONE, NULL, NULL, ignore},
+    {'p', NEEDED, NULL, "no process ID specified", take_p},
+    {'P', NONE, NULL, NULL, take_P},
+    {'Q', NONE, NULL, NULL, take_Q},
+    {'r', OPTIONAL, "0123456789cm", NULL, take_r},
+    {'R', NONE, NULL, NULL, take_R},
+    {'s', OPTIONAL, NULL, NULL, take_s},
+    {'S', OPTIONAL, "0123456789", NULL, take_S},
+    {'t', NONE, NULL, NULL, take_t},
+    {'T', OPTIONAL, NULL, NULL, take_T},
+    {'u', NEEDED, NULL, "no UIDs specified", take_u},
+    {'U', NONE, NULL, NULL, take_U},
+    {'v', NONE, NULL, NULL, take_v},
+    {'V', NONE, NULL, NULL, take_V},
+    {'w', NONE, NULL, NULL, take_w},
+    {'x', OPTIONAL, "fl", NULL, take_x},
+    {'X', NONE, NULL, NULL, take_X},
+    {'Z', OPTIONAL, NULL, NULL, take_Z},
+};
+
+static const struct letter *find_letter(char c)
+{
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+        if (letters[i].letter == c)
+            return &letters[i];
+    return NULL;
+}
+
+/* The value of a letter: the rest of its word, or the next word. True if the word is used up. */
+static bool find_value(const struct letter *l, const char *rest, char **next, const char **ret,
+                       int *ret_used)
+{
+    *ret = NULL;
+    if (l->value == NONE)
+        return false;
+    const char *from = *rest ? rest : *next;
+    if (!from || (!*rest && l->value == OPTIONAL && (*from == '-' || *from == '+')))
+        return false;
+    if (l->begins && (*from == '\0' || !strchr(l->begins, *from)))
+        return false;
+    *ret = from;
+    *ret_used = *rest == '\0';
+    return true;
+}
+
+/* The letters of one word; *at moves on to the last word that was used. */
+static bool take_word(struct lsof_words *w, char **words, int *at)
+{
+    const char *word = words[*at];
+    bool ok = true;
+    for (const char *c = word + 1; *c; c++) {
+        const struct letter *l = find_letter(*c);
+        const char *value;
+        int used = 0;
+        if (!l) {
+            ok = lsof_fault("illegal option character: %c", *c);
+            continue;
+        }
+        bool ends = find_value(l, c + 1, &words[*at + 1], &value, &used);
+        *at += used;
+        if (l->value == NEEDED && !value)
+            ok = lsof_fault("%s", l->missing);
+        else
+            ok &= l->take(w, *word, value);
+        if (ends)
+            break;
+    }
+    return ok;
+}
+
+static bool take_words(struct lsof_words *w, int n, char **words)
+{
+    bool ok = true;
+    int i = 0;
+    for (; i < n && (*words[i] == '-' || *words[i] == '+'); i++) {
+        if (strcmp(words[i], "--") == 0) {
+            i++;
+            break;
+        }
+        ok &= take_word(w, words, &i);
+    }
+    for (; i < n; i++) {
+        struct lsof_path name = {.path = words[i]};
+        ok &= vec_add(&w->names, &name) == 0 || no_memory();
+    }
+    return ok;
+}
+
+static bool check(const struct lsof_words *w)
+{
+    if (w->offset && w->size)
+        return lsof_fault("-o and -s are mutually exclusive");
+    if (w->and &&!lsof_selects_processes(w) && !lsof_selects_files(w))
+        return lsof_fault("no select options to AND via -a");
+    return true;
+}
+
+int lsof_words_read(struct lsof_words *w, int n, char **words)
+{
+    *w = (struct lsof_words){
+        .pids = VEC_INIT(struct lsof_number),
+        .groups = VEC_INIT(struct lsof_number),
+        .uids = VEC_INIT(struct lsof_number),
+        .commands = VEC_INIT(struct lsof_command_term),
+        .addresses = VEC_INIT(struct lsof_address),
+        .states = VEC_INIT(struct lsof_state),
+        .fds = VEC_INIT(struct lsof_fds),
+        .names = VEC_INIT(struct lsof_path),
+        .info = LSOF_INFO_STATE,
+        .command_width = COMMAND_WIDTH,
+    };
+    bool ok = take_words(w, n, words);
+    if (!w->help && !w->version && !w->fields_help)
+        ok = ok && check(w);
+    if (ok)
+        return 0;
+    lsof_usage();
+    return 1;
+}
+
+void lsof_words_clear(struct lsof_words *w)
+{
+    for (size_t i = 0; i < w->commands.len; i++) {
+        struct lsof_command_term *t = vec_at(&w->commands, i);
+        if (t->is_regex)
+            regfree(&t->regex);
+    }
+    for (size_t i = 0; i < w->addresses.len; i++) {
+        struct lsof_address *a = vec_at(&w->addresses, i);
+        vec_free(&a->hosts);
+        vec_free(&a->ports);
+    }
+    struct vec *all[] = {&w->pids,      &w->groups, &w->uids, &w->commands,
+                         &w->addresses, &w->states, &w->fds,  &w->names};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        vec_free(all[i]);
+}

@@ -1,0 +1,392 @@
+"""lsof beside the original: the same command line to both, and stdout, stderr and status compared."""
+
+import os
+import shlex
+import socket
+import subprocess
+
+import pytest
+
+from lib import process
+
+SCENE = (
+    "comm known",
+    "tcp listen 127.0.0.1:4444 backlog=5 reuseaddr as=srv",
+    "tcp connect @srv as=c1",
+    "tcp accept @srv as=a1",
+    "tcp listen [::]:3000 as=s6",
+    "tcp connect [::1]:3000 as=c6",
+    "tcp bind 127.0.0.1:7777 as=b",
+    "tcp socket as=unbound",
+    "udp bind 0.0.0.0:5353 as=u",
+    "udp connect 127.0.0.1:5353 as=uc",
+    "udp bind [::1]:5353 as=u6",
+    "unix-stream listen {folder}/s.sock as=us",
+    "unix-stream connect @us as=uc1",
+    "unix-stream accept @us as=ua1",
+    "unix-dgram bind @berth-lsof-test as=ud",
+    "unix-stream pair as=up",
+    "unix-seqpacket listen @berth-lsof-test2 as=uq",
+    "netlink bind route as=nl",
+    "raw bind 127.0.0.1 protocol=89 as=rw",
+    "packet-raw bind * as=pk",
+)
+
+
+@pytest.fixture
+def scene(netns, mksock, tmp_path):
+    mk = mksock(*(line.format(folder=tmp_path) for line in SCENE))
+    mk.folder = tmp_path
+    return mk
+
+
+@pytest.fixture
+def both(berth, netns):
+    """The original's answer and berth's to a command line."""
+
+    def ask(*words, **how):
+        original = process.run(["lsof", *words], netns=netns, status=None, **how)
+        ours = berth("lsof", *words, status=None, **how)
+        return original, ours
+
+    return ask
+
+
+def assert_same(original, ours, stderr=True):
+    assert ours.stdout == original.stdout
+    assert not stderr or ours.stderr == original.stderr
+    assert ours.returncode == original.returncode
+
+
+# {pid}: the process that holds the sockets. Where a selection means other files too, -a narrows it.
+LISTINGS = """
+-i
+-nP -i
+-Pni :4444
++nPi
+-l -i
+-nP -i -a -p {pid}
+-nP -a -p {pid} -U
+-nP -a -p {pid} -U -Tqs
+-nP -a -p {pid} -U -Tq
+-nP -a -p {pid} -U -T
+-nP -iTCP:4444 -Tqs
+-nP -iTCP:4444 -Tq
+-nP -iTCP:4444 -T
+-nP -iUDP -Tqs
+-nP -iUDP -T
+-a -E -U -p {pid}
+-a +E -U -p {pid}
+-nP +E -i
+-nPE -i:4444
+-nP -i -a -p {pid} -R -g -o +fg
+-nP -i -a -p {pid} -s +fG +L
+-i4
+-i6
+-i4 -i6
+-i -i6
+-i6 -i
+-i4 -iTCP:3000
+-i TCP -i UDP
+-iTCP:4444,3000
+-iTCP@127.0.0.1:4444,http,1-5
+-i:mdns
+-i:1-mdns
+-i:1-5000
+-i@[::1]
+-i4@localhost
+-itcp@localhost:4444
+-nPi4TCP:4444
+-ti:4444
+-t -i
+-nP -itcp -stcp:listen
+-iTCP -sTCP:^LISTEN
+-iTCP -sTCP:LISTEN,^ESTABLISHED
+-iTCP -sTCP:LISTEN -sTCP:ESTABLISHED
+-a -u root -i
+-a -u 1234,0 -i
+-a -c known -i
+-a -c /kn.wn/ -i
+-a -c /KNOWN/i -i
+-a -d 3-5,7 -i
+-a -d ^3-5 -i
+-a -d cwd -i
+-a -d fd -i:4444
+-oo5 -i
+-o 0 -i
++c 2 -i
++c 0 -i
+-K i -bOMw -i
+-nPF -i
+-F -i -Fn
+-F -a -p {pid} -U
+-F0 -i
+-Fpn -i:4444
+-Fc0 -i:4444
+-FpfT -i:4444
+-Fi -i
+-FGg +fg -i
+-FL -l -i
++r1 -i:1
+-r1c1 -i:4444
+-r1c1m== -i:4444
+-r1c1 -F -i:4444
+""".strip().splitlines()
+
+# The same, and something isn't found.
+MISSING = """
+-i:1
+-V -iTCP:1
+-iTCP:4444 -iTCP:1
+-i -i:1
+-V -iTCP@127.0.0.1:99 -iUDP:98
+-V -a -p 99999999 -i
+-V -p 99999999,99999998 -g 99999999 -c zzz -iTCP:1 -u nobody -U -a
+-V -t -p 99999999
+-V -a -i -u nobody
+-V -c ^known -a -i
+-V -c /zz/ -c qq -c /yy/i -a -i
+-V -i:4444 -sTCP:CLOSE_WAIT
+-V -iTCP -sTCP:CLOSED
+-V -i -U -a
+-V -a -iTCP:4444 -d 77
+-Q -V -i:1
+-iudplite
+/nosuchfile
+-nP {folder}/s.sock /nosuchfile
+-N
+""".strip().splitlines()
+
+FAULTS = """
+-y
+--bogus
+-k
+-x
+-Z
+-a
+-p
+-c
+-u
+-p abc
+-p 1,^1
+-u nosuch,root -p abc -y -iTCP@
+-u root,^root -i
+-c /[/
+-c /x
+-c /x/q
++c x
++c 20
+-d 3-x
+-d 3,^4
+-d ^4,3
+-d 5-3
+-FX
+-o -s
+-i bad:
+-iTCP@
+-i@nosuch.invalid
+-i:nosuchservice
+-iUDP:zeroconf
+-iTCP:mdns
+-i:a-b
+-i:1-nope
+-i4@::1
+-i 6@127.0.0.1
+-i:4444-4440
+-i:
+-i46
+-i@0.0.0.0
+-i@::1
+-i@[::1
+-i -TX
+-iTCP -sTCP:BOGUS
+-sFOO:BAR
+-s 4
+-sTCP:
+-iUDP -sUDP:Idle
+-K x
+-r1m -i
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", LISTINGS)
+def test_listing(scene, both, line):
+    assert_same(*both(*shlex.split(line.format(pid=scene["srv"].pid))))
+
+
+@pytest.mark.parametrize("line", MISSING)
+def test_missing(scene, both, line):
+    original, ours = both(*shlex.split(line.format(pid=scene["srv"].pid, folder=scene.folder)))
+    told = ours.stderr.replace("lsof: WARNING: berth lists sockets, not other files\n", "")
+    assert ours.stdout == original.stdout
+    assert told == original.stderr
+    assert ours.returncode == original.returncode
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_fault(both, line):
+    original, ours = both(*shlex.split(line))
+    assert_same(original, ours)
+    assert ours.returncode == 1
+
+
+def test_named_socket(scene, both):
+    assert_same(*both("-nP", f"{scene.folder}/s.sock"))
+
+
+def test_all_sockets_of_a_process(scene, both):
+    """netlink, raw, packet, and what /proc/net doesn't have."""
+    fds = ",".join(str(s.fd) for s in scene)
+    assert_same(*both("-nPw", "-a", "-p", str(scene["srv"].pid), "-d", fds))
+    assert_same(*both("-wF", "-a", "-p", str(scene["srv"].pid), "-d", fds))
+
+
+def test_several_processes(scene, mksock, both):
+    other = mksock("comm a\\ name\\ (long)", "udp bind 127.0.0.1:6001 as=x", "fork as=child uid=65534")
+    original, ours = both("-nP", "-i")
+    assert_same(original, ours)
+    assert "nobody" in ours.stdout and "a\\x20name" in ours.stdout
+    assert_same(*both("-nP", "-R", "+c", "15", "-l", "-i"))
+    assert_same(*both("-t", "-a", "-u", "nobody", "-i"))
+    assert_same(*both("-t", "-a", "-u", "^nobody", "-i"))
+    assert_same(*both("-nP", "+E", "-i:6001"))
+    other.close()
+
+
+def test_mapped_address(netns, both):
+    with netns.inside():
+        with socket.create_server(("::", 6002), family=socket.AF_INET6, dualstack_ipv6=True) as srv:
+            with socket.create_connection(("127.0.0.1", 6002)):
+                held, _ = srv.accept()
+                with held:
+                    assert_same(*both("-nP", "-i:6002"))
+                    assert_same(*both("-P", "-i6:6002"))
+                    assert_same(*both("-nP", "-i4:6002"))
+                    assert_same(*both("-nP", "-i@127.0.0.1"))
+                    assert_same(*both("-nP", "-i4"))
+                    assert_same(*both("-nP", "-i6"))
+
+
+def test_ordinary_user(scene, both):
+    original, ours = both("-nP", "-i", user=process.NOBODY)
+    assert_same(original, ours)
+    assert ours.returncode == 1
+
+
+def test_help_and_version_go_to_stderr(berth):
+    """Their words are ours."""
+    for word in ("-h", "-?", "-v"):
+        told = berth("lsof", word)
+        assert told.stdout == "" and "berth" in told.stderr
+    original = process.run(["lsof", "-F?"])
+    assert berth("lsof", "-F?").stderr == original.stderr
+
+
+def test_repeats_until_nothing_is_listed(netns, berth):
+    """The second round finds nothing, so that +r ends, with 0 since the first did."""
+    with netns.inside():
+        server = socket.create_server(("127.0.0.1", 7070))
+    running = berth.start("lsof", "-nP", "-t", "+r1", "-iTCP:7070", stdout=subprocess.PIPE)
+    assert running.stdout.readline().strip() == str(os.getpid())
+    server.close()
+    assert running.wait(timeout=20) == 0
+    running.stdout.close()
+
+
+# From here on: where we differ, on purpose.
+
+
+def test_plain_files_are_not_ours(scene, berth):
+    for words in (["/etc/passwd"], ["+d", "/etc"], ["+D", "/etc"], ["+L1"]):
+        told = berth("lsof", *words, status=1)
+        assert "selecting plain files is not berth's job" in told.stderr
+        assert told.stdout == ""
+
+
+def test_other_files_are_warned_about(scene, berth):
+    """The original lists all files of the process."""
+    pid = str(scene["srv"].pid)
+    told = berth("lsof", "-p", pid)
+    assert told.stderr == "lsof: WARNING: berth lists sockets, not other files\n"
+    assert all(f" {kind} " not in told.stdout for kind in ("REG", "DIR", "FIFO"))
+    assert berth("lsof", "-w", "-p", pid).stderr == ""
+    assert berth("lsof", "-a", "-i", "-p", pid).stderr == ""
+
+
+def test_options_and_states(scene, berth):
+    """-Tf, which the original leaves empty on Linux."""
+    rows = berth("lsof", "-nP", "-iTCP:4444", "-Tfs").lines[1:]
+    listener = next(row for row in rows if "LISTEN" in row)
+    assert "(LISTEN SO=ACCEPTCONN,QLEN=0,QLIM=5,RCVBUF=" in listener
+    assert ",REUSEADDR,SNDBUF=" in listener
+    connected = next(row for row in rows if row.split()[3] == f"{scene['c1'].fd}u")
+    assert "(ESTABLISHED SO=RCVBUF=" in connected
+    assert " SS=ISCONNECTED,NBIO " in connected and " TF=MSS=" in connected
+
+
+def test_windows(scene, berth):
+    rows = berth("lsof", "-nP", "-iTCP:4444", "-Tw").lines[1:]
+    assert any("(WR=" in row and " WW=" in row for row in rows)
+
+
+def test_json(scene, berth):
+    told = berth("lsof", "-nP", "-J", "-i:4444").json()
+    assert set(told) == {"lsof_version", "processes"}
+    (holder,) = told["processes"]
+    assert holder["pid"] == scene["srv"].pid and holder["command"] == "known"
+    listener = next(f for f in holder["files"] if f["fd"] == str(scene["srv"].fd))
+    assert listener["name"] == "127.0.0.1:4444" and listener["protocol"] == "TCP"
+    assert listener["tcp_info"]["ST"] == "LISTEN"
+    assert berth("lsof", "-J", "-p", "99999999", status=1).json()["processes"] == []
+
+
+def test_json_lines(scene, berth):
+    rows = berth("lsof", "-nP", "-j", "-i:4444").jsonl()
+    assert len(rows) == 3 and {row["pid"] for row in rows} == {scene["srv"].pid}
+    rows = berth("lsof", "-nP", "-j", "-Fpcfn", "-i:4444").jsonl()
+    assert all(set(row) == {"pid", "command", "fd", "name"} for row in rows)
+    assert berth("lsof", "-j", "-i:1", status=1).stdout == ""
+
+
+def test_json_excludes_other_forms(berth):
+    for words in (["-J", "-j"], ["-J", "-t"], ["-t", "-j"]):
+        assert "mutually exclusive" in berth("lsof", *words, status=1).stderr
+
+
+def test_control_characters_stay_out(netns, berth, tmp_path):
+    """The original ends a UNIX socket's name at its first blank."""
+    path = f"{tmp_path}/a b\n\x1b[31m\u202e"
+    with netns.inside(), socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        for words in (["-U"], ["-FnU", "-U"], ["-J", "-U"]):
+            told = berth("lsof", *words, status=None).stdout
+            assert "\x1b" not in told and "\u202e" not in told
+        told = berth("lsof", "-a", "-U", "-p", str(os.getpid())).stdout
+        assert "/a b\\n^[[31m\\xe2\\x80\\xae type=STREAM" in told
+
+
+def test_high_descriptor(netns, berth):
+    """The original writes *345."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] < 12346:
+        pytest.skip("not here: so many descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    with netns.inside(), socket.create_server(("127.0.0.1", 0)) as s:
+        high = os.dup2(s.fileno(), 12345)
+        try:
+            told = berth("lsof", "-nP", "-iTCP", "-Ffn").lines
+        finally:
+            os.close(high)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert "f12345" in told
+
+
+def test_called_by_its_name(scene, berth, netns, tmp_path):
+    link = tmp_path / "lsof"
+    link.symlink_to(berth.path)
+    told = process.run([str(link), "-Pnti", ":4444"], netns=netns)
+    assert told.stdout == f"{scene['srv'].pid}\n"
+
+
