@@ -146,8 +146,14 @@ def test_closed_standard_output(berth):
     assert result.status == 1
 
 
-# The old tongues read their own words, and help as the originals do.
+# The old tongues read their own words, --help too.
 TONGUES = {"nc", "netstat", "lsof", "ifconfig"}
+
+
+@pytest.mark.parametrize("command", sorted(TONGUES & set(commands())))
+def test_help_of_every_tongue(berth, command):
+    assert berth("help", command).stdout.startswith(f"berth {command}: ")
+    assert f"  {command} " in berth("help").stdout
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c not in TONGUES])
