@@ -16,6 +16,7 @@
 #include "kernel/snmp.h"
 #include "predict/findings.h"
 #include "render/style.h"
+#include "render/wrap.h"
 
 struct doctor_arguments {
     struct output_arguments output;
@@ -176,14 +177,24 @@ static int show_rows(struct doctor *d, struct output *o)
     return 0;
 }
 
-/* Each line of a text, indented. */
-static void put_lines(struct buf *out, const char *text, const char *indent)
+/* The line that began at `start`; on a terminal what is beyond its width goes under it. */
+static void end_line(struct output *o, size_t start, size_t indent)
 {
+    const struct wrap wrap = {.width = o->options.terminal ? o->options.width : 0,
+                              .indent = (uint16_t)indent};
+    wrap_line(&o->out.buf, start, &wrap);
+    buf_char(&o->out.buf, '\n');
+}
+
+/* Each line of a text, indented. */
+static void put_lines(struct output *o, const char *text, const char *indent)
+{
+    struct buf *out = &o->out.buf;
     while (*text) {
-        size_t n = strcspn(text, "\n");
+        size_t n = strcspn(text, "\n"), start = out->len;
         buf_str(out, indent);
         buf_add(out, text, n);
-        buf_char(out, '\n');
+        end_line(o, start, strlen(indent));
         text += n + (text[n] == '\n');
     }
 }
@@ -192,14 +203,17 @@ static void show_finding(struct output *o, const struct finding *f)
 {
     static const enum render_style styles[] = {RENDER_NAME, RENDER_WARN, RENDER_BAD};
     struct buf *out = &o->out.buf;
+    size_t start = out->len;
+    const char *severity = finding_severity_name(f->severity);
     style_begin(out, o->options.colour, styles[f->severity]);
-    buf_str(out, finding_severity_name(f->severity));
+    buf_str(out, severity);
     style_end(out, o->options.colour, styles[f->severity]);
-    buf_printf(out, ": %s\n", f->title);
-    put_lines(out, f->evidence, "  ");
+    buf_printf(out, ": %s", f->title);
+    end_line(o, start, strlen(severity) + 2);
+    put_lines(o, f->evidence, "  ");
     if (*f->remedy)
         buf_str(out, "  what helps:\n");
-    put_lines(out, f->remedy, "    ");
+    put_lines(o, f->remedy, "    ");
 }
 
 static void show_words(struct doctor *d, struct output *o)

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "kernel/diag.h"
+#include "predict/overlap.h"
 
 static int add_receiver(struct vec *to, const struct net_socket *socket)
 {
@@ -30,13 +31,9 @@ static bool same_group(const struct net_socket *a, const struct net_socket *b)
 /* A connection to a wildcard goes to this machine; as an address to listen at it is every one. */
 static bool covers(const struct net_socket *s, const struct net_addr *a)
 {
-    struct net_addr own = net_addr_unmap(&s->local), to = net_addr_unmap(a);
-    if (net_addr_is_wildcard(&to) && own.family == to.family)
-        return true;
-    if (!net_addr_is_wildcard(&own))
-        return net_addr_equal(&own, &to);
-    bool dual = own.family == AF_INET6 && net_socket_knows(s, NET_F_V6ONLY) && !s->v6only;
-    return own.family == to.family || (to.family == AF_INET && dual);
+    const struct predict_end asked = {.family = a->family, .addr = *a, .v6only = TRI_YES};
+    const struct predict_end own = predict_end_of(s);
+    return predict_overlap(&asked, &own) == TRI_YES;
 }
 
 /* The kernel's own lookup where it can be asked: devices, families and programs count as they do

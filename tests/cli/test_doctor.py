@@ -360,6 +360,14 @@ def test_words(berth, mksock):
     assert "  what helps:" in lines and "" in lines and any(line.startswith("note: ") for line in lines)
 
 
+def test_a_terminal_gets_lines_that_fit(berth, terminal, mksock):
+    mksock("tcp listen 127.0.0.1:4444 backlog=1 as=s", "tcp connect @s", "tcp connect @s")
+    shown = terminal([berth.path, "doctor", "--color", "never"], columns=60)
+    assert shown.wait() == 1
+    lines = shown.lines
+    assert lines[0].startswith("bad: mksock[") and max(map(len, lines)) <= 60
+
+
 def test_hostile_names(berth, mksock):
     mksock(r"comm \x1b[2J\nx", "tcp listen 127.0.0.1:4444 backlog=1 as=s", "tcp connect @s", "tcp connect @s")
     assert r"\x1b[2J\x0ax[" in berth("doctor", status=1).lines[0]
