@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "flow/http_connection_body.h"
 #include "flow/http_connection_send.h"
 #include "flow/http_log.h"
 #include "flow/http_site.h"
-#include "flow/http_upload.h"
 #include "flow/http_worker.h"
 #include "flow/target.h"
 #include "flow/tls.h"
@@ -188,47 +188,6 @@ static int end_upload(struct http_connection *c, int error)
     return after_answer(c, error != 0);
 }
 
-static int store(struct http_connection *c, const char *bytes, size_t n)
-{
-    c->body_got += n;
-    c->worker->totals.bytes += n;
-    if (c->body_got > c->worker->site->upload_max)
-        return 413;
-    return http_upload_write(c->answer.upload, bytes, n);
-}
-
-/* As the next two: how many bytes were taken; *ret_error of the upload, *ret_whole: it's the end.
- */
-static size_t take_chunked(struct http_connection *c, const char *bytes, size_t n, int *ret_error,
-                           bool *ret_whole)
-{
-    size_t at = 0, used, data;
-    do {
-        if (http_chunked_next(&c->chunked, bytes + at, n - at, &used, &data) < 0) {
-            *ret_error = 400;
-            return n;
-        }
-        at += used;
-        if (data > 0)
-            *ret_error = store(c, bytes + at, data);
-        http_chunked_take(&c->chunked, data);
-        at += data;
-    } while (*ret_error == 0 && at < n && c->chunked.state != HTTP_CHUNK_END);
-    *ret_whole = c->chunked.state == HTTP_CHUNK_END;
-    return at;
-}
-
-static size_t take_length(struct http_connection *c, const char *bytes, size_t n, int *ret_error,
-                          bool *ret_whole)
-{
-    size_t here = n < c->body_left ? n : (size_t)c->body_left;
-    if (here > 0)
-        *ret_error = store(c, bytes, here);
-    c->body_left -= here;
-    *ret_whole = c->body_left == 0;
-    return here;
-}
-
 /* -- receiving -- */
 
 /* One request's head, or a piece of a body. What take_* below return, and *ret_used. */
@@ -253,8 +212,7 @@ static int take_body(struct http_connection *c, const char *bytes, size_t n, siz
 {
     int error = 0;
     bool whole = false;
-    *ret_used = c->parser.request.chunked ? take_chunked(c, bytes, n, &error, &whole)
-                                          : take_length(c, bytes, n, &error, &whole);
+    *ret_used = http_connection_take_body(c, bytes, n, &error, &whole);
     http_connection_arm(c, c->worker->site->idle_timeout_ns);
     return error || whole ? end_upload(c, error) : 1;
 }
