@@ -5,8 +5,10 @@
  * the other until all have been started: connects, says what is to be said, hears the peer to its
  * end or to what was expected, and closes. What is heard goes nowhere.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #include "flow/hook_crlf.h"
 #include "flow/hook_expect.h"
 #include "flow/pair.h"
+#include "flow/signals.h"
 #include "render/render.h"
 
 enum phase { PHASE_CONNECT, PHASE_FIRST_BYTE, PHASE_TOTAL, PHASES };
@@ -47,6 +50,8 @@ struct repeat {
     struct sample samples[PHASES];
     struct reason reasons[REASONS];
     int error; /* that ends it all: -ENOMEM, -EMFILE … */
+    struct signals signals;
+    int signal; /* that ended it; 0 none */
 };
 
 struct probe {
@@ -57,6 +62,7 @@ struct probe {
     struct hook_expect expect;
     struct hook_crlf crlf;
     struct loop_turn turn; /* begins the next one */
+    bool talks;            /* the pair runs */
     uint64_t began_ns, connected_ns, first_ns;
 };
 
@@ -75,10 +81,12 @@ static void note_time(struct repeat *r, enum phase phase, uint64_t from_ns, uint
 static void note_failure(struct repeat *r, enum phase phase, const char *words)
 {
     struct reason *reason = r->reasons;
+    char first = (char)tolower((unsigned char)*words); /* of strerror */
     r->samples[phase].failed++;
-    while (reason->count && strcmp(reason->words, words) != 0 && reason + 1 < r->reasons + REASONS)
+    while (reason->count && strcmp(reason->words + 1, words + 1) != 0 &&
+           reason + 1 < r->reasons + REASONS)
         reason++;
-    snprintf(reason->words, sizeof reason->words, "%s", words);
+    snprintf(reason->words, sizeof reason->words, "%c%s", first, words + 1);
     reason->count++;
 }
 
@@ -87,6 +95,7 @@ static void end(struct loop *l, struct probe *p)
     struct repeat *r = p->repeat;
     hook_expect_clear(&p->expect);
     hook_crlf_clear(&p->crlf);
+    p->talks = false;
     r->running--;
     loop_turn_add(l, &p->turn);
 }
@@ -98,6 +107,10 @@ static void over(struct loop *l, struct pair *pair)
     struct probe *p = (struct probe *)((char *)pair - offsetof(struct probe, pair));
     struct repeat *r = p->repeat;
     bool expects = r->connect->arguments->expect != NULL;
+    if (pair->why == PAIR_STOPPED) {
+        end(l, p);
+        return;
+    }
     if (p->first_ns)
         note_time(r, PHASE_FIRST_BYTE, p->connected_ns, p->first_ns);
     if (pair->why == PAIR_A_FAILED || pair->why == PAIR_B_FAILED)
@@ -177,6 +190,7 @@ static int talk(struct loop *l, struct probe *p)
     result = init_hooks(p);
     if (result == 0)
         result = pair_start(l, &p->pair, p->repeat->scratch);
+    p->talks = result == 0;
     if (result < 0) {
         stream_close(l, &p->pair.a);
         stream_close(l, &p->pair.b);
@@ -361,6 +375,8 @@ static int tell(struct repeat *r)
     int result = write_table(r, &out);
     out_clear(&out);
     tell_failures(r);
+    if (r->signal)
+        err_tell("stopped; %lu connections weren't begun", r->left);
     if (r->error < 0) {
         err_set(&e, -r->error, "go on with", r->connect->word, NULL);
         err_print(&e, stderr);
@@ -380,6 +396,22 @@ static int init_probe(struct probe *p, struct repeat *r, const struct reach *res
     return reach_share(&p->reach, resolved);
 }
 
+static void signal_came(struct loop *l, struct signals *s, int number)
+{
+    struct repeat *r = (struct repeat *)((char *)s - offsetof(struct repeat, signals));
+    r->signal = number;
+    loop_stop(l);
+}
+
+/* What is under way when it is stopped is no result. */
+static void drop(struct loop *l, struct probe *p)
+{
+    if (p->talks)
+        pair_stop(l, &p->pair);
+    loop_turn_stop(l, &p->turn);
+    reach_clear(l, &p->reach);
+}
+
 static int run(struct repeat *r, struct probe *probes, size_t n)
 {
     struct loop *l = &r->connect->loop;
@@ -388,10 +420,15 @@ static int run(struct repeat *r, struct probe *probes, size_t n)
         result = init_probe(&probes[i], r, &r->connect->reach);
     for (size_t i = 0; result == 0 && i < n; i++)
         loop_turn_add(l, &probes[i].turn);
+    r->signals.came = signal_came;
     if (result == 0)
+        result = signals_start(l, &r->signals, NULL);
+    if (result == 0) {
         result = loop_run(l);
+        signals_stop(l, &r->signals);
+    }
     for (size_t i = 0; i < n; i++)
-        reach_clear(l, &probes[i].reach);
+        drop(l, &probes[i]);
     return result;
 }
 
@@ -418,5 +455,9 @@ int connect_repeat(struct connect *c)
         vec_free(&r.samples[i].times);
     free(probes);
     free(r.scratch);
+    if (r.signal) { /* as if it had not been caught */
+        signal(r.signal, SIG_DFL);
+        raise(r.signal);
+    }
     return status;
 }
