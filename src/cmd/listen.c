@@ -272,7 +272,9 @@ static void tell_listening(struct server *s)
 {
     for (size_t i = 0; i < s->listeners.len; i++) {
         const struct listener *l = vec_at(&s->listeners, i);
-        flow_events_listening(&s->events, &l->target, s->workers[0].listeners[i].acceptor.fd);
+        const struct worker_listener *from = &s->workers[0].listeners[i];
+        flow_events_listening(&s->events, &l->target,
+                              from->peers.fd >= 0 ? from->peers.fd : from->acceptor.fd);
     }
 }
 
@@ -318,6 +320,7 @@ static int run_server(struct server *s)
     int status = listen_confine(s);
     if (status)
         return status;
+    s->started_ns = time_monotonic_ns();
     tell_listening(s);
     result = start_threads(s);
     if (result == 0) {
@@ -359,16 +362,14 @@ static int run(const void *arguments, const struct command_words *words)
                        .allow = VEC_INIT(struct net_prefix),
                        .deny = VEC_INIT(struct net_prefix),
                        .forward = VEC_INIT(struct target),
-                       .save_dir = -1,
-                       .started_ns = time_monotonic_ns()};
+                       .save_dir = -1};
     int status = prepare(&s);
     if (status == 0)
         status = listen_open(&s, words);
-    bool opened = status == 0;
-    if (opened)
+    if (status == 0)
         status = run_server(&s);
     clear(&s);
-    if (opened && !a->once)
+    if (s.started_ns && !a->once)
         tell_totals(&s);
     return status;
 }

@@ -71,8 +71,8 @@ struct server {
     struct vec listeners;   /* struct listener; of the first worker */
     struct vec allow, deny; /* struct net_prefix */
     _Atomic uint64_t last_id, bytes_in, bytes_out, refused;
-    uint64_t started_ns;
-    _Atomic int failed; /* with --once: how it went */
+    uint64_t started_ns; /* 0: it never served anybody */
+    _Atomic int failed;  /* with --once: how it went */
 
     struct buf reply;
     char **exec_words, *exec_path;

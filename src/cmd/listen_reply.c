@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/unescape.h"
+#include "cmd/commands.h"
 #include "cmd/listen.h"
 #include "flow/farewell.h"
 #include "flow/solo.h"
@@ -190,6 +191,9 @@ int listen_reply_prepare(struct server *s)
     s->reply = BUF_INIT(1 << 18);
     if (text_unescape(&s->reply, s->a->reply, &bad) == 0)
         return 0;
-    err_tell("--reply: '%.4s' is no escape; write \\\\ for a backslash", bad);
-    return EXIT_USAGE;
+    return command_usage_error(
+        &command_listen,
+        "--reply: there is no escape like this, '%.3s'; a backslash is to be "
+        "written twice",
+        bad + 1);
 }

@@ -144,12 +144,18 @@ static void put_urls(struct buf *out, const struct serve_where *w, const struct 
 }
 
 static bool tell_ip(const struct serve_where *w, const struct net_addr *a, uint16_t port,
-                    const struct vec *links, bool quiet)
+                    int v6only, const struct vec *links, bool quiet)
 {
     _cleanup_buf_ struct buf urls = BUF_INIT(8192);
     _cleanup_buf_ struct buf reach = BUF_INIT(1024);
-    const struct net_socket s = {
-        .kind = NET_TCP, .state = NET_LISTEN, .family = a->family, .local = *a, .local_port = port};
+    struct net_socket s = {.kind = NET_TCP,
+                           .state = NET_LISTEN,
+                           .family = a->family,
+                           .local = *a,
+                           .local_port = port,
+                           .v6only = v6only > 0};
+    if (v6only >= 0)
+        net_socket_set(&s, NET_F_V6ONLY);
     net_reach_describe(&reach, &s, links->items, (uint32_t)links->len);
     if (net_addr_is_wildcard(a))
         put_urls(&urls, w, a, port, links);
@@ -167,7 +173,7 @@ static bool tell_listener(const struct serve_where *w, const struct target *t,
     uint16_t port;
     _cleanup_buf_ struct buf text = BUF_INIT(512);
     if (target_get_ip(&t->address, &a, &port))
-        return tell_ip(w, &a, port, links, quiet);
+        return tell_ip(w, &a, port, t->v6only, links, quiet);
     target_format(&text, &t->address, t->address_n);
     if (!quiet)
         err_tell("%s on %s", w->secure ? "HTTPS" : "HTTP", buf_cstr(&text));

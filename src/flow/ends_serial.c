@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -21,8 +22,11 @@ int end_open_serial(struct end *e, struct stream *ret, const struct endpoint *ep
         return err_set(err, errno, "open serial line", path,
                        errno == EACCES ? "users of serial lines are in the group dialout" : NULL);
     int result = terminal_set_line(&e->mode, fd, comma ? comma + 1 : NULL, err);
-    if (result < 0)
+    if (result < 0) {
+        if (result != -EINVAL) /* that is about the words */
+            snprintf(err->subject, sizeof err->subject, "%.*s", (int)sizeof err->subject - 1, path);
         return result;
+    }
     ioctl(fd, TIOCEXCL);
     stream_init_own(ret, fd, fd);
     fd_take(&fd);

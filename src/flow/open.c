@@ -224,12 +224,21 @@ int open_accepted(int fd, const struct target *t, const struct sockopt_set *opti
 
 /* Connecting */
 
+/* unix_find_bsd of net/unix/af_unix.c refuses what is no socket with the same error. */
+static const char *unix_refusal_hint(const struct target *t)
+{
+    struct sockaddr_un un;
+    struct stat st;
+    memcpy(&un, &t->address, sizeof un);
+    bool other = un.sun_path[0] && stat(un.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode);
+    return other ? "that is no socket" : "its program has ended, and left the name behind";
+}
+
 const char *open_connect_hint(const struct target *t, int error)
 {
     switch (error) {
     case ECONNREFUSED:
-        return t->family == AF_UNIX ? "its program has ended, and left the name behind"
-                                    : "nobody listens there";
+        return t->family == AF_UNIX ? unix_refusal_hint(t) : "nobody listens there";
     case ENOENT:
         return "there is no such socket";
     case EAGAIN:

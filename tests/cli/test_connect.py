@@ -1,5 +1,6 @@
 """berth connect."""
 
+import json
 import os
 import signal
 import socket
@@ -500,7 +501,7 @@ def test_repeat_talks(berth, peer):
 def test_repeat_tells_failures(berth, netns):
     result = berth("connect", "--repeat", "5", "-j", "127.0.0.1:1", status=1)
     assert result.json()[0]["failed"] == 5 and result.json()[0]["min_ms"] is None
-    assert "5 failed: Connection refused" in result.stderr
+    assert "5 failed: connection refused" in result.stderr
 
 
 @pytest.mark.parametrize("server", ["nc -l -N 127.0.0.1 7000", "socat - TCP4-LISTEN:7000"])
@@ -521,3 +522,28 @@ def test_other_programs(berth, netns, server):
         assert ours.wait(10) == 0
     finally:
         process.end(other)
+
+
+def test_repeat_shows_what_there_is_when_it_is_stopped(berth, peer):
+    """Ctrl-C, while one connection waits for an answer that never comes."""
+    heard = threading.Event()
+
+    def silent(connection):
+        connection.recv(1)
+        heard.set()
+        read_all(connection)
+
+    at = peer(silent)
+    process = berth.start("connect", "--repeat", "100000000", "--send", "x", "--half-close", "no", "-j",
+                          f"127.0.0.1:{at.port}", **PIPES)
+    assert heard.wait(20)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    rows = json.loads(out)
+    assert (rows[0]["succeeded"], rows[2]["succeeded"], rows[2]["failed"]) == (1, 0, 0)
+    assert "stopped; 99999999 connections weren't begun" in err
+
+
+def test_what_is_no_socket(berth, netns, tmp_path):
+    assert "that is no socket" in berth("connect", f"unix:{tmp_path}", status=1).stderr

@@ -144,6 +144,13 @@ def test_exec_without_a_shell(listen):
         assert read_all(s) == b"a|b c|$HOME|;|"
 
 
+def test_what_cannot_begin_has_no_totals(berth, netns):
+    result = berth("listen", HERE, "--user", "nosuchuser", status=1)
+    assert result.stderr == "berth: --user: there is no user 'nosuchuser'\n"
+    result = berth("listen", HERE, "--reply", "a\\qb", status=2)
+    assert "there is no escape like this, 'qb'" in result.stderr
+
+
 def test_exec_that_is_not_there(berth, netns):
     result = berth("listen", HERE, "--exec", "nosuchprogram x", status=1)
     assert "cannot run 'nosuchprogram'" in result.stderr
@@ -478,7 +485,7 @@ def test_a_privileged_port(berth, netns):
     (["4444", "--refuse"], "--max-clients"),
     (["4444", "--workers", "2"], "--workers"),
     (["4444", "--allow", "300.1.1.1"], "300.1.1.1"),
-    (["4444", "--reply", r"\q"], r"\q"),
+    (["4444", "--reply", r"\q"], "like this, 'q'"),
     (["4444", "--exec", "'x"], "quote"),
     ([], "ENDPOINT"),
 ])
@@ -600,6 +607,7 @@ def test_udp_echo_keeps_boundaries(listen):
 
 def test_udp_reply_to_each(listen):
     server = listen("udp:*:0", "--reply", "{id} from {local}", listeners=2)
+    assert [e["reach"] for e in server.of("listening")] == ["every interface, IPv4", "every interface, IPv6"]
     with udp(server) as s:
         for _ in range(3):
             s.send(b"hi")

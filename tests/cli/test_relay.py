@@ -169,7 +169,8 @@ def test_serial_words(berth):
     for words, reason in (("9601", "'9601' isn't known"), ("8x1", "'8x1' isn't known")):
         done = berth("relay", "-", f"serial:{os.ttyname(slave)},{words}", status=1)
         assert reason in done.stderr
-    assert "no serial device" in berth("relay", "-", "serial:/dev/null", status=1).stderr
+    result = berth("relay", "-", "serial:/dev/null,115200", status=1)
+    assert "'/dev/null'" in result.stderr and "no serial device" in result.stderr
     os.close(master)
     os.close(slave)
 

@@ -310,7 +310,7 @@ def test_passwords_in_the_clear_are_told(berth, site, tmp_path):
         line = started.stderr.readline()
         assert line, talk
         talk += line
-    assert "every interface" in talk
+    assert "(every interface, IPv6)" in talk
 
 
 def test_cors(serve, tmp_path):
