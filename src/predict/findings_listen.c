@@ -25,6 +25,38 @@ static bool shares_holder(const struct net_socket *a, const struct net_socket *b
     return false;
 }
 
+/* The script of a program that runs scripts: "app.py" of "python3 -u app.py". */
+static const char *script_of(const struct net_process *p, size_t *ret_n)
+{
+    static const char *const runners[] = {"python", "node", "ruby", "perl", "php", "java", "bash"};
+    bool runs = false;
+    for (size_t i = 0; i < sizeof runners / sizeof *runners; i++)
+        runs |= strncmp(p->comm, runners[i], strlen(runners[i])) == 0;
+    const char *word = runs && p->cmdline ? p->cmdline : "";
+    do {
+        word += strcspn(word, " ");
+        word += strspn(word, " ");
+    } while (*word == '-');
+    *ret_n = strcspn(word, " ");
+    return word;
+}
+
+static bool is_same_program(const struct net_socket *a, const struct net_socket *b)
+{
+    const struct net_process *p = a->owners[0].process, *q = b->owners[0].process;
+    size_t n_p, n_q;
+    if (shares_holder(a, b) || !p || !q)
+        return true;
+    if (p->exe && q->exe && strcmp(p->exe, q->exe) != 0)
+        return false;
+    if (p->cwd && q->cwd && strcmp(p->cwd, q->cwd) != 0)
+        return false; /* two checkouts */
+    if (strcmp(p->comm, q->comm) != 0)
+        return false;
+    const char *x = script_of(p, &n_p), *y = script_of(q, &n_q);
+    return n_p == n_q && memcmp(x, y, n_p) == 0;
+}
+
 static int group_listeners(const struct findings *f, struct groups *ret)
 {
     int r = 0;
@@ -58,10 +90,11 @@ static bool are_confusable(const struct net_socket *a, const struct net_socket *
     bool seen = has_owner(a) && has_owner(b);
     if (same_address(&a->local, &b->local) || (seen && shares_holder(a, b)))
         return false;
-    /* localhost is both. One server with a socket for each family is the usual thing: only where
-     * they are known to be two. */
-    if (seen && ((takes(a, &loopback4) && takes(b, &loopback6)) ||
-                 (takes(a, &loopback6) && takes(b, &loopback4))))
+    /* localhost is both. One server with a socket for each family is the usual thing, and so is one
+     * with a process for each (docker-proxy): only where they are known to be two. */
+    if (seen && !is_same_program(a, b) &&
+        ((takes(a, &loopback4) && takes(b, &loopback6)) ||
+         (takes(a, &loopback6) && takes(b, &loopback4))))
         return true;
     if (wild_a != wild_b)
         return wild_a ? takes(a, &b->local) : takes(b, &a->local);
@@ -309,36 +342,6 @@ static bool same_group(const struct net_socket *a, const struct net_socket *b)
 {
     return a->kind == b->kind && a->local_port == b->local_port && a->family == b->family &&
            a->ifindex == b->ifindex && same_address(&a->local, &b->local);
-}
-
-/* The script of a program that runs scripts: "app.py" of "python3 -u app.py". */
-static const char *script_of(const struct net_process *p, size_t *ret_n)
-{
-    static const char *const runners[] = {"python", "node", "ruby", "perl", "php", "java", "bash"};
-    bool runs = false;
-    for (size_t i = 0; i < sizeof runners / sizeof *runners; i++)
-        runs |= strncmp(p->comm, runners[i], strlen(runners[i])) == 0;
-    const char *word = runs && p->cmdline ? p->cmdline : "";
-    do {
-        word += strcspn(word, " ");
-        word += strspn(word, " ");
-    } while (*word == '-');
-    *ret_n = strcspn(word, " ");
-    return word;
-}
-
-static bool is_same_program(const struct net_socket *a, const struct net_socket *b)
-{
-    const struct net_process *p = a->owners[0].process, *q = b->owners[0].process;
-    size_t n_p, n_q;
-    if (shares_holder(a, b) || !p || !q)
-        return true;
-    if (p->exe && q->exe && strcmp(p->exe, q->exe) != 0)
-        return false;
-    if (strcmp(p->comm, q->comm) != 0)
-        return false;
-    const char *x = script_of(p, &n_p), *y = script_of(q, &n_q);
-    return n_p == n_q && memcmp(x, y, n_p) == 0;
 }
 
 static int tell_strangers(struct findings *f, const struct group *g)

@@ -164,6 +164,19 @@ def test_one_server_with_two_sockets_is_one(berth, mksock):
     assert examine(berth, status=0) == {}
 
 
+def test_one_program_with_a_process_for_each_family_is_one(berth, mksock):
+    """As docker-proxy has it."""
+    mksock("tcp listen 0.0.0.0:4444 as=a", "tcp listen [::]:4444 v6only as=b", "fork as=one keep=@a comm=proxy",
+           "fork as=two keep=@b comm=proxy", "close @a", "close @b")
+    assert examine(berth, status=0) == {}
+
+
+def test_two_checkouts_of_a_program_are_two(berth, mksock, tmp_path):
+    mksock("comm ruby", "tcp listen 127.0.0.1:4444", cwd="/")
+    mksock("comm ruby", "tcp listen [::1]:4444", cwd=tmp_path)
+    assert "several-listeners" in examine(berth)
+
+
 def test_localhost_by_one_family(only, berth, mksock):
     mksock("tcp listen [::1]:4444", "tcp listen [::]:4445 v6only", "tcp listen [::]:4446 v6only=0")
     found = only(LOCALHOST)
