@@ -114,6 +114,11 @@ void lsof_words_clear(struct lsof_words *w);
 /* One value of -i, which isn't empty; false after a message. */
 bool lsof_address_read(struct lsof_words *w, const char *text);
 bool lsof_states_read(struct lsof_words *w, const char *text);
+/* A list separated by commas; the value of -c; that of +c. */
+enum lsof_list { LSOF_PID_LIST, LSOF_GROUP_LIST, LSOF_USER_LIST, LSOF_FD_LIST };
+bool lsof_list_read(struct lsof_words *w, const char *list, enum lsof_list what);
+bool lsof_command_read(struct lsof_words *w, const char *value);
+bool lsof_width_read(struct lsof_words *w, const char *value);
 /* "lsof: …\n" on stderr; false. */
 bool lsof_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -128,9 +133,11 @@ struct lsof_file {
     const struct net_socket *socket;
     int32_t pid, fd;
     enum lsof_kind kind;
-    uint32_t flags;     /* open(2) */
-    char access;        /* r, w, u */
-    uint64_t number;    /* of UNIX sockets, type of packet sockets: kernel/descriptor.h */
+    uint32_t flags;  /* open(2) */
+    char access;     /* r, w, u */
+    uint64_t number; /* of UNIX sockets, type of packet sockets: kernel/descriptor.h */
+    uint64_t peer;   /* of UNIX sockets: the inode of the other end; of a datagram server the last
+                        of its clients; 0 none */
     bool selected, end; /* by the words, or as the far end of one that is */
     char protocol[24];  /* LSOF_SOCK */
 };
@@ -160,6 +167,8 @@ void lsof_host_clear(struct lsof_host *h);
 /* Looks up what the selected files' names need. */
 void lsof_host_look_up(struct lsof_host *h, const struct lsof_words *w);
 
+/* Whether `f` is the other end of `of`. lsof tells it of connections that are established. */
+bool lsof_is_end(const struct lsof_file *f, const struct lsof_file *of);
 void lsof_select(struct lsof_host *h, struct lsof_words *w);
 /* Tells (with -V, on stdout) what wasn't found; whether there is such. */
 bool lsof_not_found(struct lsof_words *w, struct buf *out);

@@ -123,6 +123,53 @@ static void take_descriptor(struct lsof_host *h, struct lsof_file *f)
     f->number = number ? *number : 0;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct lsof_file *x = a, *y = b;
+    if (x->pid != y->pid)
+        return x->pid < y->pid ? -1 : 1;
+    if (x->fd != y->fd)
+        return x->fd < y->fd ? -1 : 1;
+    return (x->kind > y->kind) - (x->kind < y->kind);
+}
+
+/* An MPTCP socket is met as that and as its first subflow, which lsof takes it for. */
+static void drop_doubles(struct vec *files)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < files->len; i++) {
+        const struct lsof_file *f = vec_at(files, i);
+        const struct lsof_file *last = kept ? vec_at(files, kept - 1) : NULL;
+        if (!last || last->pid != f->pid || last->fd != f->fd)
+            memmove(vec_at(files, kept++), f, sizeof *f);
+    }
+    files->len = kept;
+}
+
+/* UNIX sockets know whom they are connected to; a datagram server doesn't. */
+static int find_peers(struct lsof_host *h)
+{
+    _cleanup_hash_ struct hash clients = {0};
+    for (size_t i = 0; i < h->files.len; i++) {
+        struct lsof_file *f = vec_at(&h->files, i);
+        if (f->kind != LSOF_UNIX || !net_socket_knows(f->socket, NET_F_PEER_INODE))
+            continue;
+        f->peer = f->socket->peer_inode;
+        uint64_t *client = f->peer ? hash_put(&clients, f->peer, NULL) : NULL;
+        if (f->peer && !client)
+            return -ENOMEM;
+        if (client)
+            *client = f->socket->inode;
+    }
+    for (size_t i = 0; i < h->files.len; i++) {
+        struct lsof_file *f = vec_at(&h->files, i);
+        bool asks = f->kind == LSOF_UNIX && f->peer == 0 && f->socket->state == NET_ESTABLISHED;
+        const uint64_t *client = asks ? hash_get(&clients, f->socket->inode) : NULL;
+        f->peer = client ? *client : f->peer;
+    }
+    return 0;
+}
+
 static int add_files(struct lsof_host *h)
 {
     for (size_t i = 0; i < h->sockets.len; i++) {
@@ -136,15 +183,10 @@ static int add_files(struct lsof_host *h)
             take_descriptor(h, f);
         }
     }
-    return 0;
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct lsof_file *x = a, *y = b;
-    if (x->pid != y->pid)
-        return x->pid < y->pid ? -1 : 1;
-    return (x->fd > y->fd) - (x->fd < y->fd);
+    if (h->files.len > 0)
+        qsort(h->files.items, h->files.len, sizeof(struct lsof_file), by_place);
+    drop_doubles(&h->files);
+    return find_peers(h);
 }
 
 static int add_process(struct lsof_host *h, int procs, int32_t pid)
@@ -186,8 +228,6 @@ static int add_processes(struct lsof_host *h)
 static void join(struct lsof_host *h)
 {
     size_t at = 0;
-    if (h->files.len > 0)
-        qsort(h->files.items, h->files.len, sizeof(struct lsof_file), by_place);
     for (size_t i = 0; i < h->processes.len; i++) {
         struct lsof_process *p = vec_at(&h->processes, i);
         const struct lsof_file *f;

@@ -215,16 +215,17 @@ static void select_process(struct lsof_words *w, struct lsof_process *p)
     }
 }
 
-static bool is_end_of(const struct lsof_file *f, const struct lsof_file *of)
+bool lsof_is_end(const struct lsof_file *f, const struct lsof_file *of)
 {
     const struct net_socket *a = f->socket, *b = of->socket;
-    if (f->kind != of->kind)
+    if (f->kind != of->kind || f->socket->kind != of->socket->kind)
         return false;
     if (f->kind == LSOF_UNIX)
-        return net_socket_knows(b, NET_F_PEER_INODE) && b->peer_inode == a->inode;
-    return f->kind == LSOF_INET && a->kind == b->kind && a->local_port == b->peer_port &&
-           a->peer_port == b->local_port && a->peer_port != 0 &&
-           net_addr_equal(&a->local, &b->peer) && net_addr_equal(&a->peer, &b->local);
+        return of->peer != 0 && of->peer == a->inode;
+    return f->kind == LSOF_INET && a->family == b->family && a->state == NET_ESTABLISHED &&
+           b->state == NET_ESTABLISHED && a->local_port == b->peer_port &&
+           a->peer_port == b->local_port && net_addr_equal(&a->local, &b->peer) &&
+           net_addr_equal(&a->peer, &b->local);
 }
 
 /* The far ends of what is selected are listed too. */
@@ -236,7 +237,7 @@ static void add_ends(struct lsof_host *h)
             struct lsof_file *f = &p->files[k];
             for (size_t j = 0; !f->selected && !f->end && j < h->files.len; j++) {
                 const struct lsof_file *of = vec_at(&h->files, j);
-                f->end = of->selected && is_end_of(f, of);
+                f->end = of->selected && lsof_is_end(f, of);
             }
             p->selected |= f->end;
         }

@@ -1,7 +1,7 @@
 /* The texts of lsof's columns and fields. */
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
+#include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,9 +211,24 @@ static void add_unix_name(struct buf *out, const struct net_socket *s)
     buf_printf(out, "%stype=%s", s->path_len ? " " : "", types[s->kind]);
 }
 
+/* By the names of linux/netlink.h, two of them old ones. */
 static void add_netlink_name(struct buf *out, const struct net_socket *s)
 {
+    static const struct {
+        int protocol;
+        const char *name;
+    } names[] = {
+        {NETLINK_SOCK_DIAG, "INET_DIAG"},
+        {NETLINK_FIB_LOOKUP, "FIB_LOOKUP"},
+        {NETLINK_KOBJECT_UEVENT, "KOBJECT_UEVENT"},
+    };
     _cleanup_buf_ struct buf name = BUF_INIT(256);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (net_socket_knows(s, NET_F_PROTOCOL) && s->protocol == (uint64_t)names[i].protocol) {
+            buf_str(out, names[i].name);
+            return;
+        }
+    }
     net_socket_address(&name, s, NET_END_LOCAL);
     for (const char *c = buf_cstr(&name); *c; c++)
         buf_char(out, *c == '-' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c);
@@ -261,29 +276,17 @@ static void add_holder(struct buf *out, const struct lsof_view *v, const struct 
     buf_printf(out, ",%d%c", end->fd, end->access);
 }
 
-static bool is_far_end(const struct net_socket *a, const struct net_socket *b)
-{
-    return a->kind == b->kind && a->local_port == b->peer_port && a->peer_port == b->local_port &&
-           net_addr_equal(&a->local, &b->peer) && net_addr_equal(&a->peer, &b->local);
-}
-
-/* "->INO=N PID,command,FDmode" for UNIX, "PID,command,FDmode" for connections within this host. */
+/* "->INO=N PID,command,FDmode" for UNIX, "PID,command,FDmode" for connections within this host; the
+ * later holders first, as lsof has them. */
 static void add_endpoints(struct buf *out, const struct lsof_view *v, const struct lsof_file *f)
 {
-    const struct net_socket *s = f->socket;
-    bool named = false;
-    for (size_t i = 0; i < v->host->files.len; i++) {
+    bool named = f->kind != LSOF_UNIX;
+    for (size_t i = v->host->files.len; i-- > 0;) {
         const struct lsof_file *end = vec_at(&v->host->files, i);
-        if (end->kind != f->kind || end == f)
+        if (!lsof_is_end(end, f))
             continue;
-        bool hit =
-            f->kind == LSOF_UNIX
-                ? net_socket_knows(s, NET_F_PEER_INODE) && s->peer_inode == end->socket->inode
-                : f->kind == LSOF_INET && s->peer_port && is_far_end(s, end->socket);
-        if (!hit)
-            continue;
-        if (!named && f->kind == LSOF_UNIX)
-            buf_printf(out, " ->INO=%llu", (unsigned long long)s->peer_inode);
+        if (!named)
+            buf_printf(out, " ->INO=%llu", (unsigned long long)f->peer);
         named = true;
         add_holder(out, v, end);
     }

@@ -4,17 +4,14 @@
  * One row of `letters` a letter. Every fault is told before the run ends, as lsof tells them.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "dialect/lsof.h"
-#include "names/users.h"
 
-enum { COMMAND_WIDTH = 9, COMMAND_MAX = 15, REPEAT_S = 15 };
+enum { COMMAND_WIDTH = 9, REPEAT_S = 15 };
 
 bool lsof_fault(const char *format, ...)
 {
@@ -29,158 +26,6 @@ bool lsof_fault(const char *format, ...)
     return false;
 }
 
-static bool no_memory(void)
-{
-    return lsof_fault("no more memory");
-}
-
-/* Calls take for each entry of a list separated by commas, empty ones left out. */
-static bool each(struct lsof_words *w, const char *list,
-                 bool (*take)(struct lsof_words *w, char *entry))
-{
-    char *copy = strdup(list), *rest = copy;
-    bool ok = copy || no_memory();
-    for (char *entry; ok && (entry = strsep(&rest, ","));)
-        ok = !*entry || take(w, entry);
-    free(copy);
-    return ok;
-}
-
-static bool add_number(struct vec *list, int64_t value, bool exclude, const char *what)
-{
-    for (size_t i = 0; i < list->len; i++) {
-        const struct lsof_number *other = vec_at(list, i);
-        if (other->value != value)
-            continue;
-        return other->exclude == exclude ||
-               lsof_fault("%s %lld has been included and excluded.", what, (long long)value);
-    }
-    struct lsof_number n = {.value = value, .exclude = exclude};
-    return vec_add(list, &n) == 0 || no_memory();
-}
-
-static bool is_digits(const char *text)
-{
-    return *text && text[strspn(text, "0123456789")] == '\0';
-}
-
-static bool take_id(struct vec *list, const char *entry, const char *what, const char *full)
-{
-    const char *digits = entry + (*entry == '^');
-    if (!is_digits(digits))
-        return lsof_fault("illegal %s: %s", full, entry);
-    return add_number(list, strtoll(digits, NULL, 10), *entry == '^', what);
-}
-
-static bool take_pid(struct lsof_words *w, char *entry)
-{
-    return take_id(&w->pids, entry, "PID", "process ID");
-}
-
-static bool take_group(struct lsof_words *w, char *entry)
-{
-    return take_id(&w->groups, entry, "PGID", "process group ID");
-}
-
-static bool take_user(struct lsof_words *w, char *entry)
-{
-    const char *name = entry + (*entry == '^');
-    uint32_t uid;
-    if (is_digits(name))
-        uid = (uint32_t)strtoul(name, NULL, 10);
-    else if (users_uid(name, &uid) < 0)
-        return lsof_fault("can't get UID for %s", name);
-    return add_number(&w->uids, uid, *entry == '^', "UID");
-}
-
-static bool take_fd_range(struct lsof_fds *f, const char *entry)
-{
-    const char *dash = strchr(entry, '-');
-    if (!isdigit((unsigned char)*entry)) { /* cwd, txt … */
-        *f = (struct lsof_fds){-1, -1};
-        if (strcmp(entry, "fd") == 0)
-            *f = (struct lsof_fds){0, INT32_MAX};
-        return true;
-    }
-    f->first = f->last = strtoll(entry, NULL, 10);
-    if (!dash)
-        return true;
-    if (strspn(entry, "0123456789-") != strlen(entry))
-        return lsof_fault("non-digit in -d FD range: %s", entry);
-    f->last = strtoll(dash + 1, NULL, 10);
-    return f->first < f->last || lsof_fault("-d FD range's low >= its high: %s", entry);
-}
-
-static bool take_fd(struct lsof_words *w, char *entry)
-{
-    struct lsof_fds f;
-    bool exclude = *entry == '^';
-    if (w->fds_given && exclude != w->fds_exclude)
-        return lsof_fault(exclude ? "exclude in an include -d list: %s"
-                                  : "include in an exclude -d list: %s",
-                          entry);
-    w->fds_given = true;
-    w->fds_exclude = exclude;
-    return take_fd_range(&f, entry + exclude) && (vec_add(&w->fds, &f) == 0 || no_memory());
-}
-
-/* /expression/[bix] */
-static bool read_expression(struct lsof_command_term *t, const char *text)
-{
-    const char *end = strrchr(text + 1, '/');
-    int flags = REG_EXTENDED | REG_NOSUB;
-    if (!end)
-        return lsof_fault("regexp doesn't end with '/': %s", text);
-    for (const char *c = end + 1; *c; c++) {
-        if (*c == 'b')
-            flags &= ~REG_EXTENDED;
-        else if (*c == 'i')
-            flags |= REG_ICASE;
-        else if (*c != 'x')
-            return lsof_fault("invalid regexp modifier: %c", *c);
-    }
-    t->text = text + 1;
-    t->n = (size_t)(end - t->text);
-    char *expression = strndup(t->text, t->n);
-    if (!expression)
-        return no_memory();
-    char why[128];
-    int r = regcomp(&t->regex, expression, flags);
-    free(expression);
-    if (r == 0)
-        return t->is_regex = true;
-    regerror(r, &t->regex, why, sizeof why);
-    return lsof_fault("regexp error: %s: %s", text, why);
-}
-
-static bool take_command(struct lsof_words *w, const char *value)
-{
-    struct lsof_command_term t = {.exclude = *value == '^'};
-    t.text = value + t.exclude;
-    t.n = strlen(t.text);
-    if (t.n == 0)
-        return lsof_fault("missing -c option value");
-    if (*value == '/' && !read_expression(&t, value))
-        return false;
-    for (size_t i = 0; !t.is_regex && i < w->commands.len; i++) {
-        const struct lsof_command_term *o = vec_at(&w->commands, i);
-        if (!o->is_regex && o->n == t.n && !memcmp(o->text, t.text, t.n) && o->exclude != t.exclude)
-            return lsof_fault("-c %s has been included and excluded.", t.text);
-    }
-    return vec_add(&w->commands, &t) == 0 || no_memory();
-}
-
-static bool take_width(struct lsof_words *w, const char *value)
-{
-    if (!is_digits(value))
-        return lsof_fault("+c not followed by width number");
-    unsigned long width = strtoul(value, NULL, 10);
-    if (width > COMMAND_MAX)
-        return lsof_fault("+c %lu > what system provides (%d)", width, COMMAND_MAX);
-    w->command_width = (unsigned)width;
-    return true;
-}
-
 /* One letter with its value, NULL where there is none; sign is '-' or '+'. False after a message.
  */
 static bool take_a(struct lsof_words *w, char sign, const char *value)
@@ -191,7 +36,7 @@ static bool take_a(struct lsof_words *w, char sign, const char *value)
 
 static bool take_c(struct lsof_words *w, char sign, const char *value)
 {
-    return sign == '+' ? take_width(w, value) : take_command(w, value);
+    return sign == '+' ? lsof_width_read(w, value) : lsof_command_read(w, value);
 }
 
 static bool not_ours(struct lsof_words *w, char sign, const char *value)
@@ -203,7 +48,7 @@ static bool not_ours(struct lsof_words *w, char sign, const char *value)
 
 static bool take_d(struct lsof_words *w, char sign, const char *value)
 {
-    return sign == '+' ? not_ours(w, sign, value) : each(w, value, take_fd);
+    return sign == '+' ? not_ours(w, sign, value) : lsof_list_read(w, value, LSOF_FD_LIST);
 }
 
 static bool take_E(struct lsof_words *w, char sign, const char *value)
@@ -250,7 +95,7 @@ static bool take_g(struct lsof_words *w, char sign, const char *value)
 {
     (void)sign;
     w->show_group = true;
-    return !value || each(w, value, take_group);
+    return !value || lsof_list_read(w, value, LSOF_GROUP_LIST);
 }
 
 static bool take_i(struct lsof_words *w, char sign, const char *value)
@@ -328,7 +173,7 @@ static bool take_o(struct lsof_words *w, char sign, const char *value)
 static bool take_p(struct lsof_words *w, char sign, const char *value)
 {
     (void)sign;
-    return each(w, value, take_pid);
+    return lsof_list_read(w, value, LSOF_PID_LIST);
 }
 
 static bool take_P(struct lsof_words *w, char sign, const char *value)
@@ -412,7 +257,7 @@ static bool take_T(struct lsof_words *w, char sign, const char *value)
 static bool take_u(struct lsof_words *w, char sign, const char *value)
 {
     (void)sign;
-    return each(w, value, take_user);
+    return lsof_list_read(w, value, LSOF_USER_LIST);
 }
 
 static bool take_U(struct lsof_words *w, char sign, const char *value)
@@ -584,7 +429,7 @@ static bool take_words(struct lsof_words *w, int n, char **words)
     }
     for (; i < n; i++) {
         struct lsof_path name = {.path = words[i]};
-        ok &= vec_add(&w->names, &name) == 0 || no_memory();
+        ok &= vec_add(&w->names, &name) == 0 || lsof_fault("no more memory");
     }
     return ok;
 }

@@ -1,5 +1,6 @@
 """lsof beside the original: the same command line to both, and stdout, stderr and status compared."""
 
+import contextlib
 import os
 import shlex
 import socket
@@ -265,6 +266,72 @@ def test_mapped_address(netns, both):
                     assert_same(*both("-nP", "-i@127.0.0.1"))
                     assert_same(*both("-nP", "-i4"))
                     assert_same(*both("-nP", "-i6"))
+
+
+def test_every_kind(netns, both):
+    """Sockets as lsof knows them by /proc/net, or by their protocol's name alone."""
+    held = []
+
+    def make(*kind, bind=None):
+        try:
+            held.append(socket.socket(*kind))
+            if bind is not None:
+                held[-1].bind(bind)
+        except OSError:  # this kernel doesn't have it
+            pass
+
+    with netns.inside():
+        for protocol in range(23):
+            make(socket.AF_NETLINK, socket.SOCK_RAW, protocol, bind=(0, 0))
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            make(family, socket.SOCK_DGRAM, 136, bind=(address, 6100))  # UDP-Lite
+            make(family, socket.SOCK_RAW, 89, bind=(address, 0))
+            make(family, socket.SOCK_STREAM, 262, bind=(address, 6300))  # MPTCP
+            held[-1].listen()
+            make(family, socket.SOCK_STREAM)
+            make(family, socket.SOCK_DGRAM)
+        for kind in (socket.SOCK_RAW, socket.SOCK_DGRAM):
+            for protocol in (3, 0x800, 0x806, 0x86DD, 0x88CC):
+                make(socket.AF_PACKET, kind, socket.htons(protocol))
+        make(socket.AF_VSOCK, socket.SOCK_STREAM)
+        make(socket.AF_UNIX, socket.SOCK_STREAM)
+        make(socket.AF_UNIX, socket.SOCK_DGRAM, 0, bind="\0berth-lsof\0a")
+        fds = ",".join(str(s.fileno()) for s in held if s.fileno() >= 0)
+        try:
+            assert_same(*both("-nPw", "-a", "-p", str(os.getpid()), "-d", fds))
+            assert_same(*both("-nPwF", "-a", "-p", str(os.getpid()), "-d", fds))
+            assert_same(*both("-nP", "-i"))
+        finally:
+            for s in held:
+                s.close()
+
+
+def test_endpoints(netns, both):
+    """Holders of the other end, the later first; of a datagram server a client (of several, one or another)."""
+    with netns.inside(), contextlib.ExitStack() as held:
+
+        def make(*kind):
+            return held.enter_context(socket.socket(*kind))
+
+        for family in (socket.AF_INET, socket.AF_INET6):
+            server = held.enter_context(socket.create_server(("", 0), family=family))
+            client = held.enter_context(socket.create_connection(
+                ("::1" if family == socket.AF_INET6 else "127.0.0.1", server.getsockname()[1])))
+            accepted = held.enter_context(server.accept()[0])
+            held.enter_context(accepted.dup())
+        client.shutdown(socket.SHUT_WR)  # no longer established: not told
+        one, two = (make(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        one.bind(("127.0.0.1", 7001))
+        two.bind(("127.0.0.1", 7002))
+        one.connect(two.getsockname())
+        two.connect(one.getsockname())
+        make(socket.AF_UNIX, socket.SOCK_DGRAM).bind("\0berth-lsof-server")
+        make(socket.AF_UNIX, socket.SOCK_DGRAM).connect("\0berth-lsof-server")
+        for end in socket.socketpair():
+            held.enter_context(end)
+        for words in (["-i"], ["-U", "-a", "-p", str(os.getpid())]):
+            assert_same(*both("-nP", "-E", *words))
+            assert_same(*both("-nP", "+E", *words))
 
 
 def test_ordinary_user(scene, both):
