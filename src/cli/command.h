@@ -72,11 +72,11 @@ struct command {
     const void *defaults;                 /* a const value of that struct, or NULL for zeroes */
     int min_words, max_words;             /* max −1: any number */
     bool words_end_options;               /* what follows the first word are words, dashes or not */
-    /* An old tongue, which reads its own command line: all that follows its name comes as words, and
-     * the program answers to this name as argv[0] too. Without options of ours; its page describes
-     * them by itself. */
+    /* An old tongue, which reads its own command line: all that follows its name comes as words,
+     * and the program answers to this name as argv[0] too. Without options of ours; its page
+     * describes them by itself. */
     bool own_words;
-    const char *completes;                /* for the words, as in struct command_option */
+    const char *completes; /* for the words, as in struct command_option */
     /* For completion, at build time: appends the words (const char *, static) that stand for
      * `what`; 0, -ENOENT for an unknown `what`, or -ENOMEM. May be NULL. */
     int (*values)(const char *what, struct vec *ret);

@@ -9,7 +9,8 @@
  * The peer's end without its close_notify (RFC 8446, 6.1) may be the work of somebody who cut the
  * connection, but there are peers who never say it (ncat), and want their answer all the same. So
  * such a stream ends like any other, and its fault tells (TLS_FAULT_CUT): whoever reports the end
- * of a conversation has to ask for it. A stream that breaks fails with -EPROTO. Nothing is renegotiated (TLS 1.2); new keys (TLS 1.3) go by unseen.
+ * of a conversation has to ask for it. A stream that breaks fails with -EPROTO. Nothing is
+ * renegotiated (TLS 1.2); new keys (TLS 1.3) go by unseen.
  */
 #pragma once
 #include <stdbool.h>
