@@ -19,6 +19,7 @@ bool lsof_fault(const char *format, ...)
     char line[4 << 10];
     va_list words;
     va_start(words, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is the line before */
     vsnprintf(line, sizeof line, format, words);
     va_end(words);
     lsof_printable(&shown, line, strlen(line), false);

@@ -13,20 +13,25 @@
 
 enum { INFO_MAX = 16 << 10, LIST_MAX = 256 << 20 };
 
-int descriptor_flags(int32_t pid, int32_t fd, uint32_t *ret)
+int descriptor_parse_flags(const char *text, uint32_t *ret)
 {
-    _cleanup_buf_ struct buf info = BUF_INIT(INFO_MAX);
-    char path[64];
     unsigned flags;
-    snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", pid, fd);
-    int r = fd_read_file(AT_FDCWD, path, &info);
-    if (r < 0 && r != -EFBIG)
-        return r;
-    const char *line = strstr(buf_cstr(&info), "flags:");
+    const char *line = strstr(text, "flags:");
     if (!line || sscanf(line, "flags: %o", &flags) != 1)
         return -EINVAL;
     *ret = flags;
     return 0;
+}
+
+int descriptor_flags(int32_t pid, int32_t fd, uint32_t *ret)
+{
+    _cleanup_buf_ struct buf info = BUF_INIT(INFO_MAX);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", pid, fd);
+    int r = fd_read_file(AT_FDCWD, path, &info);
+    if (r < 0 && r != -EFBIG)
+        return r;
+    return descriptor_parse_flags(buf_cstr(&info), ret);
 }
 
 int descriptor_protocol(int32_t pid, int32_t fd, char *ret, size_t size)
@@ -66,28 +71,44 @@ static int take_line(const char *line, line_reader *read, struct hash *ret)
     return 0;
 }
 
-static int read_lines(const char *path, line_reader *read, struct hash *ret)
+/* Names may hold anything but a NUL, newlines too: a line that reads otherwise is passed by. Each
+ * line is ended by a NUL first, since sscanf(3) looks for one. */
+static int parse_lines(char *text, line_reader *read, struct hash *ret)
+{
+    int r = 0;
+    for (char *line; r == 0 && (line = strsep(&text, "\n"));)
+        r = take_line(line, read, ret);
+    return r;
+}
+
+int descriptor_parse_unix(char *text, struct hash *ret)
+{
+    return parse_lines(text, read_unix, ret);
+}
+
+int descriptor_parse_packet(char *text, struct hash *ret)
+{
+    return parse_lines(text, read_packet, ret);
+}
+
+static int read_lines(const char *path, int (*parse)(char *text, struct hash *ret),
+                      struct hash *ret)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(LIST_MAX);
     int r = fd_read_file(AT_FDCWD, path, &text);
     if (r < 0)
         return r;
-    /* Names may hold anything but a NUL, newlines too: a line that reads otherwise is passed by. */
-    for (const char *at = buf_cstr(&text); at && r == 0;) {
-        r = take_line(at, read, ret);
-        at = strchr(at, '\n');
-        at = at ? at + 1 : NULL;
-    }
-    return r;
+    buf_char(&text, '\0');
+    return text.failed ? -ENOMEM : parse(text.data, ret);
 }
 
 int descriptor_unix_numbers(struct hash *ret)
 {
-    return read_lines("/proc/thread-self/net/unix", read_unix, ret);
+    return read_lines("/proc/thread-self/net/unix", descriptor_parse_unix, ret);
 }
 
 int descriptor_packet_types(struct hash *ret)
 {
-    int r = read_lines("/proc/thread-self/net/packet", read_packet, ret);
+    int r = read_lines("/proc/thread-self/net/packet", descriptor_parse_packet, ret);
     return r == -ENOENT ? 0 : r; /* a kernel without such sockets */
 }

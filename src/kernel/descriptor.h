@@ -21,3 +21,9 @@ int descriptor_protocol(int32_t pid, int32_t fd, char *ret, size_t size);
 int descriptor_unix_numbers(struct hash *ret);
 /* Adds, by inode, the types (SOCK_RAW, SOCK_DGRAM) of packet sockets there, by /proc/net/packet. */
 int descriptor_packet_types(struct hash *ret);
+
+/* Parsers of these texts. The flags: -EINVAL if there are none. Of the lists, lines are cut in
+ * place, what reads otherwise is passed by; -ENOMEM. */
+int descriptor_parse_flags(const char *text, uint32_t *ret);
+int descriptor_parse_unix(char *text, struct hash *ret);
+int descriptor_parse_packet(char *text, struct hash *ret);
