@@ -233,6 +233,25 @@ static void resize(struct relay *r)
             end_resize(t->sides[i].stream, &size);
 }
 
+/* Peers of UDP don't say when they end: there is nothing to wait for. */
+static void stop_peers(struct relay *r)
+{
+    for (struct talk *t = r->talks, *next; t; t = next) {
+        next = t->next;
+        if (!t->over && (t->sides[0].peer.stream || t->sides[1].peer.stream))
+            talk_stop(t, WHY_STOPPED);
+    }
+}
+
+static void tell_stopping(const struct relay *r)
+{
+    char words[80];
+    snprintf(words, sizeof words, "stopping; %u client%s may end within the grace", r->n_talks,
+             r->n_talks == 1 ? "" : "s");
+    relay_tell(r,
+               &(struct event){.kind = EVENT_STOPPING, .words = r->n_talks ? words : "stopping"});
+}
+
 static void came(struct loop *l, struct signals *s, int signal)
 {
     struct relay *r = (struct relay *)((char *)s - offsetof(struct relay, signals));
@@ -240,11 +259,12 @@ static void came(struct loop *l, struct signals *s, int signal)
         resize(r);
         return;
     }
-    if (!r->stopping)
-        relay_tell(r, &(struct event){.kind = EVENT_STOPPING, .words = "stopping"});
-    bool again = r->stopping || !r->listens;
+    bool first = !r->stopping, again = r->stopping || !r->listens;
     r->stopping = true;
     relay_ends_stop(r);
+    stop_peers(r);
+    if (first)
+        tell_stopping(r);
     if (r->n_talks == 0)
         loop_stop(l);
     else if (again || r->a->grace_ns == 0 || loop_timer_after(l, &r->grace, r->a->grace_ns) < 0)

@@ -59,7 +59,7 @@ static int set_int(int fd, int level, int option, int value)
 static const char *option_hint(const struct sockopt_call *call, int error)
 {
     if (call->option == SOCKOPT_DEVICE && error == ENODEV)
-        return "no such device; berth interfaces lists them";
+        return "berth interfaces lists what there is";
     if (call->option == SOCKOPT_CONGESTION && error == ENOENT)
         return "see sysctl net.ipv4.tcp_available_congestion_control";
     if (call->option == SOCKOPT_CONGESTION && error == EPERM)
@@ -82,6 +82,8 @@ static int set_option(void *ctx, const struct sockopt_call *call)
     if (setsockopt(s->fd, call->level, call->optname, call->value, call->size) == 0)
         return 0;
     const char *hint = option_hint(call, errno);
+    if (call->option == SOCKOPT_DEVICE)
+        return err_set(s->e, errno, "bind to the device", call->value, hint ? "%s" : NULL, hint);
     return err_set(s->e, errno, "set", call->name, hint ? "%s" : NULL, hint);
 }
 

@@ -151,6 +151,11 @@ def test_what_cannot_begin_has_no_totals(berth, netns):
     assert "there is no escape like this, 'qb'" in result.stderr
 
 
+def test_a_device_that_is_not_there(berth, netns):
+    result = berth("listen", HERE, "--device", "nix0", status=1)
+    assert "cannot bind to the device 'nix0': no such device (berth interfaces" in result.stderr
+
+
 def test_exec_that_is_not_there(berth, netns):
     result = berth("listen", HERE, "--exec", "nosuchprogram x", status=1)
     assert "cannot run 'nosuchprogram'" in result.stderr

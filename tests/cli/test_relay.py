@@ -522,6 +522,16 @@ def test_udp_peers_are_forgotten(relay, listener):
         assert far.recvfrom(10)[1] != first
 
 
+def test_udp_peers_are_not_waited_for(relay, listener):
+    far = listener(socket.SOCK_DGRAM)
+    server = relay(HERE_UDP, "udp:" + address_of(far), "--grace", "1h")
+    with udp_client(server) as s:
+        s.send(b"one")
+        far.recv(10)
+        assert server.end() == 0
+    assert server.of("closed")[0]["why"] == "stopped"
+
+
 def test_udp_refusal(berth, relay, netns, listener):
     done = berth("relay", "-", "udp:127.0.0.1:1", input="x", status=1)
     assert "connection refused" in done.stderr
