@@ -189,7 +189,7 @@ void relay_talk_over(struct relay *r, const struct talk *t)
     int status = status_of(t);
     r->bytes_forth += t->pair.ab.bytes;
     r->bytes_back += t->pair.ba.bytes;
-    if (t->why != WHY_ENDED || status)
+    if (t->why != WHY_ENDED || (status && !t->keyed))
         r->failed = true;
     tell_closed(r, t, status);
     if (!r->listens && !r->a->events.json && !r->a->events.quiet)

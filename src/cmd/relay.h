@@ -117,6 +117,7 @@ struct talk {
     int near; /* the side whose addresses are told */
     struct pair pair;
     bool joined, over;
+    bool keyed; /* somebody has ended it with a key: however its process takes it, that's well */
     enum event_why why;
     int error;
     const char *words;

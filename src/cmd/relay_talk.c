@@ -118,9 +118,9 @@ static void pair_over(struct loop *l, struct pair *p)
     (void)l;
     if (t->near == 1 && (why == WHY_PEER_FAILED || why == WHY_FAR_FAILED))
         why = why == WHY_PEER_FAILED ? WHY_FAR_FAILED : WHY_PEER_FAILED;
-    bool keyed = p->error == ECANCELED;
-    int error = keyed ? 0 : p->error;
-    if (keyed)
+    t->keyed = p->error == ECANCELED;
+    int error = t->keyed ? 0 : p->error;
+    if (t->keyed)
         why = WHY_ENDED;
     talk_judge_tls(t, &why, &error, &t->words);
     close_talk(t, why, error);
