@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -24,7 +23,7 @@ static void quit(int sig)
     _exit(0);
 }
 
-/* After -q, when the input is over: nothing moves any more, but the time has to pass. */
+/* After -q nothing moves any more, but the time has to pass. */
 static void wait_to_quit(const struct nc *n)
 {
     signal(SIGALRM, quit);
@@ -44,7 +43,7 @@ static void talk(const struct nc *n, int fd)
         .interval_s = n->interval_s,
         .reads = n->reads,
         .half_close = n->half_close,
-        .ends_with_input = n->quit_s >= 0 && (n->listen || n->udp),
+        .ends_with_input = n->quit_s >= 0 && !n->no_input && (n->listen || n->udp),
         .ends_with_net = n->listen,
         .crlf = n->crlf,
         .telnet = n->telnet,
@@ -54,11 +53,11 @@ static void talk(const struct nc *n, int fd)
     if (r < 0)
         nc_die("polling error: %s", strerror(-r));
     close(fd);
-    if (r != PLAIN_INPUT_OVER || n->quit_s < 0)
+    if (r == PLAIN_TIMED_OUT)
         return;
     if (n->quit_s > 0)
         wait_to_quit(n);
-    if (n->listen)
+    if (r == PLAIN_INPUT_OVER && n->quit_s == 0 && n->listen)
         exit(0);
 }
 
@@ -159,7 +158,7 @@ static bool run_port(const struct nc *n, uint16_t port)
 
     snprintf(word, sizeof(word), "%u", port);
     int fd =
-        n->proxy ? nc_connect_proxy(n, n->host, word) : nc_connect_inet(n, n->host, word, numeric);
+        n->proxy ? nc_connect_proxy(n, n->host, port) : nc_connect_inet(n, n->host, word, numeric);
     if (fd < 0)
         return false;
     if (n->verbose && n->udp && !nc_probe_udp(n, fd)) {
@@ -184,8 +183,6 @@ static int run_ports(const struct nc *n)
 
     nc_ports(n, &ports);
     for (size_t i = 0; i < ports.len; i++) {
-        if (i && n->interval_s)
-            clock_nanosleep(CLOCK_REALTIME, 0, &(struct timespec){.tv_sec = n->interval_s}, NULL);
         any = run_port(n, *(uint16_t *)vec_at(&ports, i)) || any;
     }
     return !any;

@@ -17,7 +17,7 @@ struct nc {
     int family; /* AF_UNSPEC, AF_INET, AF_INET6, AF_UNIX: as the last letter has it */
     bool listen, keep, udp, dccp, zero, verbose, numeric, random;
     bool no_input, half_close, crlf, telnet, pass_fd;
-    bool broadcast, debug, md5;
+    bool broadcast, debug;
     int tos, ttl, min_ttl, rcvbuf, sndbuf; /* −1: not given */
     unsigned interval_s;
     int timeout_ms, quit_s; /* −1: none */
@@ -27,7 +27,7 @@ struct nc {
     enum { NC_SOCKS5, NC_SOCKS4, NC_CONNECT } proxy_kind;
     char *const *ports; /* the words behind the host */
     int n_ports;
-    char *md5_key;
+    char *md5_key; /* NULL: none */
 };
 
 /* nc_options.c: reads the words, argv-like with "nc" first; exits on a mistake. */
@@ -65,7 +65,7 @@ int nc_connect_unix(const struct nc *n, char **ret_temporary);
 void nc_remove_temporary(char *path);
 
 /* nc_proxy.c: through the proxy to host and port; −1 where nobody answers. */
-int nc_connect_proxy(const struct nc *n, const char *host, const char *port);
+int nc_connect_proxy(const struct nc *n, const char *host, uint16_t port);
 
 /* nc_secret.c: asks the terminal. NULL when there is none. Freed by the caller. */
 char *nc_ask_secret(const char *prompt);

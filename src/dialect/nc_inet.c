@@ -32,17 +32,17 @@ static void add_int(struct options *o, const char *words, int level, int name, c
         add(o, words, level, name, value, sizeof(*value));
 }
 
-/* tcp(7) of newer manuals: the key is bound to the peer's address; a listener gives the wildcard
- * with a prefix of none. */
+/* The key is for every peer: a prefix of no bits (TCP_MD5SIG_EXT of linux/tcp.h), since a listener
+ * doesn't know who will come. */
 static void add_md5(struct options *o, const struct nc *n, const struct addrinfo *peer)
 {
     size_t key = strlen(n->md5_key);
 
-    o->md5 = (struct tcp_md5sig){0};
+    o->md5 = (struct tcp_md5sig){.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX};
     memcpy(&o->md5.tcpm_addr, peer->ai_addr, peer->ai_addrlen);
     o->md5.tcpm_keylen = (uint16_t)(key < TCP_MD5SIG_MAXKEYLEN ? key : TCP_MD5SIG_MAXKEYLEN);
     memcpy(o->md5.tcpm_key, n->md5_key, o->md5.tcpm_keylen);
-    add(o, NULL, IPPROTO_TCP, TCP_MD5SIG, &o->md5, sizeof(o->md5));
+    add(o, NULL, IPPROTO_TCP, TCP_MD5SIG_EXT, &o->md5, sizeof(o->md5));
 }
 
 static void set_options(struct options *o, const struct nc *n, const struct addrinfo *a)
@@ -51,10 +51,10 @@ static void set_options(struct options *o, const struct nc *n, const struct addr
     int ip = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
 
     o->on = 1;
-    if (n->md5_key)
-        add_md5(o, n, a);
     if (n->broadcast)
         add_int(o, NULL, SOL_SOCKET, SO_BROADCAST, &o->on);
+    if (n->md5_key)
+        add_md5(o, n, a);
     if (n->debug)
         add_int(o, NULL, SOL_SOCKET, SO_DEBUG, &o->on);
     add_int(o, v6 ? "set IPv6 traffic class" : "set IP ToS", ip, v6 ? IPV6_TCLASS : IP_TOS,

@@ -155,6 +155,14 @@ static void proxy_kind(struct nc *n, const char *word)
         nc_die("unsupported proxy protocol");
 }
 
+static void ask_md5_key(struct nc *n)
+{
+    free(n->md5_key);
+    n->md5_key = nc_ask_secret("TCP MD5SIG password: ");
+    if (!n->md5_key)
+        nc_die("Unable to read TCP MD5SIG password");
+}
+
 static bool *flag(struct nc *n, int letter)
 {
     switch (letter) {
@@ -178,8 +186,6 @@ static bool *flag(struct nc *n, int letter)
         return &n->numeric;
     case 'r':
         return &n->random;
-    case 'S':
-        return &n->md5;
     case 't':
         return &n->telnet;
     case 'u':
@@ -234,6 +240,9 @@ static void one(struct nc *n, int letter)
         break;
     case 'q':
         n->quit_s = (int)number(optarg, INT_MIN, INT_MAX, "quit timer");
+        break;
+    case 'S':
+        ask_md5_key(n);
         break;
     case 's':
         n->source = optarg;
@@ -319,11 +328,7 @@ void nc_read(struct nc *n, int argc, char **argv)
     while ((letter = getopt(argc, argv, "46bCDdFhI:i:klM:m:NnO:P:p:q:rSs:T:tUuV:vW:w:X:x:Zz")) !=
            -1)
         one(n, letter);
-    if (n->md5 && !(n->md5_key = nc_ask_secret("TCP MD5SIG password: ")))
-        nc_die("Unable to read TCP MD5SIG password");
     read_words(n, argc - optind, argv + optind);
     check(n);
     n->half_close = n->half_close || n->quit_s >= 0;
-    if (n->listen)
-        n->timeout_ms = -1;
 }

@@ -12,13 +12,12 @@ size_t plain_telnet(const unsigned char *bytes, size_t n, unsigned char *answers
     for (size_t i = 0; i + 2 < n; i++) {
         if (bytes[i] != TELNET_IAC)
             continue;
-        unsigned char asked = bytes[i + 1];
+        unsigned char asked = bytes[++i]; /* of two IACs the second is data */
         if (asked < TELNET_WILL || asked > TELNET_DONT)
             continue;
         answers[made++] = TELNET_IAC;
         answers[made++] = asked >= TELNET_DO ? TELNET_WONT : TELNET_DONT;
-        answers[made++] = bytes[i + 2];
-        i += 2;
+        answers[made++] = bytes[++i];
     }
     return made;
 }

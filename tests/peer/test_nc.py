@@ -224,3 +224,154 @@ def test_client(make_netns, line):
             server.stop()
         results.append((done.status, done.stdout, done.stderr, server.got))
     assert results[1] == results[0]
+
+
+# System calls, as strace(1) shows them.
+CALLS = ("socket,setsockopt,bind,listen,accept4,connect,poll,read,write,shutdown,recvfrom,unlink,mkdir,"
+         "rmdir,alarm,clock_nanosleep,sendmsg")
+# libc's own, messages, and waiting for a connection, where the original uses select.
+OTHERS = re.compile(r"write\(2,|\+\+\+|---|poll\(\[\{fd=\d, events=POLLOUT\}\], 1,|socket\(AF_UNIX, SOCK_STREAM\|.*= "
+                    r"|connect\(.*(nscd|htons\(53\))|read\(\d, \"(#|127|::1|multi|nameserver|\\177ELF|\\n)"
+                    r"|(alarm|poll)\(.*SIGALRM|read\(-1|shutdown\(-1|read\(\d, \"\", 4096|read\(\d, \".*, 4096\)")
+
+
+def calls(trace):
+    """Without what differs by itself, and close-on-exec, which only we ask for."""
+    text = steady(trace.read_text())
+    text = re.sub(r"SOCK_NONBLOCK\|SOCK_CLOEXEC|SOCK_CLOEXEC\|SOCK_NONBLOCK", "SOCK_NONBLOCK", text)
+    text = re.sub(r"(SOCK_STREAM|SOCK_DGRAM)\|SOCK_CLOEXEC", r"\1", text)
+    text = re.sub(r"htons\([3-6]\d{4}\)", "htons(ANY)", re.sub(r", (NULL|0x\w+)\) += 0$", ", PLACE) = 0", text, flags=re.M))
+    return [re.sub(r" +(= |\?)", r" \1", line) for line in text.splitlines() if not OTHERS.match(line)]
+
+
+TRACED_CLIENTS = [
+    "-N 127.0.0.1 4444", "-Nn 127.0.0.1 4444", "-q 0 127.0.0.1 4444", "-CN 127.0.0.1 4444",
+    "-z 127.0.0.1 4443-4445",
+    "-b -D -T ef -I 4000 -O 5000 -M 7 -m 2 -s 127.0.0.5 -p 333 -N 127.0.0.1 4444",
+]
+
+
+def traced(program, words, netns, trace, input):
+    command = ["strace", "-e", f"trace={CALLS}", "-s", "300", "-o", str(trace)]
+    return process.run(command + program + shlex.split(words), netns=netns, input=input, status=None)
+
+
+@pytest.mark.parametrize("line", TRACED_CLIENTS)
+def test_calls_of_a_client(make_netns, tmp_path, line):
+    """The server is silent until the client ends, so that nothing hangs on who is first."""
+    found = []
+    for name, program in (("nc", ORIGINAL), ("berth", ours())):
+        netns = make_netns()
+        server = Server(netns, b"")
+        try:
+            done = traced(program, line, netns, tmp_path / name, "a\nb\r\n\nc")
+        finally:
+            server.stop()
+        found.append((done.status, calls(tmp_path / name)))
+    assert found[1] == found[0]
+    assert any(call.startswith("connect(3, {sa_family=AF_INET") for call in found[0][1])
+
+
+@pytest.mark.parametrize("words, client", [
+    ("-l -b -D -T ef -I 4000 -O 5000 -M 7 -m 2 127.0.0.1 4444", "-N 127.0.0.1 4444"),
+    ("-l -6 ::1 4444", "-N ::1 4444"), ("-lN 4444", "-N 127.0.0.1 4444"),
+    ("-dlU {path}", "-NU {path}"), ("-dlU @{name}", "-NU @{name}"),
+    ("-dluW 1 127.0.0.1 4444", "-uq 0 127.0.0.1 4444"), ("-dluUW 1 {path}", "-uUw 1 {path}"),
+])
+def test_calls_of_a_listener(make_netns, tmp_path, words, client):
+    """Both ends are the same program; the listener's input stays open, and it ends by itself."""
+    found = []
+    for name, program in (("nc", ORIGINAL), ("berth", ours())):
+        netns = make_netns()
+        path = tmp_path / "s"
+        names = {"path": path, "name": "berth-test"}
+        trace = tmp_path / f"{name}.listener"
+        command = ["strace", "-e", f"trace={CALLS}", "-o", str(trace)] + program
+        server = Running(command, shlex.split(words.format(**names)), netns, tmp_path, name)
+        try:
+            wait_for(lambda: trace.exists() and re.search(r"^(accept4|recvfrom)\(3, ", trace.read_text(), re.M))
+            done = traced(program, client.format(**names), netns, tmp_path / name, "hello\n")
+            server.process.wait(10)
+        finally:
+            server.stop()
+        found.append((done.status, calls(tmp_path / name), server.process.returncode, server.out.read_bytes(),
+                      [call for call in calls(trace) if not call.startswith(("poll", "read(4, \"\"", "shutdown"))]))
+        path.unlink(missing_ok=True)
+    assert found[1][0] == found[0][0]
+    if "uU" in words:  # the original asks for one more datagram, and fails
+        assert found[0][2] == 1 and found[1][2] == 0 and found[1][3] == found[0][3]
+    else:
+        assert found[1][2:] == found[0][2:]
+
+
+SOCKS5_OK = b"\5\0\0\1\x7f\0\0\1\0\x50"
+PROXIES = [
+    ("host.example 80", [b"\5\0", SOCKS5_OK + b"banner"]),
+    ("10.1.2.3 80", [b"\5\0", SOCKS5_OK]),
+    ("2001:db8::1 80", [b"\5\0", b"\5\0\0\4" + b"\1" * 18]),
+    ("h 80", [b"\5\xff"]), ("h 80", [b"\5\0", b"\5\0\0\3\4abcd\0\1"]),
+    *[("h 80", [b"\5\0", bytes([5, code, 0, 1]) + bytes(6)]) for code in range(1, 10)],
+    ("-X4 10.1.2.3 80", [b"\0\x5a" + bytes(6) + b"banner"]), ("-X4 localhost 80", [b"\0\x5a" + bytes(6)]),
+    ("-X4 ::1 80", []), *[("-X4 10.1.2.3 80", [bytes([0, code]) + bytes(6)]) for code in (91, 92, 93, 7)],
+    ("-X connect host.example 80", [b"HTTP/1.0 200 OK\r\nA: b\r\n\r\nbanner"]),
+    ("-X connect 2001:db8::1 443", [b"HTTP/1.1 200\nA: b\n\nbanner"]),
+    ("-X connect h 80 81", [b"HTTP/1.0 200 OK\r\n\r\n"]),
+    ("-X connect h 80", [b"HTTP/1.0 403 Forbidden\r\n\r\n"]),
+    ("-X connect h 80", [b"HTTP/1.0 407 Auth\r\n\r\n"]), ("-X connect h 80", [b"SSH-2.0\r\n\r\n"]),
+    ("-X connect -P u h 80", [b"HTTP/1.0 407 Auth\r\n\r\n"]),
+]
+
+
+class Proxy(Server):
+    """Says its lines, each after it has heard something; what it heard counts as one text."""
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            heard = b""
+            with client:
+                client.settimeout(10)
+                try:
+                    for line in self.answer:
+                        piece = client.recv(4096)
+                        while piece.startswith(b"CONNECT") and not piece.endswith(b"\r\n\r\n"):
+                            more = client.recv(4096)
+                            if not more:
+                                break
+                            piece += more
+                        heard += piece
+                        client.sendall(line)
+                    while piece := client.recv(4096):
+                        heard += piece
+                except ConnectionError:
+                    pass
+            self.got.append(heard)
+
+
+@pytest.mark.parametrize("line, answers", PROXIES)
+def test_proxy(make_netns, line, answers):
+    results = []
+    for program in (ORIGINAL, ours()):
+        netns = make_netns()
+        server = Proxy(netns, answers)
+        try:
+            done = process.run(program + ["-vNx", "127.0.0.1:4444"] + shlex.split(line), netns=netns,
+                               input="in\n", status=None)
+        finally:
+            server.stop()
+        results.append((done.status, done.stdout, done.stderr, server.got))
+    assert results[1] == results[0]
+
+
+@pytest.mark.parametrize("line", [
+    "-vx [::1 127.0.0.1 1", "-vx [::1]:1 127.0.0.1 1", "-vx [::1]x 127.0.0.1 1", "-vx [::1] 127.0.0.1 1",
+    "-vx [::1]: 127.0.0.1 1", "-vx ::1 127.0.0.1 1", "-vx :1 127.0.0.1 1", "-vx 127.0.0.1: 127.0.0.1 1",
+    "-v -X4 -x 127.0.0.1 ::1 1", "-v -X CONNECT -x 127.0.0.1 a 1", "-vx '' a 1", "-vx [] a 1",
+    "-vx 127.0.0.1:x a 1", "-6x 127.0.0.1:1 127.0.0.1 1",
+])
+def test_proxy_that_is_not_there(make_netns, line):
+    original, own = run_both(make_netns, line)
+    assert own == original
