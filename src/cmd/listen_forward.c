@@ -11,6 +11,7 @@
 #include "cmd/targets.h"
 #include "cmd/tls_options.h"
 #include "flow/dial.h"
+#include "flow/ends.h"
 #include "flow/pair.h"
 #include "flow/proxy_header.h"
 
@@ -183,12 +184,18 @@ int listen_forward_prepare(struct server *s)
 {
     struct endpoint ep;
     struct err e = {0};
-    if (endpoint_parse(s->a->forward, ENDPOINT_SOCKETS_ONLY, &ep, &e) < 0)
+    if (endpoint_parse(s->a->forward, 0, &ep, &e) < 0)
         return command_usage_error(&command_listen, "--forward: '%s': %s", s->a->forward, e.hint);
+    if (end_is_for(ep.scheme))
+        return command_usage_error(&command_listen,
+                                   "--forward: '%s' is no socket; --exec runs a process, --save "
+                                   "writes files, and berth relay joins any two ends",
+                                   s->a->forward);
     struct targets_question q = {.endpoint = &ep};
     if (targets_find(&q, &s->forward, &e) < 0) {
         err_print(&e, stderr);
         return EXIT_NO;
     }
+    targets_prefer_heard(&ep, &s->forward);
     return ep.scheme == ENDPOINT_TLS ? prepare_tls(s, &ep) : 0;
 }
