@@ -175,6 +175,9 @@ CLIENTS = [
 ]
 
 
+LAST = b"the last one"
+
+
 class Server:
     """Answers each connection with a line, and ends it when the other side does, or soon after."""
 
@@ -183,6 +186,7 @@ class Server:
 
         self.got = []
         self.answer = answer
+        self.netns = netns
         with netns.inside():
             self.socket = socket.create_server(("127.0.0.1", 4444))
         self.thread = threading.Thread(target=self.serve)
@@ -190,10 +194,7 @@ class Server:
 
     def serve(self):
         while True:
-            try:
-                client, peer = self.socket.accept()
-            except OSError:
-                return
+            client, peer = self.socket.accept()
             with client:
                 client.settimeout(0.5)
                 heard = b""
@@ -201,12 +202,19 @@ class Server:
                     client.sendall(self.answer)
                     while piece := client.recv(4096):
                         heard += piece
-                except (socket.timeout, ConnectionResetError):
+                except (socket.timeout, ConnectionError):
                     pass
+                if heard == LAST:
+                    return
                 self.got.append((heard, peer[0], peer[1] if peer[1] < 1024 else 0))
 
     def stop(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
+        """When all who came before have been heard: they are taken in their order."""
+        with self.netns.inside(), socket.create_connection(("127.0.0.1", 4444)) as last:
+            last.sendall(LAST)
+            last.shutdown(socket.SHUT_WR)
+            while last.recv(4096):
+                pass
         self.thread.join()
         self.socket.close()
 
