@@ -130,8 +130,10 @@ static int walk_fds(struct walk *w, const char *path, bool *ret_any)
     uint64_t inode;
     *ret_any = false;
     int r = procfs_dir_open(&dir, w->dirfd, path);
-    if (r < 0)
+    if (r < 0) {
+        w->o->blind.closed += refused(r);
         return r;
+    }
     while ((r = procfs_dir_next(&dir, &fd)) > 0) {
         *ret_any = true;
         r = procfs_fd_socket(dir.fd, fd, w->o->sockfs, &inode);

@@ -62,6 +62,8 @@ bool owners_may_hide(struct owners *o);
  * listed here (hidepid, a pid namespace). */
 struct owners_blind {
     uint32_t refused;
+    uint32_t
+        closed; /* of these, met in a walk: not even the list of their descriptors may be read */
     bool hidepid, pid_namespace, no_proc;
 };
 void owners_blind(const struct owners *o, struct owners_blind *ret);

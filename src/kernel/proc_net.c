@@ -52,6 +52,7 @@ struct reading {
     source_sink *sink;
     void *ctx;
     bool listeners;
+    bool both;   /* halves, in one go */
     bool enough; /* the rest of this file is of the other half */
     struct diag_decoder decoder;
     struct net_socket row;
@@ -64,8 +65,8 @@ static int take_line(struct reading *r, const struct file *f, const char *line, 
     if (f->parse(line, n, f->kind, r->q->detail, s) < 0)
         return 0;
     bool listener = net_socket_is_listener(s);
-    r->enough = f->listeners_first && r->listeners && !listener;
-    if (listener != r->listeners || !(r->q->states >> s->state & 1) ||
+    r->enough = f->listeners_first && r->listeners && !listener && !r->both;
+    if ((listener != r->listeners && !r->both) || !(r->q->states >> s->state & 1) ||
         !(r->q->kinds >> s->kind & 1))
         return 0;
     diag_set_device(&r->decoder, s, s->ifindex);
@@ -116,16 +117,15 @@ static uint64_t netns_inode(void)
     return stat("/proc/thread-self/ns/net", &st) == 0 ? st.st_ino : 0;
 }
 
-int proc_net_read_half(const struct source_query *q, uint32_t kinds, bool listeners,
-                       source_sink *sink, void *ctx, uint32_t *ret_missing, struct err *e)
+static int read_files(struct reading *r, uint32_t kinds, uint32_t *ret_missing, struct err *e)
 {
-    struct reading r = {.q = q, .sink = sink, .ctx = ctx, .listeners = listeners};
+    const struct source_query *q = r->q;
     uint32_t found = 0;
     int result = 0;
     char *chunk = malloc(CHUNK);
     if (!chunk)
         return err_set(e, ENOMEM, "read", FOLDER, NULL);
-    r.decoder.netns = netns_inode();
+    r->decoder.netns = netns_inode();
     for (size_t i = 0; i < sizeof files / sizeof *files && result == 0; i++) {
         if (!is_asked(&files[i], q, kinds))
             continue;
@@ -133,11 +133,18 @@ int proc_net_read_half(const struct source_query *q, uint32_t kinds, bool listen
         if (fd < 0)
             continue;
         found |= files[i].kinds;
-        result = take_file(&r, &files[i], fd, chunk);
+        result = take_file(r, &files[i], fd, chunk);
     }
     free(chunk);
     *ret_missing = kinds & ~found;
     return result;
+}
+
+int proc_net_read_half(const struct source_query *q, uint32_t kinds, bool listeners,
+                       source_sink *sink, void *ctx, uint32_t *ret_missing, struct err *e)
+{
+    struct reading r = {.q = q, .sink = sink, .ctx = ctx, .listeners = listeners};
+    return read_files(&r, kinds, ret_missing, e);
 }
 
 /* The kinds that aren't always there, by their names in /proc/net/protocols. */
@@ -187,6 +194,10 @@ int proc_net_read(const struct source_query *q, source_sink *sink, void *ctx,
 {
     uint32_t missing = 0;
     uint32_t kinds = q->kinds & ~(1u << NET_OTHER);
+    if (q->as_listed) {
+        struct reading r = {.q = q, .sink = sink, .ctx = ctx, .both = true};
+        return read_files(&r, kinds, &missing, e);
+    }
     for (int half = 0; half < 2; half++) {
         int result = proc_net_read_half(q, kinds, half == 0, sink, ctx, &missing, e);
         if (result)

@@ -9,6 +9,7 @@
 #include "kernel/source.h"
 
 enum {
+    TIMER_RETRANSMIT = 1, /* the others count probes (inet_csk_diag_fill does it so) */
     TIMER_TIMEWAIT = 3,
     MS_PER_TICK = 10,     /* USER_HZ is 100 on every machine that Linux runs on but alpha */
     ACCEPTING = 0x10000,  /* __SO_ACCEPTCON, in the flags of UNIX sockets */
@@ -169,7 +170,7 @@ int proc_net_parse_inet(const char *line, size_t n, enum net_kind kind, uint32_t
     pair(&c, &timer, &ticks);
     uint64_t retries = word(&c, 16);
     uint64_t uid = word(&c, 10);
-    skip_word(&c);
+    uint64_t probes = word(&c, 10);
     uint64_t inode = word(&c, 10);
     if (c.failed || row->local.family != row->peer.family)
         return -EINVAL;
@@ -184,7 +185,7 @@ int proc_net_parse_inet(const char *line, size_t n, enum net_kind kind, uint32_t
     set_inet_queues(row, sent, received);
     set_inet_owner(row, uid, inode, timer);
     if (detail & SOURCE_TIMERS && ticks < UINT64_MAX / MS_PER_TICK)
-        set_timer(row, timer, ticks, retries);
+        set_timer(row, timer, ticks, timer == TIMER_RETRANSMIT ? retries : probes);
     if (detail & SOURCE_MEMORY && kind != NET_TCP) {
         skip_word(&c);
         skip_word(&c);
@@ -230,7 +231,7 @@ int proc_net_parse_unix(const char *line, size_t n, enum net_kind kind, uint32_t
     skip_blanks(&c);
     number(&c, 16);
     expect(&c, ':');
-    word(&c, 16);
+    uint64_t refs = word(&c, 16);
     word(&c, 16);
     uint64_t flags = word(&c, 16);
     uint64_t type = word(&c, 16);
@@ -242,6 +243,7 @@ int proc_net_parse_unix(const char *line, size_t n, enum net_kind kind, uint32_t
     row->kind = unix_kind(type);
     row->family = AF_UNIX;
     set_unix_state(row, flags, state);
+    know(row, NET_F_REFS, &row->refs, refs);
     if (inode)
         know(row, NET_F_INODE, &row->inode, inode);
     if (c.at == c.end)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,6 +105,19 @@ static int take_text(struct buf *b, const char **ret)
     memcpy(text, b->data, b->len);
     text[b->len] = '\0';
     *ret = text;
+    return 0;
+}
+
+int process_read_title(int32_t pid, struct buf *out)
+{
+    char path[32];
+    _cleanup_buf_ struct buf raw = BUF_INIT(PROCESS_CMDLINE_MAX);
+    snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+    int r = fd_read_file(-1, path, &raw);
+    if (r < 0 && r != -EFBIG)
+        return r;
+    if (raw.len)
+        buf_add(out, raw.data, strnlen(raw.data, raw.len));
     return 0;
 }
 

@@ -45,6 +45,9 @@ uint64_t process_round_start(uint64_t ns);
 /* Adds what `detail` (SOURCE_CMDLINE, SOURCE_PROCESS) asks for, as far as it may be seen, if the
  * process still lives; the texts are owned by *p. 0, -ESRCH when it ended, -ENOMEM. */
 int process_read_details(struct net_process *p, uint32_t detail);
+/* Appends the first word of its command line, which it may have rewritten to any bytes; nothing for
+ * a kernel thread. 0 or a negative errno. */
+int process_read_title(int32_t pid, struct buf *out);
 /* Whether the number still means the process that was read. */
 bool process_is_alive(const struct net_process *p);
 /* Releases the texts. */

@@ -286,7 +286,7 @@ static int read_by_proc(struct reading *reading, const struct source_query *q, s
 {
     int r = read_owners(reading, q, e);
     r = r < 0 ? r : read_namespaces(reading, q, proc_net_read, e);
-    return r ? r : read_unlisted(reading, q, e);
+    return r || q->as_listed ? r : read_unlisted(reading, q, e);
 }
 
 /* Sinks of the search for what the pass over descriptors missed: the keys of it; then, from another

@@ -42,6 +42,7 @@ struct source_query {
     uint32_t states;     /* mask of 1 << enum net_state */
     uint32_t families;   /* of IP: mask of 1 << AF_INET | 1 << AF_INET6 (bits 2 and 10) */
     uint32_t detail;     /* mask of enum source_detail */
+    bool as_listed;      /* by SOURCE_PROC alone: in the order of the files, listeners not first */
     uint16_t local_port; /* of TCP and UDP: others may be left out; 0 any */
     enum source_scope scope;
     int netns_fd; /* borrowed */

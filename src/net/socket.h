@@ -92,7 +92,8 @@
     X(PATH, "path", TEXT, path, "UNIX: the name that it is bound to; @ for abstract")              \
     X(PEER_INODE, "peer_inode", UINT, peer_inode, "UNIX: inode of the other end")                  \
     X(PROTOCOL, "protocol", UINT, protocol, "raw, packet, netlink, other: the protocol's number")  \
-    X(GROUPS, "groups", UINT, groups, "netlink: the multicast groups joined, as a mask")
+    X(GROUPS, "groups", UINT, groups, "netlink: the multicast groups joined, as a mask")           \
+    X(REFS, "refs", UINT, refs, "UNIX: the kernel's references to it, by /proc alone")
 
 enum net_field {
 #define X(id, key, kind, member, help) NET_F_##id,
@@ -186,7 +187,7 @@ struct net_socket {
     uint64_t last_send_ms, last_recv_ms, last_ack_ms, busy_ms;
     char path[108 + 1]; /* abstract names begin with @, their NUL bytes stand as they are */
     uint8_t path_len;
-    uint64_t peer_inode, protocol, groups;
+    uint64_t peer_inode, protocol, groups, refs;
 
     /* Owners: known with none of them means that no process holds it; `detached` says why. */
     const struct net_owner *owners;
