@@ -23,6 +23,8 @@ static const struct command *const commands[] = {
     &command_doctor,
     &command_nc,
     &command_lsof,
+    &command_netstat,
+    &command_ifconfig,
     NULL,
 };
 /* clang-format on */

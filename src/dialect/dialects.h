@@ -7,3 +7,5 @@
 
 extern const struct command command_nc;
 extern const struct command command_lsof;
+extern const struct command command_ifconfig;
+extern const struct command command_netstat;

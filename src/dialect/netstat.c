@@ -1,0 +1,414 @@
+/* netstat as net-tools 2.10 has it: its command line, and which tables it asks for. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/out.h"
+#include "dialect/dialects.h"
+#include "dialect/ifconfig.h"
+#include "dialect/netstat.h"
+
+enum { NO_SUCH_FAMILY = 1, WRONG_USAGE = 3, WORDS_MAX = 4096 };
+
+static const char usage_text[] =
+    "usage: netstat [-vWeenNcCF] [<Af>] -r         netstat {-V|--version|-h|--help}\n"
+    "       netstat [-vWnNcaeol] [<Socket> ...]\n"
+    "       netstat { [-vWeenNac] -i | [-cnNe] -M | -s [-6tuw] }\n"
+    "\n"
+    "        -r, --route              display routing table\n"
+    "        -i, --interfaces         display interface table\n"
+    "        -g, --groups             display multicast group memberships\n"
+    "        -s, --statistics         display networking statistics (like SNMP)\n"
+    "        -M, --masquerade         display masqueraded connections\n"
+    "\n"
+    "        -v, --verbose            be verbose\n"
+    "        -W, --wide               don't truncate IP addresses\n"
+    "        -n, --numeric            don't resolve names\n"
+    "        --numeric-hosts          don't resolve host names\n"
+    "        --numeric-ports          don't resolve port names\n"
+    "        --numeric-users          don't resolve user names\n"
+    "        -N, --symbolic           resolve hardware names\n"
+    "        -e, --extend             display other/more information\n"
+    "        -p, --programs           display PID/Program name for sockets\n"
+    "        -o, --timers             display timers\n"
+    "        -c, --continuous         continuous listing\n"
+    "\n"
+    "        -l, --listening          display listening server sockets\n"
+    "        -a, --all                display all sockets (default: connected)\n"
+    "        -F, --fib                display Forwarding Information Base (default)\n"
+    "        -C, --cache              display routing cache instead of FIB\n"
+    "        -Z, --context            display SELinux security context for sockets\n"
+    "\n"
+    "  <Socket>={-t|--tcp} {-u|--udp} {-U|--udplite} {-S|--sctp} {-w|--raw}\n"
+    "           {-x|--unix} --ax25 --ipx --netrom\n"
+    "  <AF>=Use '-6|-4' or '-A <af>' or '--<af>'; default: inet\n"
+    "  List of possible address families (which support routing):\n";
+/* The original writes the families, too, to standard error. */
+static const char usage_families[] =
+    "    inet (DARPA Internet) inet6 (IPv6) ax25 (AMPR AX.25) \n"
+    "    netrom (AMPR NET/ROM) rose (AMPR ROSE) ipx (Novell IPX) \n"
+    "    ddp (Appletalk DDP) x25 (CCITT X.25) \n";
+
+enum long_option {
+    LONG_HOSTS = 256,
+    LONG_PORTS,
+    LONG_USERS,
+    LONG_FAMILY, /* the option's own name is one */
+};
+
+static const struct option long_options[] = {
+    {"all", no_argument, NULL, 'a'},
+    {"appletalk", no_argument, NULL, LONG_FAMILY},
+    {"ax25", no_argument, NULL, LONG_FAMILY},
+    {"bluetooth", no_argument, NULL, LONG_FAMILY},
+    {"cache", no_argument, NULL, 'C'},
+    {"context", no_argument, NULL, 'Z'},
+    {"continuous", no_argument, NULL, 'c'},
+    {"ddp", no_argument, NULL, LONG_FAMILY},
+    {"extend", no_argument, NULL, 'e'},
+    {"fib", no_argument, NULL, 'F'},
+    {"groups", no_argument, NULL, 'g'},
+    {"help", no_argument, NULL, 'h'},
+    {"inet", no_argument, NULL, LONG_FAMILY},
+    {"inet6", no_argument, NULL, LONG_FAMILY},
+    {"interfaces", no_argument, NULL, 'i'},
+    {"ip", no_argument, NULL, LONG_FAMILY},
+    {"ipx", no_argument, NULL, LONG_FAMILY},
+    {"l2cap", no_argument, NULL, '2'},
+    {"listening", no_argument, NULL, 'l'},
+    {"masquerade", no_argument, NULL, 'M'},
+    {"netrom", no_argument, NULL, LONG_FAMILY},
+    {"numeric", no_argument, NULL, 'n'},
+    {"numeric-hosts", no_argument, NULL, LONG_HOSTS},
+    {"numeric-ports", no_argument, NULL, LONG_PORTS},
+    {"numeric-users", no_argument, NULL, LONG_USERS},
+    {"programs", no_argument, NULL, 'p'},
+    {"protocol", required_argument, NULL, 'A'},
+    {"raw", no_argument, NULL, 'w'},
+    {"rfcomm", no_argument, NULL, 'f'},
+    {"rose", no_argument, NULL, LONG_FAMILY},
+    {"route", no_argument, NULL, 'r'},
+    {"sctp", no_argument, NULL, 'S'},
+    {"statistics", no_argument, NULL, 's'},
+    {"symbolic", no_argument, NULL, 'N'},
+    {"tcp", no_argument, NULL, 't'},
+    {"tcpip", no_argument, NULL, LONG_FAMILY},
+    {"timers", no_argument, NULL, 'o'},
+    {"udp", no_argument, NULL, 'u'},
+    {"udplite", no_argument, NULL, 'U'},
+    {"unix", no_argument, NULL, 'x'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"version", no_argument, NULL, 'V'},
+    {"wide", no_argument, NULL, 'W'},
+    {"x25", no_argument, NULL, LONG_FAMILY},
+    {NULL, 0, NULL, 0},
+};
+
+static int show_usage(int status)
+{
+    fputs(usage_text, status ? stderr : stdout);
+    fflush(stdout);
+    fputs(usage_families, stderr);
+    return status;
+}
+
+/* Families */
+
+static const struct family {
+    const char *name;
+    const char *shown;   /* in the messages */
+    const char *without; /* NULL: it is here */
+} families[] = {
+    {"inet", "inet", NULL},
+    {"ip", "inet", NULL},
+    {"tcpip", "inet", NULL},
+    {"inet6", "inet6", NULL},
+    {"unix", "unix", NULL},
+    {"ddp", "ddp", ""},
+    {"appletalk", "ddp", ""},
+    {"ec", "ec", ""},
+    {"econet", "ec", ""},
+    {"ax25", "ax25", "AX25"},
+    {"netrom", "netrom", "NETROM"},
+    {"ipx", "ipx", "IPX"},
+    {"x25", "x25", "X25"},
+    {"rose", "rose", "ROSE"},
+    {"bluetooth", "bluetooth", "BLUETOOTH"},
+};
+
+static int refuse_bluetooth(void)
+{
+    fputs("netstat: feature `AF BLUETOOTH' not supported.\n"
+          "Please recompile `net-tools' with newer kernel source or full configuration.\n",
+          stderr);
+    return EXIT_NO;
+}
+
+static const struct family *find_family(const char *name, size_t n)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (strlen(families[i].name) == n && memcmp(families[i].name, name, n) == 0)
+            return &families[i];
+    return NULL;
+}
+
+static void note_family(struct netstat_options *o, const struct family *f)
+{
+    size_t n = strlen(o->families);
+    if (n + strlen(f->shown) + 2 < sizeof o->families)
+        snprintf(o->families + n, sizeof o->families - n, "%s%s", n ? "," : "", f->shown);
+    if (strcmp(f->shown, "inet") == 0)
+        o->inet = true;
+    else if (strcmp(f->shown, "inet6") == 0)
+        o->inet6 = true;
+    else if (strcmp(f->shown, "unix") == 0)
+        o->unix_sockets = true;
+}
+
+/* Of families that no kernel of today has, sockets are refused. 0 or an exit status. */
+static int take_families(struct netstat_options *o, const char *list)
+{
+    for (const char *at = list;; at++) {
+        size_t n = strcspn(at, ",");
+        const struct family *f = find_family(at, n);
+        if (!f) {
+            struct buf name = BUF_INIT(1024);
+            netstat_text(&name, at, n);
+            fprintf(stderr, "Unknown address family `%s'.\n", buf_cstr(&name));
+            buf_free(&name);
+            return NO_SUCH_FAMILY;
+        }
+        if (f->without && strcmp(f->without, "BLUETOOTH") == 0)
+            return refuse_bluetooth();
+        if (f->without && *f->without) {
+            fprintf(stderr, "netstat: no support for `AF %s' on this system.\n", f->without);
+            return NO_SUCH_FAMILY;
+        }
+        note_family(o, f);
+        at += n;
+        if (!*at)
+            return 0;
+    }
+}
+
+static int take_family(struct netstat_options *o, const char *name)
+{
+    return take_families(o, name);
+}
+
+/* The command line */
+
+static int show_version(void)
+{
+    printf("berth %s, netstat as in net-tools 2.10\n", BERTH_VERSION);
+    return command_output_status(fflush(stdout) == 0 ? 0 : -errno, EXIT_YES);
+}
+
+static bool take_table(struct netstat_options *o, int letter)
+{
+    switch (letter) {
+    case 'r':
+        return o->route = true;
+    case 'i':
+        return o->interfaces = true;
+    case 'g':
+        return o->groups = true;
+    case 's':
+        return o->statistics = true;
+    case 'M':
+        return o->masquerade = true;
+    case 't':
+        return o->tcp = true;
+    case 'u':
+        return o->udp = true;
+    case 'U':
+        return o->udplite = true;
+    case 'S':
+        return o->sctp = true;
+    case 'w':
+        return o->raw = true;
+    default:
+        return false;
+    }
+}
+
+static bool take_manner(struct netstat_options *o, int letter)
+{
+    switch (letter) {
+    case 'a':
+        return o->all = true;
+    case 'l':
+        return o->listening = true;
+    case 'p':
+        return o->programs = true;
+    case 'o':
+        return o->timers = true;
+    case 'W':
+        return o->wide = true;
+    case 'c':
+        return o->continuous = true;
+    case 'C':
+        return o->cache = true;
+    case 'Z':
+        return o->context = true;
+    case 'n':
+        return o->number_hosts = o->number_ports = o->number_users = true;
+    case LONG_HOSTS:
+        return o->number_hosts = true;
+    case LONG_PORTS:
+        return o->number_ports = true;
+    case LONG_USERS:
+        return o->number_users = true;
+    case 'e':
+        return ++o->extend > 0;
+    case 'F':
+        o->cache = false;
+        return true;
+    default:
+        return letter == 'N' || letter == 'v' || letter == 'd';
+    }
+}
+
+/* 0, or an exit status and *ret_over. */
+static int take_option(struct netstat_options *o, int letter, int index, bool *ret_over)
+{
+    if (take_table(o, letter) || take_manner(o, letter))
+        return 0;
+    int status = 0;
+    switch (letter) {
+    case 'A':
+        status = take_families(o, optarg);
+        break;
+    case LONG_FAMILY:
+        status = take_family(o, long_options[index].name);
+        break;
+    case '4':
+        status = take_family(o, "inet");
+        break;
+    case '6':
+        status = take_family(o, "inet6");
+        break;
+    case 'x':
+        status = take_family(o, "unix");
+        break;
+    case '2':
+    case 'f':
+        status = refuse_bluetooth();
+        break;
+    case 'V':
+        *ret_over = true;
+        return show_version();
+    case 'h':
+        *ret_over = true;
+        return show_usage(0);
+    default:
+        status = show_usage(WRONG_USAGE);
+        break;
+    }
+    *ret_over = status != 0;
+    return status;
+}
+
+static int parse(struct netstat_options *o, int argc, char **argv, bool *ret_over)
+{
+    int letter, index = 0;
+    optind = 0; /* glibc: from the beginning */
+    while ((letter = getopt_long(argc, argv, "A:CFMNSUVWZacdefghilnoprstuvwx2346", long_options,
+                                 &index)) >= 0) {
+        int status = take_option(o, letter, index, ret_over);
+        if (*ret_over)
+            return status;
+    }
+    if (o->route + o->interfaces + o->statistics + o->masquerade > 1) {
+        *ret_over = true;
+        return show_usage(WRONG_USAGE);
+    }
+    return 0;
+}
+
+/* What is asked for */
+
+static bool wants_sockets(const struct netstat_options *o)
+{
+    bool protocols = o->tcp || o->udp || o->udplite || o->sctp || o->raw;
+    return protocols || o->inet || o->inet6 || o->unix_sockets || !o->groups;
+}
+
+static int show_once(const struct netstat_options *o, struct out *out)
+{
+    if (o->route)
+        return netstat_routes(o, out);
+    if (o->interfaces)
+        return ifconfig_table(o->all, o->extend > 0, out);
+    int status = wants_sockets(o) ? netstat_sockets(o, out) : EXIT_YES;
+    return status == EXIT_YES && o->groups ? netstat_groups(o, out) : status;
+}
+
+static int show(const struct netstat_options *o, struct out *out)
+{
+    if (o->statistics)
+        return netstat_statistics(o, out);
+    if (o->interfaces)
+        buf_str(&out->buf, "Kernel Interface table\n");
+    for (;;) {
+        int status = show_once(o, out);
+        if (!o->continuous || status != EXIT_YES || out_flush(out) < 0)
+            return status;
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    }
+}
+
+static int refuse(const struct netstat_options *o)
+{
+    if (o->context) {
+        fputs("SELinux is not enabled on this machine.\n", stderr);
+        return EXIT_NO;
+    }
+    if (o->masquerade) {
+        fputs("netstat: no support for `ip_masquerade' on this system.\n", stderr);
+        return EXIT_NO;
+    }
+    return 0;
+}
+
+static int run(const void *arguments, const struct command_words *words)
+{
+    (void)arguments;
+    struct netstat_options o = {0};
+    char name[] = "netstat";
+    bool over = false;
+    if (words->n >= WORDS_MAX)
+        return show_usage(WRONG_USAGE);
+    char **argv = calloc((size_t)words->n + 2, sizeof *argv);
+    if (!argv)
+        return EXIT_NO;
+    argv[0] = name;
+    for (int i = 0; i < words->n; i++)
+        argv[i + 1] = words->words[i];
+    int status = parse(&o, words->n + 1, argv, &over);
+    free(argv);
+    if (over || (status = refuse(&o)) != 0)
+        return status;
+
+    _cleanup_out_ struct out out;
+    out_init(&out, STDOUT_FILENO);
+    status = show(&o, &out);
+    return command_output_status(out_flush(&out), status);
+}
+
+const struct command command_netstat = {
+    .name = "netstat",
+    .group = "Old tongues",
+    .summary = "netstat as net-tools has it: connections, routes, interfaces, counters",
+    .usage = "[OPTION…]",
+    .description =
+        "Reads the command line of net-tools' netstat, and prints what that prints, byte "
+        "for byte, so that scripts and hands go on working.",
+    .max_words = -1,
+    .own_words = true,
+    .run = run,
+};

@@ -1,0 +1,43 @@
+/* What the files of the tongue netstat share. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/addr.h"
+
+struct buf;
+struct out;
+struct reverse;
+
+/* The command line of netstat(8). */
+struct netstat_options {
+    bool route, interfaces, groups, statistics, masquerade;
+    bool tcp, udp, udplite, sctp, raw, unix_sockets;
+    bool inet, inet6,
+        elsewhere; /* families that were named; elsewhere: one that has no files here */
+    bool all, listening, programs, timers, wide, continuous, cache, context;
+    bool number_hosts, number_ports, number_users;
+    int extend;
+    char families[64]; /* as the messages list them: "inet,inet6" */
+};
+
+/* Each prints one table, and returns an exit status. */
+int netstat_sockets(const struct netstat_options *o, struct out *out);
+int netstat_routes(const struct netstat_options *o, struct out *out);
+int netstat_groups(const struct netstat_options *o, struct out *out);
+int netstat_statistics(const struct netstat_options *o, struct out *out);
+
+/* Names for numbers. NULL as *r: numbers alone. */
+const char *netstat_host(struct reverse *r, const struct net_addr *a);
+
+/* Bytes that others chose, without what a terminal would obey: control characters and their like as
+ * \xNN. Everything else stays. */
+void netstat_text(struct buf *out, const char *bytes, size_t n);
+
+/* A file of /proc/net, in this thread's namespace, into an emptied *ret. 0 or a negative errno. */
+int netstat_file(const char *name, struct buf *ret);
+/* The lines and words of such a text. The line is cut out of *text, which moves on; false at its
+ * end. Words are cut at blanks and tabs; at most `max`; their number. */
+bool netstat_line(char **text, char **ret);
+size_t netstat_words(char *line, char **words, size_t max);

@@ -1,0 +1,131 @@
+"""netstat beside net-tools' own: the same command line in the same namespace, every byte compared but
+for the time that a timer has left."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from lib import process
+
+SCENE = (
+    "tcp listen 127.0.0.1:4444 backlog=5 as=a", "tcp connect @a as=c", "tcp accept @a",
+    "tcp listen [::]:80 as=six", "tcp connect [::1]:80 keepalive keepidle=3000", "tcp accept @six",
+    "tcp listen 0.0.0.0:8080", "tcp connect @a", "send @c bytes=3000", "tcp bind 127.0.0.1:5555",
+    "udp bind 0.0.0.0:53", "udp bind 127.0.0.1:5353 as=u", "udp connect @u", "udp bind [::]:123",
+    "raw bind 0.0.0.0 protocol=1", "raw bind [::]:0 protocol=58",
+    "unix-stream listen @stream as=x", "unix-stream connect @x", "unix-stream connect @x",
+    "unix-stream accept @x", "unix-dgram bind @abstract", "unix-seqpacket listen @packets",
+    "unix-stream pair", "unix-dgram socket",
+)
+
+
+def without_times(text):
+    return re.sub(r"\([0-9.]+/(\d+/\d+)\)", r"(T/\1)", text)
+
+
+def both(berth, netns, *words, user=None):
+    theirs = process.run(("netstat", *words), netns=netns, status=None, user=user)
+    ours = berth("netstat", *words, status=None, user=user)
+    return theirs, ours
+
+
+def compare(berth, netns, line, user=None):
+    theirs, ours = both(berth, netns, *line.split(), user=user)
+    assert without_times(ours.stdout) == without_times(theirs.stdout)
+    assert ours.stderr == theirs.stderr
+    assert ours.status == theirs.status
+
+
+@pytest.mark.parametrize("line", [
+    "-tuna", "-atnp", "-npt", "-tulpn", "-an", "-anp", "-aen", "-aeen", "-tano", "-tanope", "-a", "-l",
+    "-ln", "-tu", "-wan", "-xa", "-xap", "-xl", "-x", "-an6", "-4an", "-46an", "-A inet6 -an", "-tanW",
+    "-A unix -an", "-a --numeric-hosts", "-a --numeric-ports", "-te --numeric-users", "-tl -x", "-4x",
+    "-la", "-tn somewhere", "--programs --tcp --all --numeric",
+])
+def test_sockets(berth, netns, mksock, line):
+    mksock(*SCENE)
+    compare(berth, netns, line)
+
+
+@pytest.mark.parametrize("line", [
+    "-r", "-rn", "-rne", "-rneeW", "-rn6", "-rn46", "-rn -A inet6,unix", "-rnC6",
+    "-i", "-ia", "-ie", "-iae", "-gn", "-gn6", "-gtn",
+])
+def test_tables(berth, veth, line):
+    veth.here.ip("addr add 10.0.0.1/8 dev en0 label en0:1")
+    veth.here.ip("route add 10.9.0.0/16 via 192.168.1.1 metric 7 mtu 1300 window 4000")
+    veth.here.ip("route add unreachable 10.8.0.0/16")
+    veth.here.ip("-6 route add 2001:db8::/32 via fd00:1::1")
+    compare(berth, veth.here, line)
+
+
+@pytest.mark.parametrize("line", ["-s", "-st", "-su", "-sw", "-sU", "-s6", "-s6t", "-s6w", "-sx", "-s46"])
+def test_statistics(berth, netns, mksock, line):
+    mksock("tcp listen 127.0.0.1:0 as=a", "tcp connect @a", "tcp listen [::1]:0 as=b", "tcp connect @b")
+    compare(berth, netns, line)
+
+
+@pytest.mark.parametrize("line", [
+    "-q", "--foo", "-A foo", "-A", "-ri", "-M", "-2", "-S", "--ax25", "-h", "-Z", "--numeric-foo",
+])
+def test_refusals(berth, netns, line):
+    compare(berth, netns, line)
+
+
+@pytest.mark.parametrize("line", ["-tanp", "-tan", "-xanp", "-rnp"])
+def test_owners_that_may_not_be_seen(berth, netns, mksock, line):
+    mksock("tcp listen 127.0.0.1:4444", "unix-stream listen @x")
+    compare(berth, netns, line, user=process.NOBODY)
+
+
+def sleeper(netns, title, port):
+    """A process called TITLE that holds a listener of this port."""
+    code = ("import os,socket,sys; s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[2]))); s.listen();"
+            "os.set_inheritable(s.fileno(), True); print(flush=True);"
+            "os.execv('/bin/cat', [os.fsencode(sys.argv[1])])")
+    return process_start(netns, ["/usr/bin/python3", "-c", code, title, str(port)])
+
+
+def process_start(netns, command):
+    with netns.inside():
+        p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert p.stdout.readline()
+    return p
+
+
+def end(p):
+    p.stdin.close()
+    p.stdout.close()
+    p.wait(20)
+
+
+@pytest.mark.parametrize("title", [
+    "sshd: /usr/sbin/sshd -D [listener]", "/usr/bin/a/very-long-program-name", "-bash", "a/b", "./rel",
+    "/opt/x y/z w",
+])
+def test_names_of_programs(berth, netns, title):
+    p = sleeper(netns, title, 7000)
+    try:
+        compare(berth, netns, "-tlnp")
+    finally:
+        end(p)
+
+
+def test_control_characters_are_escaped(berth, netns):
+    """On purpose otherwise than the original, which hands them to the terminal."""
+    p = sleeper(netns, "we\x1b[31mird", 7001)
+    try:
+        theirs, ours = both(berth, netns, "-tlnp")
+        assert "\x1b" in theirs.stdout
+        assert "\x1b" not in ours.stdout and f"{p.pid}/we\\x1b[31mird" in ours.stdout
+    finally:
+        end(p)
+
+
+def test_by_its_name(berth, netns, mksock, tmp_path):
+    mksock("tcp listen 127.0.0.1:4444")
+    os.symlink(berth.path, tmp_path / "netstat")
+    ours = process.run((str(tmp_path / "netstat"), "-tln"), netns=netns)
+    assert ours.stdout == process.run(("netstat", "-tln"), netns=netns).stdout
