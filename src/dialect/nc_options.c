@@ -307,8 +307,8 @@ static void check(const struct nc *n)
     bool is_unix = n->family == AF_UNIX;
 
     refuse(n->listen && n->zero, "cannot use -z and -l");
-    refuse(is_unix && n->pass_fd, "cannot use -F and -U");
     refuse(is_unix && n->dccp, "cannot use -Z and -U");
+    refuse(is_unix && n->pass_fd, "cannot use -F and -U");
     refuse(is_unix && n->n_ports, "cannot use port with -U");
     refuse(is_unix && !n->host, "missing socket pathname");
     refuse(!is_unix && !n->n_ports, "missing port number");
