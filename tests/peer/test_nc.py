@@ -333,29 +333,34 @@ PROXIES = [
 class Proxy(Server):
     """Says its lines, each after it has heard something; what it heard counts as one text."""
 
+    def talk(self, client):
+        heard = b""
+        try:
+            for line in self.answer:
+                piece = client.recv(4096)
+                while piece.startswith(b"CONNECT") and not piece.endswith(b"\r\n\r\n"):
+                    more = client.recv(4096)
+                    if not more:
+                        break
+                    piece += more
+                heard += piece
+                if heard == LAST:
+                    return heard
+                client.sendall(line)
+            while piece := client.recv(4096):
+                heard += piece
+        except ConnectionError:
+            pass
+        return heard
+
     def serve(self):
         while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:
-                return
-            heard = b""
+            client, _ = self.socket.accept()
             with client:
                 client.settimeout(10)
-                try:
-                    for line in self.answer:
-                        piece = client.recv(4096)
-                        while piece.startswith(b"CONNECT") and not piece.endswith(b"\r\n\r\n"):
-                            more = client.recv(4096)
-                            if not more:
-                                break
-                            piece += more
-                        heard += piece
-                        client.sendall(line)
-                    while piece := client.recv(4096):
-                        heard += piece
-                except ConnectionError:
-                    pass
+                heard = self.talk(client)
+            if heard == LAST:
+                return
             self.got.append(heard)
 
 
