@@ -56,7 +56,7 @@ class Twin:
     def plain(self, text):
         text = text.replace(self.folder, "FOLDER")
         text = re.sub(r"/tmp/nc-\w{6}/", "/tmp/nc-XXXXXX/", text)
-        return re.sub(r"\b(3[2-9]|[45]\d)\d{3}\b", "PORT", text)
+        return re.sub(r"\b(3[2-9]|[45]\d|60)\d{3}\b", "PORT", text)
 
     def listening(self, port, protocol="tcp"):
         """Waits until somebody has the port here."""
