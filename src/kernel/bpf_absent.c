@@ -33,7 +33,8 @@ int bpf_walk(const struct source_query *q, source_sink *sink, void *ctx, uint64_
     (void)q;
     (void)sink;
     (void)ctx;
-    (void)ret_tcp;
+    if (ret_tcp)
+        *ret_tcp = 0;
     return refuse(e);
 }
 

@@ -112,7 +112,8 @@ static void set_v6only(struct net_socket *s)
 
 static bool is_remains(const struct net_socket *s)
 {
-    return s->state == NET_TIME_WAIT || s->detached == NET_TIME_WAITING;
+    return s->state == NET_TIME_WAIT || s->detached == NET_TIME_WAITING ||
+           s->detached == NET_ORPHAN;
 }
 
 static bool all_remains(const struct predict_bind *b)
