@@ -445,7 +445,7 @@ static int list_inet(struct listing *l, uint32_t kinds)
 static int open_owners(struct listing *l)
 {
     struct err e = {0};
-    const struct source_query q = {.detail = SOURCE_OWNERS};
+    static const struct source_query q = {.detail = SOURCE_OWNERS}; /* the owners borrow it */
     int r = owners_read(&q, &l->owners, &e);
     if (r < 0)
         err_print(&e, stderr);
