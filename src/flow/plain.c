@@ -226,6 +226,22 @@ static void ask(struct talk *t)
             e[i].events = e[i].revents = 0;
 }
 
+/* Input for which there is no room now isn't looked at: of a pipe that was closed only POLLHUP
+ * would come, at once and again and again, while it may still hold the last bytes. */
+static int wait_for_any(struct talk *t)
+{
+    struct pollfd *in = &t->ends[END_IN];
+    int fd = in->fd;
+
+    if (!in->events)
+        in->fd = -1;
+    int n = poll(t->ends, ENDS, t->p->timeout_ms);
+    int error = errno;
+    in->fd = fd;
+    errno = error;
+    return n;
+}
+
 int plain_talk(const struct plain *p)
 {
     struct talk t = {
@@ -235,7 +251,7 @@ int plain_talk(const struct plain *p)
 
     while (!over(&t)) {
         ask(&t);
-        int n = poll(t.ends, ENDS, p->timeout_ms);
+        int n = wait_for_any(&t);
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0)
