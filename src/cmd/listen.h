@@ -180,7 +180,6 @@ struct client_end {
 struct dgram *client_stream(struct client *c, struct stream *ret);
 /* Has troubles with its datagrams told; d. */
 struct dgram *client_tell_troubles(struct client *c, struct dgram *d);
-bool client_is_dgram(const struct client *c);
 /* --idle-timeout; datagrams always have a limit, since nobody says when he goes. */
 uint64_t client_idle_ns(const struct client *c);
 /* It is over; c is freed. */

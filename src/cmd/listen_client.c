@@ -145,11 +145,6 @@ struct peer *client_hear(struct worker_listener *l, const struct peer *heard)
     return left->dgram_peer;
 }
 
-bool client_is_dgram(const struct client *c)
-{
-    return c->dgram_peer || c->packets;
-}
-
 uint64_t client_idle_ns(const struct client *c)
 {
     uint64_t chosen = c->worker->server->a->idle_ns;

@@ -28,9 +28,6 @@ int netstat_routes(const struct netstat_options *o, struct out *out);
 int netstat_groups(const struct netstat_options *o, struct out *out);
 int netstat_statistics(const struct netstat_options *o, struct out *out);
 
-/* Names for numbers. NULL as *r: numbers alone. */
-const char *netstat_host(struct reverse *r, const struct net_addr *a);
-
 /* Bytes that others chose, without what a terminal would obey: control characters and their like as
  * \xNN. Everything else stays. */
 void netstat_text(struct buf *out, const char *bytes, size_t n);

@@ -66,13 +66,6 @@ void pump_clear(struct pump *p)
     close_pipe(p);
 }
 
-bool pump_is_idle(const struct pump *p)
-{
-    if (p->held || p->in_pipe)
-        return !p->to->can_write;
-    return !p->from->can_read || !p->to->can_write;
-}
-
 static void choose(struct pump *p)
 {
     p->chosen = true;

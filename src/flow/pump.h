@@ -76,5 +76,3 @@ void pump_clear(struct pump *p);
 int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns);
 /* Bytes that are to go before all others (a greeting, what was read ahead). 0 or -ENOMEM. */
 int pump_put(struct pump *p, const void *bytes, size_t n);
-/* Nothing will move any more unless a stream gets ready. */
-bool pump_is_idle(const struct pump *p);

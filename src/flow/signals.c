@@ -43,9 +43,3 @@ void signals_stop(struct loop *l, struct signals *s)
     fd_close(&s->fd);
     pthread_sigmask(SIG_SETMASK, &s->before, NULL);
 }
-
-void signals_restore(const struct signals *s)
-{
-    signal(SIGPIPE, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &s->before, NULL);
-}

@@ -1,9 +1,8 @@
 /* Signals as events of a loop, by signalfd(2).
  *
  * The signals are blocked in the whole process from signals_start on, so it comes before any
- * thread; children are to have the mask back (signals_restore between fork and exec, or
- * posix_spawnattr_setsigmask with `before`). SIGPIPE is ignored from then on: what moves bytes
- * relies on it (flow/pump.h).
+ * thread; children are to have the mask back (posix_spawnattr_setsigmask(3) with `before`). SIGPIPE
+ * is ignored from then on: what moves bytes relies on it (flow/pump.h).
  */
 #pragma once
 #include <signal.h>
@@ -22,5 +21,3 @@ struct signals {
 int signals_start(struct loop *l, struct signals *s, const int *more);
 /* They arrive as before again, but for SIGPIPE, which stays ignored. */
 void signals_stop(struct loop *l, struct signals *s);
-/* In a child, before exec: the mask that was, and SIGPIPE as usual. Async-signal-safe. */
-void signals_restore(const struct signals *s);
