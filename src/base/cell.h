@@ -40,5 +40,34 @@ struct cell {
     };
 };
 
-/* Makes the cell a KNOWN text; NULL and "" leave it as it is. The text is borrowed. */
+/* These make the cell a KNOWN value of its kind. What a pointer leads to is borrowed. */
+
+/* NULL and "" leave it as it is. */
 void cell_set_text(struct cell *ret, const char *text);
+
+static inline void cell_set_bool(struct cell *ret, bool value)
+{
+    ret->presence = KNOWN;
+    ret->boolean = value;
+}
+
+static inline void cell_set_uint(struct cell *ret, uint64_t value)
+{
+    ret->presence = KNOWN;
+    ret->uint = value;
+}
+
+static inline void cell_set_object(struct cell *ret, const void *object)
+{
+    ret->presence = KNOWN;
+    ret->object = object;
+}
+
+/* n items, stride bytes apart. */
+static inline void cell_set_list(struct cell *ret, const void *items, size_t n, size_t stride)
+{
+    ret->presence = KNOWN;
+    ret->list.items = items;
+    ret->list.n = n;
+    ret->list.stride = stride;
+}

@@ -297,15 +297,13 @@ static void get_phase(const struct render_column *c, const void *row, struct cel
 static void get_succeeded(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->uint = ((const struct row *)row)->sample->times.len;
+    cell_set_uint(ret, ((const struct row *)row)->sample->times.len);
 }
 
 static void get_failed(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->uint = ((const struct row *)row)->sample->failed;
+    cell_set_uint(ret, ((const struct row *)row)->sample->failed);
 }
 
 static void get_time(const struct render_column *c, const void *row, struct cell *ret)

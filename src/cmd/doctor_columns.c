@@ -121,10 +121,7 @@ static void get_sockets(const struct render_column *c, const void *row, struct c
 {
     (void)c;
     const struct vec *sockets = &((const struct doctor_row *)row)->sockets;
-    ret->presence = KNOWN;
-    ret->list.items = sockets->items;
-    ret->list.n = sockets->len;
-    ret->list.stride = sockets->item_size;
+    cell_set_list(ret, sockets->items, sockets->len, sockets->item_size);
 }
 
 static void text_sockets(const struct render_column *c, const void *row, struct buf *out)
@@ -135,10 +132,7 @@ static void text_sockets(const struct render_column *c, const void *row, struct 
 
 void doctor_columns_fill(struct doctor_columns *ret)
 {
-    size_t n_list;
-    const struct render_column *list = socket_columns(&n_list);
-    for (size_t i = 0; i < SOCKET_KEYS; i++)
-        ret->of_sockets[i] = *render_find(list, n_list, socket_keys[i], strlen(socket_keys[i]));
+    socket_columns_pick(ret->of_sockets, socket_keys, SOCKET_KEYS);
     memcpy(ret->of_sockets + SOCKET_KEYS, holder_columns, sizeof holder_columns);
     memcpy(ret->all, columns, sizeof columns);
     ret->all[DOCTOR_COLUMNS - 1] = (struct render_column){

@@ -40,8 +40,7 @@ static const struct field_group *group_of(enum net_field f)
 void field_get_group(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->object = row;
+    cell_set_object(ret, row);
 }
 
 static void text_field(struct buf *out, enum net_field f, const struct cell *cell)

@@ -19,12 +19,6 @@ static const struct net_iface_addr *addr_of(const void *row)
     return ((const struct iface_addr_row *)row)->addr;
 }
 
-static void set_uint(struct cell *ret, uint64_t value)
-{
-    ret->presence = KNOWN;
-    ret->uint = value;
-}
-
 /* A text that its column's text() makes. */
 static void get_made(const struct render_column *c, const void *row, struct cell *ret)
 {
@@ -37,7 +31,7 @@ static void get_made(const struct render_column *c, const void *row, struct cell
 
 static void get_counter(const struct render_column *c, const void *row, struct cell *ret)
 {
-    set_uint(ret, ((const uint64_t *)row)[c->id]);
+    cell_set_uint(ret, ((const uint64_t *)row)[c->id]);
 }
 
 #define COUNTER(name, at)                                                                    \
@@ -57,15 +51,13 @@ static const struct render_column tx_columns[] = {
 static void get_rx(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->object = &iface_of(row)->rx;
+    cell_set_object(ret, &iface_of(row)->rx);
 }
 
 static void get_tx(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->object = &iface_of(row)->tx;
+    cell_set_object(ret, &iface_of(row)->tx);
 }
 
 static void text_traffic(const struct render_column *c, const void *row, struct buf *out)
@@ -103,7 +95,7 @@ static void text_end(const struct render_column *c, const void *row, struct buf 
 static void get_prefix_len(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    set_uint(ret, addr_of(row)->prefix_len);
+    cell_set_uint(ret, addr_of(row)->prefix_len);
 }
 
 static void text_scope(const struct render_column *c, const void *row, struct buf *out)
@@ -114,8 +106,7 @@ static void text_scope(const struct render_column *c, const void *row, struct bu
 
 static void get_addr_flag(const struct render_column *c, const void *row, struct cell *ret)
 {
-    ret->presence = KNOWN;
-    ret->boolean = (addr_of(row)->flags & (uint32_t)c->id) != 0;
+    cell_set_bool(ret, (addr_of(row)->flags & (uint32_t)c->id) != 0);
 }
 
 static void text_addr_flags(const struct render_column *c, const void *row, struct buf *out)
@@ -150,7 +141,7 @@ static void get_lifetime(const struct render_column *c, const void *row, struct 
     const struct net_iface_addr *a = addr_of(row);
     uint32_t seconds = c->id == OF_VALID ? a->valid_s : a->preferred_s;
     if (seconds != UINT32_MAX)
-        set_uint(ret, seconds);
+        cell_set_uint(ret, seconds);
 }
 
 enum { OF_LISTENING, OF_WILDCARD, OF_CONNECTED };
@@ -159,9 +150,9 @@ static void get_use(const struct render_column *c, const void *row, struct cell 
     const struct net_iface_use *use = ((const struct iface_addr_row *)row)->use;
     if (!use)
         return;
-    set_uint(ret, c->id == OF_LISTENING  ? use->listening
-                  : c->id == OF_WILDCARD ? use->wildcard
-                                         : use->connected);
+    cell_set_uint(ret, c->id == OF_LISTENING  ? use->listening
+                       : c->id == OF_WILDCARD ? use->wildcard
+                                              : use->connected);
 }
 
 #define ADDR_FLAG(name, bit)                                            \
@@ -195,10 +186,8 @@ static const struct render_column addr_columns[] = {
 static void get_addresses(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->list.items = ((const struct iface_row *)row)->addrs;
-    ret->list.n = iface_of(row)->n_addrs;
-    ret->list.stride = sizeof(struct iface_addr_row);
+    cell_set_list(ret, ((const struct iface_row *)row)->addrs, iface_of(row)->n_addrs,
+                  sizeof(struct iface_addr_row));
 }
 
 static void text_addresses(const struct render_column *c, const void *row, struct buf *out)
@@ -246,7 +235,7 @@ static void get_number(const struct render_column *c, const void *row, struct ce
 {
     uint32_t value = number_of(c, row);
     if (value || c->id < OF_SPEED)
-        set_uint(ret, value);
+        cell_set_uint(ret, value);
 }
 
 const char *iface_name_of(const struct iface_row *row, uint32_t index)
@@ -266,7 +255,7 @@ static void get_link_netns(const struct render_column *c, const void *row, struc
 {
     (void)c;
     if (iface_of(row)->link_netns >= 0)
-        set_uint(ret, (uint64_t)iface_of(row)->link_netns);
+        cell_set_uint(ret, (uint64_t)iface_of(row)->link_netns);
 }
 
 static void get_mac(const struct render_column *c, const void *row, struct cell *ret)

@@ -19,15 +19,13 @@ static const struct net_owner *owner_of(const void *item)
 static void get_owner_pid(const struct render_column *c, const void *item, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->uint = (uint64_t)owner_of(item)->pid;
+    cell_set_uint(ret, (uint64_t)owner_of(item)->pid);
 }
 
 static void get_owner_fd(const struct render_column *c, const void *item, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->uint = (uint64_t)owner_of(item)->fd;
+    cell_set_uint(ret, (uint64_t)owner_of(item)->fd);
 }
 
 enum owner_text {
@@ -79,8 +77,7 @@ static void get_owner_uid(const struct render_column *c, const void *item, struc
     const struct net_process *p = owner_of(item)->process;
     if (!p || !(p->known >> NET_P_UID & 1))
         return;
-    ret->presence = KNOWN;
-    ret->uint = p->uid;
+    cell_set_uint(ret, p->uid);
 }
 
 static void get_owner_start(const struct render_column *c, const void *item, struct cell *ret)
@@ -89,8 +86,7 @@ static void get_owner_start(const struct render_column *c, const void *item, str
     const struct net_process *p = owner_of(item)->process;
     if (!p || !(p->known >> NET_P_START & 1))
         return;
-    ret->presence = KNOWN;
-    ret->uint = p->start_ns;
+    cell_set_uint(ret, p->start_ns);
 }
 
 #define OWNER_TEXT_COLUMN(name, which)                                     \
@@ -139,10 +135,7 @@ void owner_get_list(const struct render_column *c, const void *row, struct cell 
     if (s->n_owners == 0 && net_socket_forbids(s, NET_F_OWNERS)) {
         ret->presence = FORBIDDEN;
     } else if (s->n_owners || net_socket_knows(s, NET_F_OWNERS)) {
-        ret->presence = KNOWN;
-        ret->list.items = s->owners;
-        ret->list.n = s->n_owners;
-        ret->list.stride = sizeof *s->owners;
+        cell_set_list(ret, s->owners, s->n_owners, sizeof *s->owners);
     }
 }
 
@@ -191,8 +184,7 @@ void owner_get_age_ms(const struct render_column *c, const void *row, struct cel
             ret->presence = FORBIDDEN;
         return;
     }
-    ret->presence = KNOWN;
-    ret->uint = r->view->boot_ns > oldest ? (r->view->boot_ns - oldest) / 1000000 : 0;
+    cell_set_uint(ret, r->view->boot_ns > oldest ? (r->view->boot_ns - oldest) / 1000000 : 0);
 }
 
 void owner_text_age(const struct render_column *c, const void *row, struct buf *out)

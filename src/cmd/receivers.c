@@ -100,8 +100,7 @@ static void get_pid(const struct render_column *c, const void *item, struct cell
     (void)c;
     const struct receiver *l = receiver_of(item);
     if (l->owner) {
-        ret->presence = KNOWN;
-        ret->uint = (uint64_t)l->owner->pid;
+        cell_set_uint(ret, (uint64_t)l->owner->pid);
     } else if (net_socket_forbids(l->socket, NET_F_OWNERS)) {
         ret->presence = FORBIDDEN;
     }

@@ -19,18 +19,6 @@ static const struct resolved *resolved_of(const void *row)
     return row_of(row)->resolved;
 }
 
-static void set_uint(struct cell *ret, uint64_t value)
-{
-    ret->presence = KNOWN;
-    ret->uint = value;
-}
-
-static void set_bool(struct cell *ret, bool value)
-{
-    ret->presence = KNOWN;
-    ret->boolean = value;
-}
-
 /* Words */
 
 void resolve_describe_origin(struct buf *out, const struct resolved *r)
@@ -128,7 +116,7 @@ static void get_port(const struct render_column *c, const void *row, struct cell
 {
     (void)c;
     if (resolved_of(row)->port)
-        set_uint(ret, resolved_of(row)->port);
+        cell_set_uint(ret, resolved_of(row)->port);
 }
 
 static const char *const origin_words[] = {
@@ -153,14 +141,14 @@ static void get_line(const struct render_column *c, const void *row, struct cell
 {
     (void)c;
     if (resolved_of(row)->line)
-        set_uint(ret, resolved_of(row)->line);
+        cell_set_uint(ret, resolved_of(row)->line);
 }
 
 static void get_rule(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
     if (row_of(row)->rule)
-        set_uint(ret, row_of(row)->rule);
+        cell_set_uint(ret, row_of(row)->rule);
 }
 
 static void get_rule_name(const struct render_column *c, const void *row, struct cell *ret)
@@ -179,7 +167,7 @@ static void get_order(const struct render_column *c, const void *row, struct cel
 static void get_reachable(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    set_bool(ret, resolved_of(row)->reachable);
+    cell_set_bool(ret, resolved_of(row)->reachable);
 }
 
 static void get_error(const struct render_column *c, const void *row, struct cell *ret)
@@ -205,7 +193,7 @@ static void text_from(const struct render_column *c, const void *row, struct buf
 static void get_local(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    set_bool(ret, row_of(row)->local);
+    cell_set_bool(ret, row_of(row)->local);
 }
 
 static void get_interface(const struct render_column *c, const void *row, struct cell *ret)

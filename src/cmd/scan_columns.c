@@ -16,12 +16,6 @@ static const struct scan_row *row_of(const void *row)
     return row;
 }
 
-static void set_uint(struct cell *ret, uint64_t value)
-{
-    ret->presence = KNOWN;
-    ret->uint = value;
-}
-
 /* The answer */
 
 /* A UDP port that says nothing may be open all the same: only the ICMP of one that nobody has is an
@@ -103,7 +97,7 @@ static void get_time(const struct render_column *c, const void *row, struct cell
     const struct probe_answer *a = row_of(row)->answer;
     bool came = a->state == PROBE_OPEN || a->state == PROBE_REFUSED;
     if (came && row_of(row)->first == row_of(row)->last)
-        set_uint(ret, a->took_us);
+        cell_set_uint(ret, a->took_us);
 }
 
 static void text_time(const struct render_column *c, const void *row, struct buf *out)
@@ -115,7 +109,7 @@ static void text_time(const struct render_column *c, const void *row, struct buf
 static void get_tries(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    set_uint(ret, row_of(row)->answer->tries);
+    cell_set_uint(ret, row_of(row)->answer->tries);
 }
 
 /* What it says, without the line's end. */
@@ -164,7 +158,7 @@ static enum render_style style_address(const struct render_column *c, const void
 static void get_port(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    set_uint(ret, row_of(row)->first);
+    cell_set_uint(ret, row_of(row)->first);
 }
 
 static void text_port(const struct render_column *c, const void *row, struct buf *out)
@@ -192,8 +186,7 @@ static void get_service(const struct render_column *c, const void *row, struct c
 static void get_local(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->boolean = row_of(row)->local;
+    cell_set_bool(ret, row_of(row)->local);
 }
 
 static void get_listeners(const struct render_column *c, const void *row, struct cell *ret)

@@ -12,8 +12,7 @@ static const struct services_row *row_of(const void *row)
 static void get_port(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->uint = row_of(row)->port;
+    cell_set_uint(ret, row_of(row)->port);
 }
 
 static void get_name(const struct render_column *c, const void *row, struct cell *ret)
@@ -63,8 +62,7 @@ static void get_listening(const struct render_column *c, const void *row, struct
     (void)c;
     if (!row_of(row)->observable)
         return;
-    ret->presence = KNOWN;
-    ret->boolean = row_of(row)->n_holders > 0;
+    cell_set_bool(ret, row_of(row)->n_holders > 0);
 }
 
 static bool is_hidden(const struct services_row *row)
@@ -112,8 +110,7 @@ static void get_owner_pid(const struct render_column *c, const void *row, struct
     const struct services_holder *h = row;
     if (!h->pid)
         return;
-    ret->presence = KNOWN;
-    ret->uint = (uint64_t)h->pid;
+    cell_set_uint(ret, (uint64_t)h->pid);
 }
 
 static void get_owner_comm(const struct render_column *c, const void *row, struct cell *ret)

@@ -59,8 +59,7 @@ static enum render_style style_state(const struct render_column *c, const void *
 static void get_family(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->uint = socket_of(row)->family;
+    cell_set_uint(ret, socket_of(row)->family);
 }
 
 /* One end of a socket: the same getters serve both, told apart by the column's id. */
@@ -68,8 +67,7 @@ static void get_family(const struct render_column *c, const void *row, struct ce
 static void get_end(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    ret->presence = KNOWN;
-    ret->object = row;
+    cell_set_object(ret, row);
 }
 
 static void get_end_address(const struct render_column *c, const void *row, struct cell *ret)
@@ -123,8 +121,7 @@ static void get_scope(const struct render_column *c, const void *row, struct cel
     (void)c;
     if (!socket_of(row)->local.scope)
         return;
-    ret->presence = KNOWN;
-    ret->uint = socket_of(row)->local.scope;
+    cell_set_uint(ret, socket_of(row)->local.scope);
 }
 
 static int compare_end(const struct render_column *c, const void *a, const void *b)
@@ -386,6 +383,12 @@ const struct render_column *socket_columns(size_t *ret_n)
 {
     *ret_n = sizeof columns / sizeof *columns;
     return columns;
+}
+
+void socket_columns_pick(struct render_column *ret, const char *const *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ret[i] = *render_find(columns, sizeof columns / sizeof *columns, keys[i], strlen(keys[i]));
 }
 
 uint32_t socket_column_detail(const struct render_column *c)

@@ -52,6 +52,8 @@ const struct net_namespace *socket_view_namespace(struct socket_view *v, uint64_
 
 /* All columns, in their documented order. */
 const struct render_column *socket_columns(size_t *ret_n);
+/* Those of n keys, each of which must be one of socket_columns. */
+void socket_columns_pick(struct render_column *ret, const char *const *keys, size_t n);
 /* The source_detail bits that a field and a column need. */
 uint32_t socket_field_detail(enum net_field f);
 uint32_t socket_column_detail(const struct render_column *c);

@@ -48,14 +48,12 @@ static void get_start(const struct render_column *c, const void *row, struct cel
     const struct net_process *p = process_of(row);
     if (!p || !(p->known >> NET_P_START & 1))
         return;
-    ret->presence = KNOWN;
-    ret->uint = p->start_ns;
+    cell_set_uint(ret, p->start_ns);
 }
 
 static void get_count(const struct render_column *c, const void *row, struct cell *ret)
 {
-    ret->presence = KNOWN;
-    ret->uint = ((const struct who_row *)row)->holder->counts[c->id];
+    cell_set_uint(ret, ((const struct who_row *)row)->holder->counts[c->id]);
 }
 
 #define COUNT_COLUMN(name, which, words)                                              \
@@ -110,10 +108,7 @@ static void get_sockets(const struct render_column *c, const void *row, struct c
 {
     (void)c;
     const struct vec *sockets = &((const struct who_row *)row)->sockets;
-    ret->presence = KNOWN;
-    ret->list.items = sockets->items;
-    ret->list.n = sockets->len;
-    ret->list.stride = sockets->item_size;
+    cell_set_list(ret, sockets->items, sockets->len, sockets->item_size);
 }
 
 static void text_sockets(const struct render_column *c, const void *row, struct buf *out)
@@ -132,10 +127,7 @@ enum { NAME_KEYS = 3 };
 
 void who_columns_fill(struct who_columns *ret, bool names)
 {
-    size_t n_list;
-    const struct render_column *list = socket_columns(&n_list);
-    for (size_t i = 0; i < WHO_SOCKET_COLUMNS; i++)
-        ret->of_sockets[i] = *render_find(list, n_list, socket_keys[i], strlen(socket_keys[i]));
+    socket_columns_pick(ret->of_sockets, socket_keys, WHO_SOCKET_COLUMNS);
     memcpy(ret->all, columns, sizeof columns);
     ret->all[WHO_COLUMNS - 1] = (struct render_column){
         .key = "sockets",
