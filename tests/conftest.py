@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,14 @@ from lib.cgroup import Cgroup, unified_root
 from lib.mksock import Mksock
 from lib.netns import Netns, Veth
 from lib.terminal import Terminal
+
+
+@pytest.fixture(scope="session", autouse=True)
+def usual_signals():
+    """Programs get the usual signals, also where this run was started in the background."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -185,18 +185,25 @@ def test_no_answer_in_time():
 
 
 def test_telnet():
-    def serve(connection):
-        connection.sendall(b"\xff\xfd\x18hello\xff\xfb\x01\xff\xfe\x03\xff\xfc\x05 w\xff\xfaAB\xff\xf0x\xff")
-        got = b""
-        while len(got) < 12:
-            got += connection.recv(100)
-        return got
+    words = b"\xff\xfd\x18hello\xff\xfb\x01\xff\xfe\x03\xff\xfc\x05 w\xff\xfaAB\xff\xf0x\xff"
 
     def scenario(nc):
+        shown = threading.Event()
+
+        def serve(connection):
+            connection.sendall(words)
+            got = b""
+            while len(got) < 12:
+                got += connection.recv(100)
+            shown.wait(10)  # an end that comes sooner than the text is shown is refused once more
+            return got
+
         with server(nc, serve) as peer:
             running = nc.start("-t", "127.0.0.1", "4444")
+            text = running.stdout.read(len(words))
+            shown.set()
             wait_for(lambda: peer.saw)
-            return nc.end(running), peer.saw
+            return text, nc.end(running), peer.saw
 
     compare(scenario)
 
