@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -155,6 +156,25 @@ static int put(struct hub_member *m, const char *bytes, size_t n)
         return result;
     hub_wake(m);
     return queue_add(&m->queue, bytes, n, HUB_QUEUE_MAX);
+}
+
+int hub_take_lines(struct hub_member *m, const char *bytes, size_t n,
+                   void (*take)(struct hub_member *m, const char *bytes, size_t n))
+{
+    while (n) {
+        const char *feed = memchr(bytes, '\n', n);
+        size_t length = feed ? (size_t)(feed - bytes) + 1 : n;
+        if (feed || m->partial.n + length > HUB_LINE_MAX) {
+            take(m, bytes, length);
+        } else {
+            int result = queue_add(&m->partial, bytes, length, HUB_LINE_MAX);
+            if (result < 0)
+                return result;
+        }
+        bytes += length;
+        n -= length;
+    }
+    return 0;
 }
 
 void hub_broadcast(struct hub *h, const struct hub_member *but, const char *bytes, size_t n)

@@ -18,24 +18,6 @@ static void put(struct hub_member *m, const char *bytes, size_t n)
         buf_char(text, '\n');
 }
 
-static int collect(struct hub_member *m, const char *bytes, size_t n)
-{
-    while (n) {
-        const char *feed = memchr(bytes, '\n', n);
-        size_t length = feed ? (size_t)(feed - bytes) + 1 : n;
-        if (feed || m->partial.n + length > HUB_LINE_MAX) {
-            put(m, bytes, length);
-        } else {
-            int result = queue_add(&m->partial, bytes, length, HUB_LINE_MAX);
-            if (result < 0)
-                return result;
-        }
-        bytes += length;
-        n -= length;
-    }
-    return 0;
-}
-
 static void speak(struct hub_member *m)
 {
     struct buf *text = &m->hub->text;
@@ -64,7 +46,7 @@ int hub_chat_up(struct hub_member *m)
         rate_take(m->rate_up, (size_t)got, h->loop->now_ns);
     if (got == 0 && m->partial.n)
         put(m, "", 0);
-    int result = collect(m, h->scratch, (size_t)got);
+    int result = hub_take_lines(m, h->scratch, (size_t)got, put);
     if (result < 0)
         return result;
     speak(m);

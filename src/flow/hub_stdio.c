@@ -1,7 +1,6 @@
 /* Members and standard output: one by pumps, several by whole lines with their number. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "flow/hub_impl.h"
 
@@ -58,24 +57,10 @@ static void put_partial(struct hub_member *m, bool marked)
     queue_clear(&m->partial);
 }
 
-/* 0 or -ENOMEM. */
-static int mark_lines(struct hub_member *m, const char *bytes, size_t n)
+static void put_line(struct hub_member *m, const char *bytes, size_t n)
 {
-    while (n) {
-        const char *feed = memchr(bytes, '\n', n);
-        size_t length = feed ? (size_t)(feed - bytes) + 1 : n;
-        if (feed || m->partial.n + length > HUB_LINE_MAX) {
-            put_partial(m, true);
-            put(m, bytes, length, true);
-        } else {
-            int result = queue_add(&m->partial, bytes, length, HUB_LINE_MAX);
-            if (result < 0)
-                return result;
-        }
-        bytes += length;
-        n -= length;
-    }
-    return 0;
+    put_partial(m, true);
+    put(m, bytes, n, true);
 }
 
 /* What it said last, though the line has no end: made one where others speak too. */
@@ -99,7 +84,7 @@ static int label(struct pump_hook *hook, const char **bytes, size_t *n)
     if (*n == 0) {
         put_last(m, marked);
     } else if (marked) {
-        result = mark_lines(m, *bytes, *n);
+        result = hub_take_lines(m, *bytes, *n, put_line);
         if (m->dgram)
             put_last(m, true); /* a datagram is whole as it is */
     } else {
