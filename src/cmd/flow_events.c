@@ -293,9 +293,7 @@ static void take_unix(struct net_socket *s, const struct target *t)
 {
     struct sockaddr_un un;
     memcpy(&un, &t->address, sizeof un);
-    s->kind = t->type == SOCK_STREAM      ? NET_UNIX_STREAM
-              : t->type == SOCK_SEQPACKET ? NET_UNIX_SEQPACKET
-                                          : NET_UNIX_DGRAM;
+    s->kind = net_kind_of_unix(t->type);
     size_t n = t->address_n > offsetof(struct sockaddr_un, sun_path)
                    ? t->address_n - offsetof(struct sockaddr_un, sun_path)
                    : 0;

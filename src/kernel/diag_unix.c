@@ -11,20 +11,6 @@
 
 enum { ATTRS = UNIX_DIAG_UID + 1 };
 
-static enum net_kind kind_of(uint8_t type)
-{
-    switch (type) {
-    case SOCK_STREAM:
-        return NET_UNIX_STREAM;
-    case SOCK_SEQPACKET:
-        return NET_UNIX_SEQPACKET;
-    case SOCK_DGRAM:
-        return NET_UNIX_DGRAM;
-    default:
-        return NET_OTHER;
-    }
-}
-
 /* An abstract name begins with a NUL and may hold more of them; a path ends at its first. */
 static void read_name(struct net_socket *row, const struct attr *name)
 {
@@ -71,7 +57,7 @@ int diag_unix_decode(struct diag_decoder *d, const struct nlmsghdr *m, struct ne
     memcpy(&msg, NLMSG_DATA(m), sizeof msg);
     attrs_parse_message(m, sizeof msg, attrs, ATTRS);
 
-    diag_row_begin(d, kind_of(msg.udiag_type), row);
+    diag_row_begin(d, net_kind_of_unix(msg.udiag_type), row);
     row->family = AF_UNIX;
     row->state = msg.udiag_state < NET_STATES ? msg.udiag_state : NET_STATE_UNKNOWN;
     diag_set_inode(row, msg.udiag_ino);

@@ -196,20 +196,6 @@ int proc_net_parse_inet(const char *line, size_t n, enum net_kind kind, uint32_t
     return 0;
 }
 
-static enum net_kind unix_kind(uint64_t type)
-{
-    switch (type) {
-    case SOCK_STREAM:
-        return NET_UNIX_STREAM;
-    case SOCK_SEQPACKET:
-        return NET_UNIX_SEQPACKET;
-    case SOCK_DGRAM:
-        return NET_UNIX_DGRAM;
-    default:
-        return NET_OTHER;
-    }
-}
-
 static void set_unix_state(struct net_socket *row, uint64_t flags, uint64_t state)
 {
     bool connected = state == UNIX_CONNECTED || state == UNIX_CONNECTING;
@@ -240,7 +226,7 @@ int proc_net_parse_unix(const char *line, size_t n, enum net_kind kind, uint32_t
     if (c.failed)
         return -EINVAL;
 
-    row->kind = unix_kind(type);
+    row->kind = net_kind_of_unix((int)type);
     row->family = AF_UNIX;
     set_unix_state(row, flags, state);
     know(row, NET_F_REFS, &row->refs, refs);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 static const char *const kind_names[] = {
     [NET_TCP] = "tcp",
@@ -53,6 +54,20 @@ static const struct kind_set {
                  1 << NET_DCCP | 1 << NET_RAW | 1 << NET_PING},
     {"all", NET_KINDS_ALL},
 };
+
+enum net_kind net_kind_of_unix(int type)
+{
+    switch (type) {
+    case SOCK_STREAM:
+        return NET_UNIX_STREAM;
+    case SOCK_SEQPACKET:
+        return NET_UNIX_SEQPACKET;
+    case SOCK_DGRAM:
+        return NET_UNIX_DGRAM;
+    default:
+        return NET_OTHER;
+    }
+}
 
 const char *net_kind_name(enum net_kind kind)
 {

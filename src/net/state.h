@@ -54,6 +54,9 @@ enum {
     NET_STATES_ALL = (1 << NET_STATES) - 1,
 };
 
+/* Of a UNIX socket, by SOCK_STREAM …; NET_OTHER for what isn't one of the three. */
+enum net_kind net_kind_of_unix(int type);
+
 const char *net_kind_name(enum net_kind kind);    /* "tcp", "unix-stream" … */
 const char *net_state_name(enum net_state state); /* "LISTEN", "TIME_WAIT" … */
 /* Exact names as above, any case for states; -EINVAL for others. */
