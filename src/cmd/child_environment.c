@@ -8,20 +8,6 @@
 #include "base/buf.h"
 #include "flow/target.h"
 
-static const char *const kept[] = {"PATH", "HOME",     "USER", "LOGNAME", "SHELL",
-                                   "LANG", "LANGUAGE", "TZ",   "TMPDIR"};
-
-static bool is_kept(const char *entry)
-{
-    size_t n = strcspn(entry, "=");
-    if (strncmp(entry, "LC_", 3) == 0)
-        return true;
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (strlen(kept[i]) == n && memcmp(kept[i], entry, n) == 0)
-            return true;
-    return false;
-}
-
 static void put_end(char *address, char *port, const char *end, const struct sockaddr_storage *from,
                     socklen_t n)
 {
@@ -45,14 +31,10 @@ void child_environment_fill(struct child_environment *env, const char *proto,
                             const struct sockaddr_storage *local, socklen_t local_n,
                             const struct sockaddr_storage *peer, socklen_t peer_n)
 {
-    size_t n = 0;
-    put_end(env->own[0], env->own[1], "LOCAL", local, local_n);
-    put_end(env->own[2], env->own[3], "REMOTE", peer, peer_n);
-    snprintf(env->own[4], sizeof env->own[4], "BERTH_PROTO=%s", proto);
-    for (size_t i = 0; i < CHILD_ENVIRONMENT_OWN; i++)
-        env->entries[n++] = env->own[i];
-    for (char **at = environ; *at && n < CHILD_ENVIRONMENT_KEPT + CHILD_ENVIRONMENT_OWN; at++)
-        if (is_kept(*at))
-            env->entries[n++] = *at;
-    env->entries[n] = NULL;
+    put_end(env->texts[0], env->texts[1], "LOCAL", local, local_n);
+    put_end(env->texts[2], env->texts[3], "REMOTE", peer, peer_n);
+    snprintf(env->texts[4], sizeof env->texts[4], "BERTH_PROTO=%s", proto);
+    for (size_t i = 0; i < CHILD_ENVIRONMENT_N; i++)
+        env->entries[i] = env->texts[i];
+    env->entries[CHILD_ENVIRONMENT_N] = NULL;
 }

@@ -1,17 +1,17 @@
 /* What a process that talks to a peer gets as its environment: what tells of the connection
- * (BERTH_LOCAL_ADDR, BERTH_LOCAL_PORT, BERTH_REMOTE_ADDR, BERTH_REMOTE_PORT, BERTH_PROTO), and what
- * a program needs to find its way about. Nothing else of ours goes to a process that a stranger
- * speaks to.
+ * (BERTH_LOCAL_ADDR, BERTH_LOCAL_PORT, BERTH_REMOTE_ADDR, BERTH_REMOTE_PORT, BERTH_PROTO). Nothing
+ * of ours goes to a process that a stranger speaks to, PATH neither: whoever starts it has looked
+ * it up.
  */
 #pragma once
 #include <sys/socket.h>
 
-enum { CHILD_ENVIRONMENT_KEPT = 32, CHILD_ENVIRONMENT_OWN = 5 };
+enum { CHILD_ENVIRONMENT_N = 5 };
 
 /* It stays where it is. */
 struct child_environment {
-    char own[CHILD_ENVIRONMENT_OWN][160];
-    char *entries[CHILD_ENVIRONMENT_KEPT + CHILD_ENVIRONMENT_OWN + 1]; /* for exec */
+    char texts[CHILD_ENVIRONMENT_N][160];
+    char *entries[CHILD_ENVIRONMENT_N + 1]; /* for exec */
 };
 
 void child_environment_fill(struct child_environment *env, const char *proto,

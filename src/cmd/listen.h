@@ -82,7 +82,6 @@ struct server {
     struct tls_peer_name forward_name;
     struct buf forward_host; /* its text */
     struct handoff *handoff;
-    sigset_t mask;           /* as it was, for processes */
     struct tls_context *tls; /* NULL: no listener speaks TLS */
 
     struct worker *workers;

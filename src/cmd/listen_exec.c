@@ -1,8 +1,6 @@
 /* `berth listen --exec`: a process a client, with the connection as its standard input and output.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -165,7 +163,7 @@ static int run_child(struct client_exec *c, int fd)
                            client->local_n, &client->peer, client->peer_n);
     c->child.ended = ended;
     return child_start(&client->worker->loop, &c->child, s->exec_path, s->exec_words, env.entries,
-                       fd, fd, &s->mask);
+                       fd, fd);
 }
 
 static void pair_over(struct loop *l, struct pair *p)
@@ -262,20 +260,10 @@ static int fail(const char *what, int error)
     return error == EACCES ? EXIT_PERMISSION : EXIT_NO;
 }
 
-/* What whoever started us left open isn't for strangers' processes either. */
-static void keep_descriptors(void)
-{
-    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-        return;
-    for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) /* before Linux 5.11 */
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
 int listen_exec_prepare(struct server *s)
 {
     char **words = NULL;
     int result;
-    keep_descriptors();
     if (s->a->shell) {
         words = calloc(4, sizeof *words);
         result = words ? 0 : -ENOMEM;

@@ -93,7 +93,7 @@ static int start_child(struct client_exec_tls *c, int fd)
                            client->local_n, &client->peer, client->peer_n);
     c->child.ended = exited;
     return child_start(&client->worker->loop, &c->child, s->exec_path, s->exec_words, env.entries,
-                       fd, fd, &s->mask);
+                       fd, fd);
 }
 
 static int start(struct client *client)

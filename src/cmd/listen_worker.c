@@ -225,9 +225,7 @@ static int watch_end(struct worker *w, bool first)
 {
     if (first) {
         w->signals.came = came;
-        int result = signals_start(&w->loop, &w->signals, NULL);
-        w->server->mask = w->signals.before;
-        return result;
+        return signals_start(&w->loop, &w->signals, NULL);
     }
     w->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     w->stop_watch = (struct loop_watch){.ready = told};

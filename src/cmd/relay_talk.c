@@ -309,7 +309,7 @@ static int open_side(struct talk *t, int side, struct err *e)
     const struct talk_side *near = &t->sides[t->near];
     struct child_environment env;
     struct winsize size;
-    struct end_how how = {.role = side == 0 ? END_SOURCE : END_SINK, .mask = &r->signals.before};
+    struct end_how how = {.role = side == 0 ? END_SOURCE : END_SINK};
     struct event told = talk_event(t, EVENT_OPENED);
     if (near->listener) {
         child_environment_fill(&env, told.proto, &near->local, near->local_n, &near->far,

@@ -39,18 +39,18 @@ struct place {
     const char *terminal; /* instead; NULL none */
 };
 
-static int set_up(posix_spawnattr_t *a, const struct place *p, const sigset_t *mask)
+/* Signals as a program expects them, whatever ours are and were: blocked and ignored ones would
+ * outlive execve(2). */
+static int set_up(posix_spawnattr_t *a)
 {
-    sigset_t usual;
-    sigfillset(&usual);
-    int group = p->terminal ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+    sigset_t all, none;
+    sigfillset(&all);
+    sigemptyset(&none);
     int result = posix_spawnattr_setflags(
-        a, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | group));
+        a, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID));
     if (result == 0)
-        result = posix_spawnattr_setsigdefault(a, &usual);
-    if (result == 0)
-        result = posix_spawnattr_setsigmask(a, mask);
-    return result == 0 ? posix_spawnattr_setpgroup(a, 0) : result;
+        result = posix_spawnattr_setsigdefault(a, &all);
+    return result == 0 ? posix_spawnattr_setsigmask(a, &none) : result;
 }
 
 /* The first terminal that a session's leader opens is the one that controls it: tty(4). */
@@ -64,12 +64,13 @@ static int place(posix_spawn_file_actions_t *files, const struct place *p)
         result = posix_spawn_file_actions_adddup2(files, out, STDOUT_FILENO);
     if (result == 0 && p->terminal)
         result = posix_spawn_file_actions_adddup2(files, STDIN_FILENO, STDERR_FILENO);
-    return result;
+    /* What whoever started us left open is neither close-on-exec nor meant for the child. */
+    return result ? result : posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
 }
 
 /* 0 or a positive errno, as posix_spawn has them. */
 static int spawn(struct child *c, const char *path, char *const *argv, char *const *environment,
-                 const struct place *p, const sigset_t *mask)
+                 const struct place *p)
 {
     posix_spawnattr_t a;
     posix_spawn_file_actions_t files;
@@ -78,7 +79,7 @@ static int spawn(struct child *c, const char *path, char *const *argv, char *con
         return result;
     result = posix_spawn_file_actions_init(&files);
     if (result == 0) {
-        result = set_up(&a, p, mask);
+        result = set_up(&a);
         if (result == 0)
             result = place(&files, p);
         if (result == 0)
@@ -90,9 +91,9 @@ static int spawn(struct child *c, const char *path, char *const *argv, char *con
 }
 
 static int start(struct loop *l, struct child *c, const char *path, char *const *argv,
-                 char *const *environment, const struct place *p, const sigset_t *mask)
+                 char *const *environment, const struct place *p)
 {
-    int result = -spawn(c, path, argv, environment, p, mask);
+    int result = -spawn(c, path, argv, environment, p);
     if (result < 0) {
         c->pid = 0;
         return result;
@@ -108,15 +109,15 @@ static int start(struct loop *l, struct child *c, const char *path, char *const 
 }
 
 int child_start(struct loop *l, struct child *c, const char *path, char *const *argv,
-                char *const *environment, int in, int out, const sigset_t *mask)
+                char *const *environment, int in, int out)
 {
-    return start(l, c, path, argv, environment, &(struct place){.in = in, .out = out}, mask);
+    return start(l, c, path, argv, environment, &(struct place){.in = in, .out = out});
 }
 
 int child_start_on_terminal(struct loop *l, struct child *c, const char *path, char *const *argv,
-                            char *const *environment, const char *terminal, const sigset_t *mask)
+                            char *const *environment, const char *terminal)
 {
-    return start(l, c, path, argv, environment, &(struct place){.terminal = terminal}, mask);
+    return start(l, c, path, argv, environment, &(struct place){.terminal = terminal});
 }
 
 void child_signal(struct child *c, int signal)

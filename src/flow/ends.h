@@ -2,7 +2,6 @@
  * serial lines, descriptors from elsewhere, standard input and output.
  */
 #pragma once
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -19,7 +18,6 @@ enum end_role { END_SOURCE, END_SINK };
 struct end_how {
     enum end_role role;         /* what a file is where its words don't say */
     char *const *environment;   /* of a process; NULL: ours */
-    const sigset_t *mask;       /* of a process: the signals blocked in it */
     const struct winsize *size; /* of a terminal made here; NULL: unknown */
 };
 

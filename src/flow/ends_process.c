@@ -62,8 +62,7 @@ static int start_on_pipes(struct loop *l, struct end *e, struct stream *ret,
         fd_close(&in[1]);
         return fail(err, error, f);
     }
-    int result =
-        child_start(l, &e->child, f->path, f->argv, environment_of(how), in[0], out[1], how->mask);
+    int result = child_start(l, &e->child, f->path, f->argv, environment_of(how), in[0], out[1]);
     fd_close(&in[0]);
     fd_close(&out[1]);
     if (result == 0) {
@@ -117,8 +116,7 @@ static int start_on_terminal(struct loop *l, struct end *e, struct stream *ret,
         return err_set(err, errno, "make a terminal for", f->path, NULL);
     if (how->size)
         ioctl(master, TIOCSWINSZ, how->size);
-    int result = child_start_on_terminal(l, &e->child, f->path, f->argv, environment_of(how), name,
-                                         how->mask);
+    int result = child_start_on_terminal(l, &e->child, f->path, f->argv, environment_of(how), name);
     if (result < 0)
         return fail(err, -result, f);
     stream_init_own(ret, master, master);

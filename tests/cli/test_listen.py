@@ -96,9 +96,7 @@ def test_exec_has_the_connection_and_its_environment(listen):
     with server.connect() as s:
         me = s.getsockname()[1]
         lines = read_all(s).decode().splitlines()
-    env = dict(line.split("=", 1) for line in lines)
-    assert "SECRET" not in env
-    assert {k: v for k, v in env.items() if k.startswith("BERTH_")} == {
+    assert dict(line.split("=", 1) for line in lines) == {
         "BERTH_LOCAL_ADDR": "127.0.0.1",
         "BERTH_LOCAL_PORT": str(server.port),
         "BERTH_REMOTE_ADDR": "127.0.0.1",
@@ -117,6 +115,44 @@ def test_exec_child_has_only_its_socket(listen, tmp_path):
             shown = read_all(s).decode().split()
         assert extra.fileno() > 3
     assert set(shown) == {"0", "1", "2", "3"}
+
+
+def test_exec_child_is_found_by_our_path(listen, tmp_path):
+    """And doesn't hear of it: a shell has a default of its own."""
+    program = tmp_path / "only-here"
+    program.write_text("#!/bin/sh\nls -d / \"$HOME/\"; env | grep -c ^SECRET\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    server = listen(HERE, "--exec", "only-here", env={"PATH": path, "HOME": "/tmp", "SECRET": "x"})
+    with server.connect() as s:
+        assert read_all(s) == b"/\n/\n0\n"
+    server = listen(HERE, "--shell", "--exec", "only-here; ls -d /", env={"PATH": path})
+    with server.connect() as s:
+        assert read_all(s) == b"/\n"
+
+
+UNUSUAL = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
+for ignored in signal.SIGHUP, signal.SIGPIPE, signal.SIGUSR2:
+    signal.signal(ignored, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_exec_child_has_signals_as_they_usually_are(listen):
+    server = listen(HERE, "--exec", "cat /proc/self/status", prefix=["/usr/bin/python3", "-c", UNUSUAL])
+    with server.connect() as s:
+        shown = dict(line.split(":", 1) for line in read_all(s).decode().splitlines())
+    of_glibc = 1 << 31 | 1 << 32  # posix_spawn ignores 32 and 33, which are the C library's own
+    assert (int(shown["SigBlk"], 16), int(shown["SigIgn"], 16) & ~of_glibc) == (0, 0)
+
+
+def test_exec_child_has_no_terminal(listen):
+    server = listen(HERE, "--exec", "cut -d' ' -f1,5-7 /proc/self/stat")
+    with server.connect() as s:
+        pid, group, session, terminal = read_all(s).split()
+    assert (group, session, terminal) == (pid, pid, b"0")
 
 
 def test_exec_reply_comes_late(listen):

@@ -249,15 +249,13 @@ static void a_process_has_the_connection(void **state)
     struct process p = {.child.ended = process_ended};
     char *argv[] = {(char *)"sh", (char *)"-c", (char *)"read x; echo $x $Y; exit 7", NULL};
     char *env[] = {(char *)"Y=two", NULL}, *path = NULL;
-    sigset_t mask;
     int ends[2];
     char answer[20] = "";
     (void)state;
-    sigemptyset(&mask);
     assert_int_equal(loop_init(&l), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(child_find("sh", &path), 0);
-    assert_int_equal(child_start(&l, &p.child, path, argv, env, ends[1], ends[1], &mask), 0);
+    assert_int_equal(child_start(&l, &p.child, path, argv, env, ends[1], ends[1]), 0);
     assert_int_equal(send(ends[0], "one\n", 4, 0), 4);
     assert_int_equal(loop_run(&l), 0);
     assert_true(p.ended);
@@ -269,8 +267,7 @@ static void a_process_has_the_connection(void **state)
     assert_int_equal(child_find("nosuchprogram", &path), -ENOENT);
     assert_int_equal(child_find("/etc/passwd", &path), -EACCES);
     assert_int_equal(child_find("/", &path), -EISDIR);
-    assert_int_equal(child_start(&l, &p.child, "/nowhere", argv, env, ends[1], ends[1], &mask),
-                     -ENOENT);
+    assert_int_equal(child_start(&l, &p.child, "/nowhere", argv, env, ends[1], ends[1]), -ENOENT);
     close(ends[0]);
     close(ends[1]);
     loop_clear(&l);
