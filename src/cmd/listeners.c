@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "cli/command.h"
@@ -95,10 +97,17 @@ static void set_port(struct target *t, uint16_t port)
         target_set_ip(t, &a, port);
 }
 
-/* All of them, at one port even where the kernel chooses it. 0, or a negative errno with the words
- * in *e and the address in *ret_failed. */
+/* An address that can't be had. */
+struct failure {
+    struct err error;
+    struct target at;
+};
+
+/* All of them, at one port even where the kernel chooses it. 0, or a negative errno with *ret
+ * filled.
+ */
 static int open_all(struct vec *to, const struct vec *targets, const struct listeners_how *how,
-                    bool lenient, struct err *e, struct target *ret_failed)
+                    bool lenient, struct failure *ret)
 {
     size_t first = to->len;
     uint16_t port = 0;
@@ -113,51 +122,73 @@ static int open_all(struct vec *to, const struct vec *targets, const struct list
             port = port_of(&((struct listener *)vec_at(to, to->len - 1))->target);
         if (result == 0)
             continue;
-        *e = own;
-        *ret_failed = t;
+        *ret = (struct failure){.error = own, .at = t};
         if (lenient && is_missing(&own))
             continue;
         drop_from(to, first);
         return result;
     }
     if (to->len == first)
-        return -e->code;
-    if (e->code)
-        err_print(e, stderr); /* a family that isn't there */
+        return -ret->error.code;
+    if (ret->error.code)
+        err_print(&ret->error, stderr); /* a family that isn't there */
     return 0;
 }
 
+/* 0, or the negative errno of the last one with all of them in *failures. */
 static int open_first(struct vec *to, const struct vec *targets, const struct listeners_how *how,
-                      struct err *e, struct target *ret_failed)
+                      struct vec *failures)
 {
     for (size_t i = 0; i < targets->len; i++) {
-        const struct target *t = vec_at(targets, i);
-        if (open_one(to, t, how, e) == 0)
+        struct failure f = {.at = *(const struct target *)vec_at(targets, i)};
+        if (open_one(to, &f.at, how, &f.error) == 0)
             return 0;
-        *ret_failed = *t;
+        if (vec_add(failures, &f) < 0)
+            return -ENOMEM;
     }
-    return -e->code;
+    return -((struct failure *)vec_at(failures, failures->len - 1))->error.code;
+}
+
+/* Why none of its addresses could be had, each with who stands in the way there. */
+static int tell_failures(const struct endpoint *ep, const struct vec *failures,
+                         const struct listeners_how *how)
+{
+    _cleanup_buf_ struct buf word = BUF_INIT(512);
+    struct err e = {0};
+    int status = EXIT_NO;
+    for (size_t i = 0; i < failures->len; i++) {
+        struct failure *f = vec_at(failures, i);
+        in_the_way_explain(&f->error, &f->at, &how->open);
+        status = status_of(&f->error);
+        if (f->error.code == EADDRINUSE || !e.code)
+            e.code = f->error.code;
+    }
+    if (failures->len < 2)
+        return status;
+    endpoint_format(&word, ep);
+    err_word(&e, e.code, "listen on", buf_cstr(&word), "none of its %zu addresses is free: %s",
+             failures->len, strerror(e.code));
+    return status_of(&e);
 }
 
 static int open_targets(struct vec *to, const struct endpoint *ep, const struct vec *targets,
                         const struct listeners_how *how)
 {
-    struct err e = {0};
-    struct target failed = {0};
+    _cleanup_vec_ struct vec failures = VEC_INIT(struct failure);
     bool lenient = ep->host == ENDPOINT_THIS_MACHINE || ep->host == ENDPOINT_EVERY_INTERFACE;
     bool chosen = targets->len > 1 && port_of(vec_at(targets, 0)) == 0;
     int result = -EADDRINUSE;
     for (int i = 0; i < PORT_TRIES && result == -EADDRINUSE; i++) {
-        e = (struct err){0};
-        result = how->first ? open_first(to, targets, how, &e, &failed)
-                            : open_all(to, targets, how, lenient, &e, &failed);
+        struct failure one = {0};
+        failures.len = 0;
+        result = how->first ? open_first(to, targets, how, &failures)
+                            : open_all(to, targets, how, lenient, &one);
+        if (result < 0 && !how->first && vec_add(&failures, &one) < 0)
+            result = -ENOMEM;
         if (!chosen)
             break;
     }
-    if (result == 0)
-        return 0;
-    in_the_way_explain(&e, &failed, &how->open);
-    return status_of(&e);
+    return result == 0 ? 0 : tell_failures(ep, &failures, how);
 }
 
 /* Descriptors that came open */

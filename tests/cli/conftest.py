@@ -1,11 +1,19 @@
-"""What the files of tests of berth serve share."""
+"""What several files of tests share."""
 
 import os
 
 import pytest
 
-from lib import process
+from lib import features, process
+from lib.etc import Etc
 from lib.http_server import Server
+
+
+@pytest.fixture
+def etc(tmp_path, netns):
+    """An /etc of the test's own: etc.write("hosts", …), etc.run(command), etc.prefix."""
+    features.require(features.is_root)
+    return Etc(tmp_path / "etc", netns)
 
 
 @pytest.fixture

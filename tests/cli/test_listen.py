@@ -505,6 +505,21 @@ def test_the_first_that_is_free(listen, mksock):
     assert [e["local"]["address"] for e in server.of("listening")] == ["::1"]
 
 
+def test_each_address_is_taken(berth, mksock, etc):
+    """Of three, each by a process of its own; the last line has the whole in the C library's words."""
+    mksock("comm two", "tcp listen 127.0.0.2:3000")
+    mksock("comm six", "tcp listen [::1]:3000")
+    mksock("comm one", "tcp listen 127.0.0.1:3000")
+    etc.write("hosts", "127.0.0.2 all.test\n::1 all.test\n127.0.0.1 all.test\n")
+    result = etc.run(*berth.command("listen", "all.test:3000", "--first"), status=1)
+    *each, whole = result.stderr.splitlines()
+    assert len(each) == 3
+    for name in "two", "six", "one":
+        assert sum(f"({name}[" in line and "address already in use" in line for line in each) == 1
+    assert whole == ("berth: cannot listen on 'all.test:3000': none of its 3 addresses is free: "
+                     "Address already in use")
+
+
 def test_a_unix_name_that_is_taken(berth, listen, tmp_path):
     path = tmp_path / "x"
     listen(f"unix:{path}")
