@@ -230,6 +230,8 @@ int connect_tell_failure(const struct connect *c)
 {
     const struct reach *r = &c->reach;
     struct err e = r->error;
+    if (c->arguments->tls.info && r->handshake.session)
+        connect_tell_tls(c);
     if (r->stage == REACH_CONNECT) {
         tell_unreachable(c, &e);
         tell_why(c);

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "base/vec.h"
+#include "cmd/listeners.h"
 #include "flow/target.h"
 #include "kernel/links.h"
 #include "net/iface.h"
@@ -342,15 +343,15 @@ static void describe_reach(struct buf *out, const struct target *t, int fd)
     links_free(&links);
 }
 
-void flow_events_listening(const struct flow_events *f, const struct target *t, int fd)
+void flow_events_listening(const struct flow_events *f, const struct listener *l, int fd)
 {
     _cleanup_buf_ struct buf reach = BUF_INIT(1024);
     if (f->quiet)
         return;
-    describe_reach(&reach, t, fd);
+    describe_reach(&reach, &l->target, fd);
     flow_events_show(f, &(struct event){.kind = EVENT_LISTENING,
-                                        .proto = target_proto(t->family, t->type, t->protocol),
-                                        .local = &t->address,
-                                        .local_n = t->address_n,
+                                        .proto = listener_proto(l),
+                                        .local = &l->target.address,
+                                        .local_n = l->target.address_n,
                                         .words = reach.len ? buf_cstr(&reach) : NULL});
 }

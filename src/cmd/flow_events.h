@@ -8,7 +8,7 @@
 #include "flow/event.h"
 
 struct buf;
-struct target;
+struct listener;
 
 struct flow_events {
     bool json, quiet;
@@ -29,5 +29,6 @@ struct flow_events {
 void flow_events_show(const struct flow_events *f, const struct event *e);
 /* Why it ended, in words: "ended", "connection reset by peer" … */
 void flow_event_why(struct buf *out, const struct event *e);
-/* EVENT_LISTENING of this address, with who can reach it. The interfaces are read each time. */
-void flow_events_listening(const struct flow_events *f, const struct target *t, int fd);
+/* EVENT_LISTENING of this address, whose socket is fd, with who can reach it. The interfaces are
+ * read each time. */
+void flow_events_listening(const struct flow_events *f, const struct listener *l, int fd);

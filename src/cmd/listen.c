@@ -273,7 +273,7 @@ static void tell_listening(struct server *s)
     for (size_t i = 0; i < s->listeners.len; i++) {
         const struct listener *l = vec_at(&s->listeners, i);
         const struct worker_listener *from = &s->workers[0].listeners[i];
-        flow_events_listening(&s->events, &l->target,
+        flow_events_listening(&s->events, l,
                               from->peers.fd >= 0 ? from->peers.fd : from->acceptor.fd);
     }
 }

@@ -70,6 +70,7 @@ struct server {
     struct accept_shared accept;
     struct vec listeners;   /* struct listener; of the first worker */
     struct vec allow, deny; /* struct net_prefix */
+    _Atomic uint32_t peers; /* clients that never say when they end */
     _Atomic uint64_t last_id, bytes_in, bytes_out, refused;
     uint64_t started_ns; /* 0: it never served anybody */
     _Atomic int failed;  /* with --once: how it went */

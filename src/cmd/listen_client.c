@@ -11,10 +11,9 @@
 
 struct event client_event(const struct client *c, enum event_kind kind)
 {
-    const struct target *t = &c->listener->target;
     return (struct event){.kind = kind,
                           .id = c->id,
-                          .proto = target_proto(t->family, t->type, t->protocol),
+                          .proto = listener_proto(c->listener),
                           .local = &c->local,
                           .local_n = c->local_n,
                           .peer = &c->peer,
@@ -135,6 +134,7 @@ struct peer *client_hear(struct worker_listener *l, const struct peer *heard)
     c->local = heard->local;
     c->local_n = heard->local_n;
     link_client(c);
+    atomic_fetch_add(&w->server->peers, 1);
     w->coming = c;
     client_begin(c, NULL);
     struct client *left = w->coming; /* it may be over already */
@@ -240,6 +240,8 @@ void client_over(struct client *c, const struct client_end *how)
         accept_reset(fd_take(&c->fd));
     tls_stage_free(c);
     unlink_client(c);
+    if (c->dgram_peer)
+        atomic_fetch_sub(&s->peers, 1);
     bool comes = w->coming == c;
     if (comes)
         w->coming = NULL; /* whoever let it in counts it out */

@@ -87,10 +87,9 @@ static int start_child(struct client_exec_tls *c, int fd)
 {
     struct client *client = &c->client;
     struct server *s = client->worker->server;
-    const struct target *t = &client->listener->target;
     struct child_environment env;
-    child_environment_fill(&env, target_proto(t->family, t->type, t->protocol), &client->local,
-                           client->local_n, &client->peer, client->peer_n);
+    child_environment_fill(&env, listener_proto(client->listener), &client->local, client->local_n,
+                           &client->peer, client->peer_n);
     c->child.ended = exited;
     return child_start(&client->worker->loop, &c->child, s->exec_path, s->exec_words, env.entries,
                        fd, fd);

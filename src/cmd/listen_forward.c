@@ -83,6 +83,7 @@ static void secured(struct loop *l, struct tls_handshake *h, const struct err *e
     struct client_forward *c =
         (struct client_forward *)((char *)h - offsetof(struct client_forward, handshake));
     if (e) {
+        tls_handshake_drop(l, h);
         fail(c, e->code, e->hint[0] ? e->hint : NULL);
         return;
     }

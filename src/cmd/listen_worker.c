@@ -41,7 +41,7 @@ static struct event listener_event(const struct worker_listener *l, enum event_k
 {
     const struct target *t = &l->listener->target;
     return (struct event){.kind = kind,
-                          .proto = target_proto(t->family, t->type, t->protocol),
+                          .proto = listener_proto(l->listener),
                           .local = &t->address,
                           .local_n = t->address_n};
 }
@@ -184,8 +184,9 @@ void worker_client_gone(struct worker *w)
 
 static void tell_stopping(struct worker *w)
 {
-    uint32_t n = atomic_load(&w->server->accept.clients);
+    uint32_t n = atomic_load(&w->server->accept.clients), peers = atomic_load(&w->server->peers);
     char words[80];
+    n -= peers < n ? peers : n; /* nobody waits for them; other threads may count meanwhile */
     snprintf(words, sizeof words, "stopping; %u client%s may end within the grace", n,
              n == 1 ? "" : "s");
     struct event e = {.kind = EVENT_STOPPING, .words = n ? words : "stopping"};

@@ -245,6 +245,12 @@ int listeners_open(struct vec *to, const struct endpoint *ep, const struct liste
     return status;
 }
 
+const char *listener_proto(const struct listener *l)
+{
+    const struct target *t = &l->target;
+    return l->tls ? "tls" : target_proto(t->family, t->type, t->protocol);
+}
+
 void listeners_close(struct vec *listeners)
 {
     for (size_t i = 0; i < listeners->len; i++) {

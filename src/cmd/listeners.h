@@ -13,7 +13,7 @@ struct listener {
     int fd;
     bool wildcard; /* a client's own address differs from it */
     bool unlinks;  /* its path goes with it */
-    bool tls;      /* its endpoint says so */
+    bool tls;      /* its clients speak TLS: its endpoint says so, or its command */
 };
 
 struct listeners_how {
@@ -29,5 +29,7 @@ struct listeners_how {
 int listeners_open(struct vec *to, const struct endpoint *ep, const struct listeners_how *how);
 /* A listening socket that was inherited. 0, or an exit status after a message. */
 int listeners_take(struct vec *to, int fd);
+/* What is spoken there: "tls", "tcp", "udp", "unix-stream" … */
+const char *listener_proto(const struct listener *l);
 /* Closes those that are left, and removes their paths. */
 void listeners_close(struct vec *listeners);

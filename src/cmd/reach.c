@@ -188,6 +188,7 @@ int reach_start(struct loop *l, struct reach *r)
 {
     begin(r, REACH_CONNECT);
     dial_clear(l, &r->dial);
+    tls_handshake_drop(l, &r->handshake);
     int result = dial_init(&r->dial, r->targets.items, r->targets.len);
     if (result < 0)
         return result;

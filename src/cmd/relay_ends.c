@@ -174,7 +174,7 @@ static void tell_refused(struct relay_listener *from, const struct sockaddr_stor
     from->relay->refused++;
     relay_tell(from->relay,
                &(struct event){.kind = EVENT_REFUSED,
-                               .proto = target_proto(t->family, t->type, t->protocol),
+                               .proto = listener_proto(from->listener),
                                .local = &t->address,
                                .local_n = t->address_n,
                                .peer = peer,
@@ -216,7 +216,7 @@ static int start_one(struct relay *r, struct relay_listener *h, struct listener 
     h->side = side;
     h->listener = l;
     h->datagrams = l->target.type == SOCK_DGRAM;
-    flow_events_listening(&r->a->events, &l->target, l->fd);
+    flow_events_listening(&r->a->events, l, l->fd);
     h->acceptor.fd = h->peers.fd = -1;
     if (h->datagrams) {
         h->peers = (struct peers){.fd = fd_take(&l->fd),

@@ -31,8 +31,7 @@ struct event talk_event(const struct talk *t, enum event_kind kind)
     struct event e = {.kind = kind, .id = t->id};
     if (!s->listener)
         return e;
-    const struct target *at = &s->listener->target;
-    e.proto = target_proto(at->family, at->type, at->protocol);
+    e.proto = listener_proto(s->listener);
     e.local = &s->local;
     e.local_n = s->local_n;
     e.peer = &s->far;

@@ -19,6 +19,8 @@ static int open_side(struct relay *r, struct relay_side *s)
 {
     if (!speaks(r, s))
         return 0;
+    for (size_t i = 0; i < s->listeners.len; i++)
+        ((struct listener *)vec_at(&s->listeners, i))->tls = true;
     if (s->endpoint.listens)
         return tls_server_open(&command_relay, &r->a->tls, NULL, r->a->events.quiet, &s->tls);
     s->tls_text = BUF_INIT(64);
@@ -78,11 +80,11 @@ static void shaken(struct loop *l, struct tls_handshake *h, const struct err *e)
     struct talk_side *s = (struct talk_side *)((char *)h - offsetof(struct talk_side, handshake));
     struct talk *t = s->talk;
     int side = s == &t->sides[1];
+    tell(t, side);
     if (e) {
         talk_fail(t, e);
         return;
     }
-    tell(t, side);
     tls_handshake_take(l, h, s->stream, &s->fault);
     talk_side_is_there(t, side);
 }

@@ -197,6 +197,8 @@ static void tell_certificate(const struct tls_certificate *c, size_t n)
 
 void tls_tell_info(const struct tls_info *i)
 {
+    if (!i->chain.len)
+        return;
     _cleanup_buf_ struct buf line = BUF_INIT(4096);
     tls_format_summary(&line, i);
     err_tell("%s", buf_cstr(&line));

@@ -43,7 +43,7 @@ int tls_server_open(const struct command *c, const struct tls_server_arguments *
 const char *tls_client_name(const struct tls_client_arguments *a, const struct endpoint *ep,
                             struct buf *text);
 
-/* Version, cipher and chain, for people, on stderr. */
+/* Version, cipher and chain, for people, on stderr. Nothing of who showed no certificate. */
 void tls_tell_info(const struct tls_info *i);
 /* In a line: "TLSv1.3, TLS_AES_256_GCM_SHA384, ALPN h2". */
 void tls_format_summary(struct buf *out, const struct tls_info *i);

@@ -74,7 +74,8 @@ void tls_handshake_drop(struct loop *l, struct tls_handshake *h)
 
 static void fail(struct loop *l, struct tls_handshake *h, const struct err *e)
 {
-    tls_handshake_drop(l, h);
+    stop(l, h);
+    fd_close(&h->fd);
     h->done(l, h, e);
 }
 

@@ -73,8 +73,9 @@ enum { TLS_HANDSHAKE_MS = 10000 };
 
 struct tls_handshake {
     /* Called once, from the loop, unless it was dropped before. e NULL: done, and the owner calls
-     * tls_handshake_take, there or later; else what went wrong, and the descriptor is closed. The
-     * owner may free the handshake there. */
+     * tls_handshake_take, there or later; else what went wrong: the descriptor is closed,
+     * tls_handshake_info tells what the peer showed, and the owner calls tls_handshake_drop, there
+     * or later. */
     void (*done)(struct loop *l, struct tls_handshake *h, const struct err *e);
     /* of tls.c */
     struct tls_context *context;
@@ -123,7 +124,8 @@ struct tls_info {
     struct vec chain; /* struct tls_certificate, the peer's own first, as it sent them */
 };
 
-/* Of a handshake that is done, before its stream is taken. 0 or -ENOMEM. */
+/* Of a handshake that is done, before its stream is taken; of one that failed, what was known then.
+ * 0 or -ENOMEM. */
 int tls_handshake_info(const struct tls_handshake *h, struct tls_info *ret);
 /* Of a stream that a handshake of the context gave. 0, -EINVAL for another, -ENOMEM. */
 int tls_info_get(const struct tls_context *c, const struct stream *s, struct tls_info *ret);

@@ -860,6 +860,18 @@ def test_words_for_people(berth, netns):
     assert server.stderr.readline().startswith("berth: 1 client; 0 bytes in, 1 out, ")
 
 
+def test_peers_are_not_counted_among_those_who_may_end(listen):
+    server = listen("udp:" + HERE, "tcp:" + HERE, "--echo", "--grace", "100ms", listeners=2)
+    with udp(server) as a, udp(server) as b:
+        for s in a, b:
+            s.send(b"x")
+            assert s.recv(10) == b"x"
+        with server.connect(port=server.of("listening")[1]["local"]["port"]):
+            server.wait_events("opened", 3)
+            assert server.end(signal.SIGTERM) == 0
+    assert server.of("stopping")[0]["text"] == "stopping; 1 client may end within the grace"
+
+
 def test_a_terminal_gets_nothing_raw(berth, netns):
     master, slave = os.openpty()
     server = Listening(berth, HERE, stdin=slave, stdout=slave)

@@ -684,6 +684,45 @@ def test_info(berth, peer, good, authority):
     assert "not verified" in err
 
 
+@pytest.mark.parametrize("pin", [[], ["--tls-fingerprint", "00" * 32]])
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_info_of_whom_nobody_vouches_for(berth, peer, good, pin, newest):
+    """The chain is what one needs then."""
+    context = server_context(good)
+    context.maximum_version = newest
+    at = peer(echo_then_end, context)
+    for retries in [], ["--wait", "100ms"]:
+        lines = berth("connect", f"tls:localhost:{at.port}", "--tls-info", *pin, *retries, input="x",
+                      status=1).stderr.splitlines()
+        assert f"berth:   SHA256:{fingerprint(good)}" in lines
+        assert any(line.startswith("berth: not verified: its certificate ") for line in lines)
+        assert lines[-1].startswith(f"berth: cannot set up TLS with 'tls:localhost:{at.port}': ")
+    done = berth("relay", "-", f"tls:localhost:{at.port}", "--tls-to-info",
+                 *(["--tls-to-fingerprint", pin[1]] if pin else []), input="x", status=1)
+    assert f"berth:   SHA256:{fingerprint(good)}" in done.stderr.splitlines()
+    wait_for(lambda: at.count == 3 and len(at.errors) == 3, what="three refusals")
+    assert all(isinstance(e, ssl.SSLError) for e in at.errors)  # that we don't trust it
+    at.errors.clear()
+
+
+def test_info_of_who_speaks_no_tls(berth, listen):
+    at = listen(HERE, "--reply", "220 hello\n")
+    err = berth("connect", f"tls:localhost:{at.port}", "--tls-info", input="", status=1).stderr
+    assert len(err.splitlines()) == 1 and "cannot set up TLS" in err
+
+
+@pytest.mark.parametrize("args", [(f"tls:{HERE}",), (HERE, "--tls")])
+@pytest.mark.parametrize("command", ["listen", "relay"])
+def test_listeners_are_told_as_what_they_are(listen, good, authority, berth, command, args):
+    end = ["--exec", "printenv BERTH_PROTO"]
+    if command == "relay":
+        args = ("listen:" + args[0], *args[1:])
+        end = ["exec:printenv BERTH_PROTO"]
+    server = listen(*args, *end, "--tls-cert", good, command=command)
+    assert connect_to(berth, server, authority, b"") == b"tls\n"
+    assert {e["proto"] for e in server.wait_events("closed") + server.of("listening")} == {"tls"}
+
+
 def test_connect_mistakes(berth):
     for args, words in [
         (["--tls-insecure", "--tls-ca", "/x"], "can't be insecure"),

@@ -52,6 +52,7 @@ struct tls_session {
     bool goodbye;     /* the peer's close_notify came */
     int read_over;    /* what each further read gives: 0 not yet, 1 the end, or a negative errno */
     char *unverified; /* why the peer's certificate isn't good; NULL: it is, or there is none */
+    STACK_OF(X509) * refused; /* what it showed, when that ended the handshake; NULL */
     struct tls_fault *fault;
 };
 
@@ -89,7 +90,8 @@ ssize_t session_write(struct stream *s, const void *from, size_t n, bool more);
 int session_finish(struct stream *s);
 void session_release(struct stream *s);
 
-/* verify.c: has the context judge by t->context, and say in t->unverified what is wrong. */
+/* verify.c: has the context judge by t->context, and say in t->unverified what is wrong, keeping in
+ * t->refused what OpenSSL forgets then. */
 void verify_use(struct context *c);
 /* Why a handshake failed, from OpenSSL's queue of errors; error: what SSL_get_error said. Returns a
  * negative errno with *e filled. */

@@ -127,11 +127,12 @@ static int add_certificate(struct tls_info *info, X509 *from)
     return to ? fill(to, from) : -ENOMEM;
 }
 
-/* SSL_get_peer_cert_chain leaves the peer's own out on a server. */
-static int add_chain(struct tls_info *info, const SSL *ssl)
+/* SSL_get_peer_cert_chain leaves the peer's own out on a server. A certificate that isn't good
+ * enough has come no further than our hands. */
+static int add_chain(struct tls_info *info, const struct tls_session *t)
 {
-    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
-    X509 *own = SSL_get0_peer_certificate(ssl);
+    X509 *own = SSL_get0_peer_certificate(t->ssl);
+    STACK_OF(X509) *chain = own ? SSL_get_peer_cert_chain(t->ssl) : t->refused;
     int result = own ? add_certificate(info, own) : 0;
     for (int i = 0; result == 0 && i < sk_X509_num(chain) && i < MOST_CERTIFICATES; i++) {
         X509 *one = sk_X509_value(chain, i);
@@ -171,5 +172,5 @@ int session_info(const struct tls_session *t, struct tls_info *ret)
     ret->verified = strdup(verified_text(t));
     if (!ret->version || !ret->cipher || !ret->alpn || !ret->sni || !ret->verified)
         return -ENOMEM;
-    return add_chain(ret, t->ssl);
+    return add_chain(ret, t);
 }

@@ -123,6 +123,7 @@ void session_free(struct tls_session *t)
     free(t->wire.out);
     free(t->name);
     free(t->unverified);
+    sk_X509_pop_free(t->refused, X509_free);
     free(t);
 }
 

@@ -122,10 +122,14 @@ static struct tls_session *session_of(X509_STORE_CTX *store)
         (SSL *)X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
 }
 
-static void keep(struct tls_session *t, const struct buf *words)
+/* The first fault, and what the peer has shown. */
+static void keep(struct tls_session *t, const struct buf *words, X509_STORE_CTX *store)
 {
-    if (!t->unverified)
-        t->unverified = strndup(words->data ? words->data : "", words->len);
+    if (t->unverified)
+        return;
+    t->unverified = strndup(words->data ? words->data : "", words->len);
+    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store);
+    t->refused = shown ? X509_chain_up_ref(shown) : NULL;
 }
 
 static int judge(int good, X509_STORE_CTX *store)
@@ -140,7 +144,7 @@ static int judge(int good, X509_STORE_CTX *store)
         say(&words, t, certificate, X509_STORE_CTX_get_error_depth(store), error);
     else
         buf_str(&words, X509_verify_cert_error_string(error));
-    keep(t, &words);
+    keep(t, &words, store);
     return t->context->peer == TLS_PEER_ANY;
 }
 
@@ -161,7 +165,7 @@ static int compare_pin(X509_STORE_CTX *store, void *data)
     if (leaf)
         fingerprint_write(leaf, found);
     buf_printf(&words, "its certificate isn't the one expected: its fingerprint is %s", found);
-    keep(session_of(store), &words);
+    keep(session_of(store), &words, store);
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
 }
