@@ -50,7 +50,7 @@ static const struct command_option connect_options[] = {
      .type = OPTION_DURATION,
      .field = FIELD(timeout_ns),
      .metavar = "TIME",
-     .help = "how long connecting may take, and what --expect waits for"},
+     .help = "how long connecting may take, names and all, and what --expect waits for"},
     {.name = "wait",
      .letter = 'w',
      .type = OPTION_DURATION,
@@ -326,18 +326,29 @@ static uint64_t deadline_of(const struct connect *c)
     return now + one < end ? now + one : end > last ? end : last;
 }
 
+int connect_resolve(struct connect *c)
+{
+    struct reach *r = &c->reach;
+    r->deadline_ns = deadline_of(c);
+    r->done = reached;
+    int result = reach_resolve(&c->loop, r);
+    if (result == 0)
+        result = loop_run(&c->loop);
+    if (result < 0 && !r->error.code)
+        err_set(&r->error, -result, "resolve", c->word, NULL);
+    return -r->error.code;
+}
+
 /* One try. 0 or a negative errno. */
 static int try(struct connect *c)
 {
     struct reach *r = &c->reach;
     c->tries++;
-    int result = reach_resolve(r);
+    int result = connect_resolve(c);
     if (result < 0)
         return result;
     if (c->arguments->verbose && c->tries == 1)
         connect_tell_resolved(c);
-    r->deadline_ns = deadline_of(c);
-    r->done = reached;
     result = reach_start(&c->loop, r);
     if (result == 0)
         result = loop_run(&c->loop);

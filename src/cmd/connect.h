@@ -52,6 +52,10 @@ struct connect {
     struct replay replay;
 };
 
+/* Looks the name up, no longer than connecting may take. 0, or a negative errno with c->reach.error
+ * filled. */
+int connect_resolve(struct connect *c);
+
 /* How it went, on stderr. */
 void connect_tell_resolved(const struct connect *c);
 void connect_tell_connected(const struct connect *c);

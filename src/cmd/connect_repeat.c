@@ -438,7 +438,7 @@ int connect_repeat(struct connect *c)
     struct probe *probes = calloc(n, sizeof *probes);
     for (size_t i = 0; i < PHASES; i++)
         r.samples[i].times = VEC_INIT(uint64_t);
-    int result = r.scratch && probes ? reach_resolve(&c->reach) : -ENOMEM;
+    int result = r.scratch && probes ? connect_resolve(c) : -ENOMEM;
     int status;
     if (result < 0) {
         status = connect_tell_failure(c);

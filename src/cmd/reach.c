@@ -4,7 +4,6 @@
 
 #include "base/fd.h"
 #include "base/time.h"
-#include "cmd/targets.h"
 
 static void begin(struct reach *r, enum reach_stage stage)
 {
@@ -24,32 +23,72 @@ void reach_init(struct reach *r, const struct reach_plan *plan)
 
 /* Names */
 
-/* What the proxy is asked for. A name is the proxy's to look up, but SOCKS 4 knows addresses alone.
- */
-static int fill_request(struct reach *r)
+/* What the proxy is asked for is found as well, but a name is the proxy's to look up; SOCKS 4 alone
+ * knows only addresses. */
+static bool is_named(const struct reach *r)
 {
-    const struct proxy_choice *choice = r->plan->proxy;
-    const struct endpoint *to = r->plan->endpoint;
-    struct endpoint port_only = *to;
-    _cleanup_vec_ struct vec found = VEC_INIT(struct target);
-    bool named = to->host == ENDPOINT_NAME && choice->kind != PROXY_SOCKS4;
-    const struct targets_question q = {
-        .endpoint = &port_only, .family = choice->kind == PROXY_SOCKS4 ? AF_INET : r->plan->family};
-    if (named)
-        port_only.host = ENDPOINT_THIS_MACHINE; /* for a port that is a word */
-    int result = targets_find(&q, &found, &r->error);
-    if (result < 0)
-        return result;
-    const struct target *first = vec_at(&found, 0);
-    r->request = (struct proxy_request){.kind = choice->kind,
-                                        .host = named ? to->name : NULL,
-                                        .user = choice->has_user ? choice->user : NULL,
-                                        .password = choice->has_user ? choice->password : NULL};
-    target_get_ip(&first->address, &r->request.addr, &r->request.port);
-    return 0;
+    return r->plan->endpoint->host == ENDPOINT_NAME && r->plan->proxy->kind != PROXY_SOCKS4;
 }
 
-int reach_resolve(struct reach *r)
+static void fill_request(struct reach *r, const struct target *to)
+{
+    const struct proxy_choice *choice = r->plan->proxy;
+    r->request = (struct proxy_request){.kind = choice->kind,
+                                        .host = is_named(r) ? r->plan->endpoint->name : NULL,
+                                        .user = choice->has_user ? choice->user : NULL,
+                                        .password = choice->has_user ? choice->password : NULL};
+    target_get_ip(&to->address, &r->request.addr, &r->request.port);
+    proxy_talk_clear(&r->proxy.talk);
+    proxy_talk_init(&r->proxy.talk, &r->request);
+}
+
+static void resolved(struct loop *l, struct reach *r)
+{
+    end(r);
+    r->done(l, r);
+}
+
+static void found_request(struct loop *l, struct lookup *k)
+{
+    struct reach *r = (struct reach *)((char *)k - offsetof(struct reach, lookup));
+    r->error = k->error;
+    if (!k->error.code)
+        fill_request(r, vec_at(&k->targets, 0));
+    vec_free(&k->targets);
+    resolved(l, r);
+}
+
+static int look_for_request(struct loop *l, struct reach *r)
+{
+    const struct reach_plan *plan = r->plan;
+    struct endpoint to = *plan->endpoint;
+    if (is_named(r))
+        to.host = ENDPOINT_THIS_MACHINE; /* for a port that is a word */
+    const struct targets_question q = {
+        .endpoint = &to, .family = plan->proxy->kind == PROXY_SOCKS4 ? AF_INET : plan->family};
+    r->lookup.done = found_request;
+    return lookup_start(l, &r->lookup, &q, r->deadline_ns);
+}
+
+static void found(struct loop *l, struct lookup *k)
+{
+    struct reach *r = (struct reach *)((char *)k - offsetof(struct reach, lookup));
+    const struct reach_plan *plan = r->plan;
+    r->error = k->error;
+    r->targets = k->targets;
+    if (r->error.code) {
+        resolved(l, r);
+        return;
+    }
+    targets_prefer_heard(plan->proxy ? &plan->proxy->endpoint : plan->endpoint, &r->targets);
+    int result = plan->proxy ? look_for_request(l, r) : 0;
+    if (result < 0)
+        err_set(&r->error, -result, "resolve", plan->word, NULL);
+    if (result < 0 || !plan->proxy)
+        resolved(l, r);
+}
+
+int reach_resolve(struct loop *l, struct reach *r)
 {
     const struct reach_plan *plan = r->plan;
     const struct targets_question q = {.endpoint =
@@ -58,16 +97,10 @@ int reach_resolve(struct reach *r)
                                        .protocol = plan->protocol};
     begin(r, REACH_RESOLVE);
     vec_free(&r->targets);
-    int result = targets_find(&q, &r->targets, &r->error);
-    if (result == 0)
-        targets_prefer_heard(q.endpoint, &r->targets);
-    if (result == 0 && plan->proxy) {
-        result = fill_request(r);
-        proxy_talk_clear(&r->proxy.talk);
-        proxy_talk_init(&r->proxy.talk, &r->request);
-    }
-    end(r);
-    return result;
+    r->error.code = 0;
+    r->lookup.done = found;
+    int result = lookup_start(l, &r->lookup, &q, r->deadline_ns);
+    return result < 0 ? err_set(&r->error, -result, "resolve", plan->word, NULL) : 0;
 }
 
 /* TLS */
@@ -217,6 +250,7 @@ void reach_take(struct loop *l, struct reach *r, struct stream *ret)
 
 void reach_clear(struct loop *l, struct reach *r)
 {
+    lookup_drop(l, &r->lookup);
     dial_clear(l, &r->dial);
     proxy_stop(l, &r->proxy);
     proxy_talk_clear(&r->proxy.talk);

@@ -1,8 +1,7 @@
 /* A connection made to an endpoint, through whatever lies before it: names are looked up, addresses
  * dialled, a proxy asked, TLS agreed on.
  *
- * What all connections to one endpoint share is the plan; each of them is a struct reach. Names are
- * looked up by a blocking call of its own, the rest happens on a loop.
+ * What all connections to one endpoint share is the plan; each of them is a struct reach.
  */
 #pragma once
 #include <stdbool.h>
@@ -10,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
+#include "cmd/lookup.h"
 #include "cmd/proxy_choice.h"
 #include "flow/dial.h"
 #include "flow/tls.h"
@@ -33,6 +33,7 @@ enum reach_stage { REACH_RESOLVE, REACH_CONNECT, REACH_PROXY, REACH_TLS, REACH_S
 
 struct reach {
     const struct reach_plan *plan;
+    struct lookup lookup;
     struct vec targets; /* struct target: what the endpoint's name stands for, or the proxy's */
     struct dial dial;
     struct proxy_request request;
@@ -45,16 +46,18 @@ struct reach {
     enum reach_stage stage;
     uint64_t began_ns[REACH_STAGES], ended_ns[REACH_STAGES];
     uint64_t deadline_ns; /* 0: none */
-    /* Called once, from the loop; reach_fd tells. The owner may clear it there. */
+    /* Called once for reach_resolve and for reach_start, from the loop; error.code and reach_fd
+     * tell. The owner may clear it there. */
     void (*done)(struct loop *l, struct reach *r);
 };
 
 void reach_init(struct reach *r, const struct reach_plan *plan);
-/* Looks the name up; may take long. 0, or a negative errno with r->error filled. */
-int reach_resolve(struct reach *r);
+/* Looks the name up, until r->deadline_ns; `done` is to be set. 0, or a negative errno with
+ * r->error filled: then it isn't called. */
+int reach_resolve(struct loop *l, struct reach *r);
 /* Takes what another of the same plan has looked up. 0 or -ENOMEM. */
 int reach_share(struct reach *r, const struct reach *resolved);
-/* Dials; `done` is to be set. 0 or -ENOMEM. */
+/* Dials what was found; `done` is to be set. 0 or -ENOMEM. */
 int reach_start(struct loop *l, struct reach *r);
 /* The connection's descriptor, which stays where it is; -1: there is no connection. */
 int reach_fd(const struct reach *r);

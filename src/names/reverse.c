@@ -4,11 +4,11 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <search.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/thread.h"
 #include "names/services.h"
 #include "names/sockaddr.h"
 
@@ -269,24 +269,13 @@ static void *serve_near(void *r)
     return NULL;
 }
 
-/* Detached, for nobody waits for them; and without signals, which are the main thread's. */
 static int start_thread(struct reverse *r, void *(*body)(void *))
 {
-    pthread_attr_t how;
-    pthread_t thread;
-    sigset_t signals;
-    int result = pthread_attr_init(&how);
-    if (result)
-        return -result;
-    sigfillset(&signals);
-    pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setsigmask_np(&how, &signals);
     pthread_mutex_lock(&r->lock);
-    result = pthread_create(&thread, &how, body, r);
+    int result = thread_leave(body, r);
     r->holders += result == 0;
     pthread_mutex_unlock(&r->lock);
-    pthread_attr_destroy(&how);
-    return -result;
+    return result;
 }
 
 int reverse_new(const struct reverse_library *library, struct reverse **ret)

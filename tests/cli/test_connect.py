@@ -187,6 +187,36 @@ def test_silent_address_gets_a_head_start_only(berth, netns):
         assert "[::1]:7000 in" in process.stderr.read()
 
 
+@pytest.fixture
+def silent_name_server(etc, netns):
+    etc.write("nsswitch.conf", "hosts: dns\n")
+    etc.write("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n")
+    with netns.inside():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("127.0.0.1", 53))
+    with s:
+        yield
+
+
+@pytest.mark.parametrize("more, word", [
+    ([], "slow.test:80"),
+    (["--repeat", "2"], "slow.test:80"),
+    (["--proxy", "socks4://127.0.0.1:1080"], "slow.test:80"),  # which takes addresses alone
+    (["--proxy", "http://slow.test:8080"], "slow.test:8080"),
+])
+def test_timeout_bounds_names_too(berth, etc, silent_name_server, more, word):
+    began = time.monotonic()
+    result = etc.run(*berth.command("connect", "slow.test:80", "--timeout", "300ms", *more), input="", status=1)
+    assert time.monotonic() - began < 10
+    assert result.stderr == f"berth: cannot resolve '{word}': no answer in time\n"
+
+
+def test_wait_goes_on_where_no_name_server_answers(berth, etc, silent_name_server):
+    result = etc.run(*berth.command("connect", "slow.test:80", "--timeout", "100ms", "--wait", "500ms"),
+                     input="", status=1)
+    assert "cannot resolve 'slow.test:80': no answer in time\nberth: gave up after" in result.stderr
+
+
 def test_timeout(berth, netns):
     with netns.inside():
         full = socket.socket()
