@@ -123,6 +123,23 @@ static int set_own(int fd, const struct target *t, struct err *e)
 
 /* Listening */
 
+static const char *unix_path(const struct target *t)
+{
+    return ((const struct sockaddr_un *)&t->address)->sun_path; /* empty if abstract */
+}
+
+static bool is_other_file(const char *path)
+{
+    struct stat st;
+    return path[0] && stat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
+}
+
+static const char *unix_taken_hint(const struct target *t)
+{
+    return is_other_file(unix_path(t)) ? "that is no socket, and stays as it is"
+                                       : "the name is taken";
+}
+
 static const char *bind_hint(const struct target *t, int error)
 {
     struct net_addr a;
@@ -137,7 +154,7 @@ static const char *bind_hint(const struct target *t, int error)
     case EADDRNOTAVAIL:
         return "no interface of this host has that address; berth interfaces lists what there is";
     case EADDRINUSE:
-        return t->family == AF_UNIX ? "the name is taken" : "the address is taken";
+        return t->family == AF_UNIX ? unix_taken_hint(t) : "the address is taken";
     case EINVAL:
         return ip && net_addr_is_link_local(&a) && !a.scope
                    ? "a link-local address needs its device: add %DEVICE"
@@ -153,16 +170,16 @@ static const char *bind_hint(const struct target *t, int error)
     }
 }
 
-/* A UNIX socket's path stays when its program ends. Nobody listens there if connecting is
- * refused. */
+/* A UNIX socket's path stays when its program ends. No socket has it any more if connecting is
+ * refused. It is tried with datagrams: whatever type has the path isn't disturbed, and answers with
+ * something else, EPROTOTYPE mostly (unix_find_bsd of net/unix/af_unix.c). A listener would be
+ * given a connection, and one that takes a single client would be gone. */
 static bool is_left_over(const struct target *t)
 {
-    struct sockaddr_un un;
     struct stat st;
-    memcpy(&un, &t->address, sizeof un);
-    if (un.sun_path[0] == '\0' || lstat(un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+    if (!unix_path(t)[0] || lstat(unix_path(t), &st) < 0 || !S_ISSOCK(st.st_mode))
         return false;
-    _cleanup_fd_ int fd = socket(AF_UNIX, t->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd >= 0 && connect(fd, (const struct sockaddr *)&t->address, t->address_n) < 0 &&
            errno == ECONNREFUSED;
 }
@@ -176,7 +193,7 @@ static int bind_to(int fd, const struct target *t, bool unlinks)
         return -errno;
     if (!is_left_over(t))
         return -EADDRINUSE;
-    if (unlink(((const struct sockaddr_un *)address)->sun_path) < 0)
+    if (unlink(unix_path(t)) < 0)
         return -errno;
     return bind(fd, address, t->address_n) < 0 ? -errno : 0;
 }
@@ -229,11 +246,10 @@ int open_accepted(int fd, const struct target *t, const struct sockopt_set *opti
 /* unix_find_bsd of net/unix/af_unix.c refuses what is no socket with the same error. */
 static const char *unix_refusal_hint(const struct target *t)
 {
-    struct sockaddr_un un;
-    struct stat st;
-    memcpy(&un, &t->address, sizeof un);
-    bool other = un.sun_path[0] && stat(un.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode);
-    return other ? "that is no socket" : "its program has ended, and left the name behind";
+    if (!unix_path(t)[0])
+        return "nobody listens there"; /* an abstract name goes with its socket */
+    return is_other_file(unix_path(t)) ? "that is no socket"
+                                       : "its program has ended, and left the name behind";
 }
 
 const char *open_connect_hint(const struct target *t, int error)

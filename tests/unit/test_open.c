@@ -201,6 +201,7 @@ static void left_over_names_are_taken_over(void **state)
     assert_true(first >= 0);
     how.unlink = true;
     assert_int_equal(open_listener(&t, &how, &e), -EADDRINUSE); /* it lives */
+    assert_int_equal(accept(first, NULL, NULL), -1);            /* and wasn't disturbed */
     close(first);
     how.unlink = false;
     assert_int_equal(open_listener(&t, &how, &e), -EADDRINUSE);
@@ -215,7 +216,18 @@ static void left_over_names_are_taken_over(void **state)
     assert_true(file >= 0);
     assert_int_equal(open_listener(&t, &how, &e), -EADDRINUSE);
     assert_int_equal(access(path, F_OK), 0);
+    assert_non_null(strstr(e.hint, "no socket"));
     unlink(path);
+}
+
+static void what_has_no_path_leaves_none_behind(void **state)
+{
+    struct target t = {.type = SOCK_STREAM, .v6only = -1};
+    (void)state;
+    assert_int_equal(target_set_unix(&t, "nobody", 6, true), 0);
+    assert_string_equal(open_connect_hint(&t, ECONNREFUSED), "nobody listens there");
+    assert_int_equal(target_set_unix(&t, "/tmp/gone", 9, false), 0);
+    assert_non_null(strstr(open_connect_hint(&t, ECONNREFUSED), "left the name behind"));
 }
 
 int main(void)
@@ -228,6 +240,7 @@ int main(void)
         cmocka_unit_test(failures_are_explained),
         cmocka_unit_test(refusals_come_later),
         cmocka_unit_test(left_over_names_are_taken_over),
+        cmocka_unit_test(what_has_no_path_leaves_none_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
