@@ -224,8 +224,8 @@ static void tell_end(const struct talk *t)
 {
     _cleanup_buf_ struct buf time = BUF_INIT(64);
     time_format_duration(&time, time_monotonic_ns() - t->pair.started_ns);
-    err_tell("ended after %s: %lu bytes sent, %lu received", buf_cstr(&time), t->pair.ab.bytes,
-             t->pair.ba.bytes);
+    err_tell("ended after %s: %lu byte%s sent, %lu received", buf_cstr(&time), t->pair.ab.bytes,
+             t->pair.ab.bytes == 1 ? "" : "s", t->pair.ba.bytes);
 }
 
 static int fail(const char *op, const char *subject, int error, const char *hint)
@@ -299,7 +299,8 @@ static int status_of(const struct talk *t)
     } else {
         status_of_end(t);
         err_word(&e, ENODATA, "find", t->arguments->expect,
-                 "the conversation ended without it, %lu bytes were received", t->pair.ba.bytes);
+                 "the conversation ended without it, after %lu byte%s", t->pair.ba.bytes,
+                 t->pair.ba.bytes == 1 ? "" : "s");
     }
     err_print(&e, stderr);
     return EXIT_NO;

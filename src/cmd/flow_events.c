@@ -89,7 +89,8 @@ void flow_event_why(struct buf *out, const struct event *e)
 static void put_amounts(struct buf *out, const struct event *e)
 {
     if (e->bytes_in >= 0 && e->bytes_out >= 0)
-        buf_printf(out, "; %ld bytes in, %ld out", (long)e->bytes_in, (long)e->bytes_out);
+        buf_printf(out, "; %ld byte%s in, %ld out", (long)e->bytes_in, e->bytes_in == 1 ? "" : "s",
+                   (long)e->bytes_out);
     buf_str(out, ", ");
     time_format_duration(out, e->duration_ns);
 }

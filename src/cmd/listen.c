@@ -331,7 +331,8 @@ static int run_server(struct server *s)
     stop_threads(s);
     if (result < 0)
         return fail(result);
-    return s->a->once && atomic_load(&s->failed) ? EXIT_NO : EXIT_YES;
+    bool failed = s->no_output || (s->a->once && atomic_load(&s->failed));
+    return failed ? EXIT_NO : EXIT_YES;
 }
 
 static void clear(struct server *s)

@@ -74,6 +74,7 @@ struct server {
     _Atomic uint64_t last_id, bytes_in, bytes_out, refused;
     uint64_t started_ns; /* 0: it never served anybody */
     _Atomic int failed;  /* with --once: how it went */
+    bool no_output;      /* standard output couldn't be written to */
 
     struct buf reply;
     char **exec_words, *exec_path;

@@ -243,6 +243,7 @@ static void out_failed(struct loop *l, struct hub *h, int error)
     (void)l;
     atomic_store(&w->server->failed, 1);
     if (error != EPIPE) { /* a reader that went away is a reason to end quietly */
+        w->server->no_output = true;
         err_set(&e, error, "write to", "standard output", NULL);
         err_print(&e, stderr);
     }

@@ -50,6 +50,15 @@ enum stream_kind stream_kind_of(int fd)
     return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ? STREAM_FILE : STREAM_OTHER;
 }
 
+/* /dev/null that may only be read stands in for a descriptor that was closed (cli/main.c): what is
+ * written there has to fail. */
+static enum stream_kind kind_of_output(int fd)
+{
+    enum stream_kind kind = stream_kind_of(fd);
+    bool closed = kind == STREAM_NULL && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+    return closed ? STREAM_OTHER : kind;
+}
+
 /* Plain descriptors */
 
 static bool is_socket(uint8_t kind)
@@ -110,7 +119,7 @@ static void init(struct stream *s, int in, int out)
                          .ended = in < 0,
                          .read_waits = EPOLLIN,
                          .write_waits = EPOLLOUT};
-    s->out_kind = in == out ? s->in_kind : (uint8_t)stream_kind_of(out);
+    s->out_kind = in == out ? s->in_kind : (uint8_t)kind_of_output(out);
 }
 
 void stream_init_socket(struct stream *s, int fd)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from lib.process import run
 from lib.peers import Peer, read_all
 from lib.wait import wait_for
 
@@ -163,7 +164,7 @@ def test_verbose(berth, peer):
     talk = berth("connect", "-v", f"127.0.0.1:{at.port}", input="x").stderr
     assert f"to 127.0.0.1:{at.port} in " in talk
     assert "connected tcp 127.0.0.1:" in talk
-    assert "1 bytes sent, 10 received" in talk
+    assert "1 byte sent, 10 received" in talk
 
 
 def test_silent_address_gets_a_head_start_only(berth, netns):
@@ -292,7 +293,7 @@ def test_expect(berth, peer):
 def test_expect_that_does_not_come(berth, peer):
     at = peer(lambda connection: (connection.sendall(b"500 no"), read_all(connection)))
     result = berth("connect", "--expect", "^220 ", f"127.0.0.1:{at.port}", status=1)
-    assert "cannot find '^220 ': the conversation ended without it, 6 bytes" in result.stderr
+    assert "cannot find '^220 ': the conversation ended without it, after 6 bytes" in result.stderr
     process = berth.start(
         "connect", "--expect", "220", "--timeout", "200ms", f"127.0.0.1:{at.port}", **PIPES
     )
@@ -391,6 +392,14 @@ def test_reader_that_goes_away_ends_it(berth, peer):
     process.stdout = None
     assert process.wait(10) == 1
     assert process.stderr.read() == ""
+
+
+def test_closed_output_is_a_failure(berth, netns, peer):
+    """Not /dev/null: what the peer says is lost."""
+    at = peer(lambda connection: connection.sendall(b"lost"))
+    command = ["sh", "-c", '"$0" connect "$1" </dev/null >&-', berth.path, f"127.0.0.1:{at.port}"]
+    result = run(command, netns=netns, status=1)
+    assert result.stderr == "berth: cannot write to 'standard output': bad file descriptor\n"
 
 
 def test_signal_ends_it_as_any_program(berth, peer):

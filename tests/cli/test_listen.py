@@ -65,6 +65,15 @@ def test_echo(listen):
     assert sorted(e["id"] for e in closed) == [1, 2]
 
 
+def test_output_that_is_full_ends_it(listen):
+    with open("/dev/full", "wb") as full:
+        server = listen(HERE, stdout=full)
+        with server.connect() as s:
+            s.sendall(b"lost")
+            assert server.process.wait(20) == 1
+    assert server.talk == ["berth: cannot write to 'standard output': no space left on device\n"]
+
+
 def test_discard(listen):
     server = listen(HERE, "--discard")
     with server.connect() as s:
