@@ -28,10 +28,13 @@ int fd_take(int *fd)
 int fd_read_all(int fd, struct buf *into)
 {
     for (;;) {
-        char *to = buf_reserve(into, READ_STEP);
+        size_t room = into->max - into->len, step = room < READ_STEP ? room : READ_STEP;
+        if (step == 0)
+            return -EFBIG;
+        char *to = buf_reserve(into, step);
         if (!to)
-            return into->len + READ_STEP > into->max ? -EFBIG : -ENOMEM;
-        ssize_t n = read(fd, to, READ_STEP);
+            return -ENOMEM;
+        ssize_t n = read(fd, to, step);
         if (n == 0)
             return 0;
         if (n > 0)

@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/hash.h"
 #include "base/out.h"
 #include "base/parse.h"
@@ -251,12 +253,34 @@ static void test_decimal(void **state)
     }
 }
 
+/* A file that fits is read, however little of the ceiling it leaves. */
+static void test_fd_read_all(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t ceiling;
+        int result;
+    } cases[] = {{4096, 0}, {5, 0}, {4, -EFBIG}, {3, -EFBIG}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_buf_ struct buf text = BUF_INIT(cases[i].ceiling);
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], "nat\n", 4), 4);
+        close(ends[1]);
+        assert_int_equal(fd_read_all(ends[0], &text), cases[i].result);
+        close(ends[0]);
+        if (cases[i].result == 0)
+            assert_string_equal(buf_cstr(&text), "nat\n");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_plain_length),
         cmocka_unit_test(test_decimal),
         cmocka_unit_test(test_buf_ceiling),
+        cmocka_unit_test(test_fd_read_all),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_vec),
         cmocka_unit_test(test_parse),
