@@ -8,177 +8,31 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "base/parse.h"
 #include "base/time.h"
 #include "cmd/socket_names.h"
 #include "names/reverse.h"
-#include "net/endpoint.h"
 
-/* Of a scheme that was written; "" where none was, since every protocol is meant then. */
-static const char *protocol_of(const char *word, const struct endpoint *ep)
+/* A wildcard takes in the addresses that its host has, and no others. */
+static bool takes_in(const struct holding *h, const struct socket_row *row)
 {
-    if (!endpoint_scheme_is_written(word))
-        return "";
-    return ep->scheme == ENDPOINT_UDP ? "udp" : "tcp";
-}
-
-/* "443/tcp" */
-static bool is_port_of_protocol(const char *word, struct port_target *ret)
-{
-    char number[16];
-    word += *word == ':';
-    size_t n = strcspn(word, "/");
-    if (!word[n] || n >= sizeof number)
-        return false;
-    memcpy(number, word, n);
-    number[n] = '\0';
-    return parse_port_range(number, &ret->first, &ret->last) == 0 &&
-           (size_t)snprintf(ret->protocol, sizeof ret->protocol, "%s", word + n + 1) <
-               sizeof ret->protocol;
-}
-
-/* "4444", ":4444", "8000-8100", "udp:53" */
-static bool is_endpoint_port(const char *word, struct port_target *ret)
-{
-    struct endpoint ep;
-    if (endpoint_parse(word, ENDPOINT_SOCKETS_ONLY | ENDPOINT_MAY_RANGE, &ep, NULL) < 0 ||
-        !endpoint_has_port(ep.scheme) || ep.host != ENDPOINT_THIS_MACHINE || ep.service[0] ||
-        ep.device[0])
-        return false;
-    *ret = (struct port_target){.first = ep.port, .last = ep.port_last};
-    snprintf(ret->protocol, sizeof ret->protocol, "%s", protocol_of(word, &ep));
-    return true;
-}
-
-bool holding_target_port(const char *word, struct port_target *ret)
-{
-    struct port_target t = {0};
-    if (!is_endpoint_port(word, &t) && !is_port_of_protocol(word, &t))
-        return false;
-    *ret = t;
-    return true;
-}
-
-/* The socket's own port, not its peer's. */
-static bool is_port(const char *word, struct buf *ret)
-{
-    struct port_target t;
-    if (!holding_target_port(word, &t))
-        return false;
-    if (t.protocol[0])
-        buf_printf(ret, "%s and ", t.protocol);
-    buf_printf(ret, "sport >= :%u and sport <= :%u", t.first, t.last);
-    return true;
-}
-
-/* "127.0.0.1", "127.0.0.0/8", "fe80::1%eth0" */
-static bool is_bare_address(const char *word, struct buf *ret)
-{
-    struct net_addr a;
-    struct net_prefix p;
-    const char *device;
-    if (net_addr_parse(word, &a, &device) < 0 && net_prefix_parse(word, &p) < 0)
-        return false;
-    buf_printf(ret, "src %s", word);
-    return true;
-}
-
-/* "127.0.0.1:80", "udp:[::1]:53" */
-static bool is_address_port(const char *word, struct buf *ret)
-{
-    struct endpoint ep;
-    if (endpoint_parse(word, ENDPOINT_SOCKETS_ONLY | ENDPOINT_MAY_OMIT_SCOPE, &ep, NULL) < 0 ||
-        !endpoint_has_port(ep.scheme) || ep.host != ENDPOINT_ADDRESS ||
-        (ep.device[0] && !endpoint_device_is_scope(&ep)))
-        return false;
-    const char *protocol = protocol_of(word, &ep);
-    if (*protocol)
-        buf_printf(ret, "%s and ", protocol);
-    buf_printf(ret, "src %s", *protocol ? strchr(word, ':') + 1 : word);
-    return true;
-}
-
-/* "pid:812" */
-static bool is_process(const char *word, struct buf *ret)
-{
-    uint64_t pid;
-    if (strncmp(word, "pid:", 4) != 0 || parse_u64(word + 4, 1, INT32_MAX, &pid) < 0)
-        return false;
-    buf_printf(ret, "pid = %lu", pid);
-    return true;
-}
-
-/* Words that can only be meant for what they fail to be. */
-static int refuse(const struct command *c, const char *word)
-{
-    const char *number = word + (*word == ':');
-    if (strncmp(word, "pid:", 4) == 0)
-        return command_usage_error(c, "'%s' is no process: a pid is a number from 1 on", word);
-    if (number[strspn(number, "0123456789-")])
-        return 0;
-    if (strchr(number, '-'))
-        return command_usage_error(c, "'%s' is no range of ports: they go upwards and end at 65535",
-                                   word);
-    return command_usage_error(c, "'%s' is no port: they end at 65535 (a process is pid:%s)", word,
-                               number);
-}
-
-/* An empty variable of a script: no filter would be every socket there is. */
-static bool is_empty(const char *word)
-{
-    word += strspn(word, " \t\n");
-    return !*word || *word == '#' || strcmp(word, ":") == 0;
-}
-
-static int refuse_empty(const struct command *c)
-{
-    return command_usage_error(c, "TARGET is empty: that would be every socket there is");
-}
-
-static int read_word(struct holding_target *t, const struct command *c, const char *word)
-{
-    if (is_empty(word))
-        return refuse_empty(c);
-    t->ports = is_port(word, &t->filter);
-    if (t->ports || is_bare_address(word, &t->filter) || is_address_port(word, &t->filter) ||
-        is_process(word, &t->filter))
-        return 0;
-    buf_str(&t->filter, word);
-    return refuse(c, word);
-}
-
-static int read_words(struct holding_target *t, const struct command *c,
-                      const struct command_words *words)
-{
-    if (t->single)
-        return read_word(t, c, t->text);
-    for (int i = 0; i < words->n; i++) {
-        if (i)
-            buf_char(&t->filter, ' ');
-        buf_str(&t->filter, words->words[i]);
+    if (!h->addresses || h->addresses->len == 0 || !net_addr_is_wildcard(&row->socket->local))
+        return true;
+    for (size_t i = 0; i < h->addresses->len; i++) {
+        struct net_socket there = *row->socket;
+        const struct socket_row as_bound = {.socket = &there, .view = row->view};
+        there.local = *(const struct net_addr *)vec_at(h->addresses, i);
+        there.state = NET_LISTEN;
+        if (socket_row_reach(&as_bound) != NET_REACH_ABSENT)
+            return true;
     }
-    return is_empty(buf_cstr(&t->filter)) ? refuse_empty(c) : 0;
-}
-
-int holding_target_read(struct holding_target *ret, const struct command *c,
-                        const struct command_words *words)
-{
-    *ret = (struct holding_target){
-        .filter = BUF_INIT(1 << 16), .text = words->words[0], .single = words->n == 1};
-    int status = read_words(ret, c, words);
-    ret->filter_text = buf_cstr(&ret->filter);
-    return status == 0 && ret->filter.failed ? command_usage_error(c, "the filter is too long")
-                                             : status;
-}
-
-void holding_target_clear(struct holding_target *t)
-{
-    buf_free(&t->filter);
+    return false;
 }
 
 static int keep(void *ctx, const struct socket_row *row)
 {
     struct holding *h = ctx;
+    if (!takes_in(h, row))
+        return 0;
     struct socket_row *copy = socket_row_copy(row);
     if (!copy || vec_add(&h->rows, &copy) < 0) {
         socket_row_free(copy);
@@ -268,7 +122,8 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
                  const struct holding_target *t)
 {
     struct err e = {0};
-    *h = (struct holding){.rows = VEC_INIT(struct socket_row *),
+    *h = (struct holding){.addresses = &t->addresses,
+                          .rows = VEC_INIT(struct socket_row *),
                           .found = VEC_INIT(const struct net_socket *)};
     int status = sockets_init(&h->sockets, c, a);
     if (status)

@@ -5,33 +5,36 @@
 #include "base/buf.h"
 #include "cmd/holder_text.h"
 #include "cmd/sockets.h"
+#include "net/addr.h"
 #include "net/holders.h"
 
 struct holding {
     struct sockets sockets;
-    struct vec rows;            /* struct socket_row *, owned */
-    struct vec found;           /* const struct net_socket *: theirs */
-    struct net_holders holders; /* of found */
-    struct net_clients clients; /* of the listeners among them, whoever holds these */
+    const struct vec *addresses; /* of the target */
+    struct vec rows;             /* struct socket_row *, owned */
+    struct vec found;            /* const struct net_socket *: theirs */
+    struct net_holders holders;  /* of found */
+    struct net_clients clients;  /* of the listeners among them, whoever holds these */
     struct holder_text text;
     struct reverse *reverse; /* NULL: no names */
 };
 
 struct port_target {
-    uint16_t first, last;
-    char protocol[16]; /* "" any */
+    uint16_t first, last; /* 0: no port was named by its number */
+    char protocol[16];    /* "" any */
 };
-/* Whether a word means ports, and which. */
-bool holding_target_port(const char *word, struct port_target *ret);
 
 /* What the user's words mean: a port ("4444", "udp:53", "443/tcp"), a process ("pid:812", "nginx"),
- * an address ("127.0.0.1", "[::1]:80"), or any filter. */
+ * an address ("127.0.0.1"), an address or a host with a port ("[::1]:80": a socket on every address
+ * has that too), or any filter. */
 struct holding_target {
     struct buf filter;
     const char *filter_text; /* of it */
     const char *text;        /* the first of the words */
-    bool ports;              /* all sockets of its ports match, whoever holds them */
-    bool single;             /* one word: maybe not meant as a filter */
+    struct port_target port;
+    struct vec addresses; /* struct net_addr: with a port, else none */
+    bool ports;           /* all sockets of its ports match, whoever holds them */
+    bool single;          /* one word: maybe not meant as a filter */
 };
 #define _cleanup_target_ __attribute__((cleanup(holding_target_clear)))
 

@@ -135,31 +135,49 @@ static bool takes(const struct kernel_forward *f, const struct port_target *t)
     return protocol && f->first <= t->last && t->first <= f->last;
 }
 
-/* Nobody need listen where the firewall hands connections on, as for a container's port. */
-static bool look_at_forwards(const char *target, struct output *o)
+static bool is_told(const struct vec *rules, size_t n, const struct kernel_forward *f)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct kernel_forward *other = vec_at(rules, i);
+        if (strcmp(other->target, f->target) == 0 && strcmp(other->rule, f->rule) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void put_line(struct output *o, const struct holder_text *text, const char *words,
+                     const char *value, const char *end)
+{
+    struct buf *out = &o->out.buf;
+    size_t start = out->len;
+    buf_str(out, words);
+    text_escape(out, value, strlen(value));
+    buf_str(out, end);
+    holder_end_line(out, text, start);
+}
+
+/* Nobody need listen where the firewall hands connections on, as for a container's port. A rule for
+ * those who come and one for those who are here often say the same. */
+static bool look_at_forwards(const struct holding_target *target, struct output *o)
 {
     struct holder_text text = {0};
     _cleanup_vec_ struct vec rules = VEC_INIT(struct kernel_forward);
-    struct port_target port;
     bool found = false;
-    if (!holding_target_port(target, &port) || forwards_read(&rules) < 0)
+    if (target->port.first == 0 || forwards_read(&rules) < 0)
         return false;
     holder_text_fit(&text, &o->options);
     for (size_t i = 0; i < rules.len; i++) {
         const struct kernel_forward *f = vec_at(&rules, i);
-        if (!takes(f, &port))
+        if (!takes(f, &target->port) || is_told(&rules, i, f))
             continue;
-        struct buf *out = &o->out.buf;
-        size_t start = out->len;
-        buf_str(out, "a forwarding rule may take it, to ");
-        text_escape(out, f->target, strlen(f->target));
-        buf_char(out, ':');
-        holder_end_line(out, &text, start);
-        start = out->len;
-        buf_str(out, "  ");
-        text_escape(out, f->rule, strlen(f->rule));
-        holder_end_line(out, &text, start);
+        if (!found && o->out.buf.len)
+            buf_char(&o->out.buf, '\n');
+        if (!found)
+            put_line(o, &text, "nobody listens at ", target->text,
+                     ", but the firewall may hand it on:\n");
         found = true;
+        put_line(o, &text, "forwarded to ", f->target, "");
+        put_line(o, &text, "  rule       ", f->rule, "");
     }
     return found;
 }
@@ -169,7 +187,7 @@ static int tell_nobody(const struct who_arguments *a, const struct holding_targe
 {
     bool here = !a->sockets.facts && !a->sockets.netns && !a->sockets.all_namespaces;
     bool elsewhere = here && look_elsewhere(a, target, o);
-    bool forwarded = here && look_at_forwards(target->text, o);
+    bool forwarded = here && look_at_forwards(target, o);
     if (!elsewhere && !forwarded)
         err_tell("nobody has '%s'", target->text);
     return EXIT_NO;

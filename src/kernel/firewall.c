@@ -52,7 +52,7 @@ static bool has_old_tables(const char *path)
     return fd_read_file(AT_FDCWD, path, &names) == 0 && names.len > 0;
 }
 
-static bool is_old(void)
+bool firewall_is_old(void)
 {
     return has_old_tables("/proc/thread-self/net/ip_tables_names") ||
            has_old_tables("/proc/thread-self/net/ip6_tables_names");
@@ -60,7 +60,7 @@ static bool is_old(void)
 
 int firewall_exists(void)
 {
-    bool found = is_old();
+    bool found = firewall_is_old();
     int result = found ? 0 : find_chain(&found);
     return found ? 1 : result;
 }
@@ -93,7 +93,7 @@ int firewall_read(struct vec *ret)
          {{"/usr/sbin/ip6tables-save", NULL}, AF_INET6}},
     };
     int result = read_one(&nft, ret);
-    if (result == 0 && !is_old())
+    if (result == 0 && !firewall_is_old())
         return 0;
     for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
         int r = read_one(&old[i][0], ret);

@@ -45,5 +45,7 @@ bool firewall_spares_loopback(const struct firewall_rule *r);
 /* Whether there is any firewall in the calling thread's namespace: 1, 0, or a negative errno
  * (-EPERM: CAP_NET_ADMIN is needed to see). */
 int firewall_exists(void);
+/* Whether the older iptables has tables, which nft(8) doesn't list. */
+bool firewall_is_old(void);
 /* Runs the listing programs. 0; -ENOENT when none is installed; or another negative errno. */
 int firewall_read(struct vec *ret);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/parse.h"
 #include "base/vec.h"
+#include "kernel/firewall.h"
 #include "kernel/listing.h"
 
 enum { WORDS_MAX = 64, WORD_SIZE = 64 };
@@ -134,13 +135,17 @@ int forwards_parse(const char *listing, size_t n, struct vec *ret)
 
 int forwards_read(struct vec *ret)
 {
+    /* The last two list the tables that there are; asked for one, they would make it. */
     static const char *const listings[][6] = {
         {"/usr/sbin/iptables-save", "-t", "nat", NULL},
         {"/usr/sbin/ip6tables-save", "-t", "nat", NULL},
         {"/usr/sbin/nft", "list", "ruleset", NULL},
+        {"/usr/sbin/iptables-legacy-save", NULL},
+        {"/usr/sbin/ip6tables-legacy-save", NULL},
     };
+    size_t n = sizeof listings / sizeof *listings;
     int result = -ENOENT;
-    for (size_t i = 0; i < sizeof listings / sizeof *listings; i++) {
+    for (size_t i = 0; i < (firewall_is_old() ? n : n - 2); i++) {
         _cleanup_buf_ struct buf text = BUF_INIT(LISTING_MAX);
         int r = listing_read(listings[i], &text);
         if (r == 0)

@@ -357,6 +357,21 @@ def test_rule_that_names_the_port(berth, netns, mksock, rule, port):
     assert f"inet t i: {rule}" in berth("explain", "connect", f"127.0.0.1:{port}", status=3).stdout
 
 
+def test_rules_of_the_older_iptables(berth, netns, mksock):
+    """nft doesn't list them."""
+    if not shutil.which("iptables-legacy", path="/usr/sbin"):
+        pytest.skip("not here: iptables-legacy")
+    mksock("tcp listen 127.0.0.1:4444")
+    done = netns.run("iptables-legacy", "-A", "INPUT", "-p", "tcp", "--dport", "4444", "-j", "DROP", status=None)
+    if done.returncode:
+        pytest.skip("not in this kernel: the tables of the older iptables")
+    said = one(explain(berth, "127.0.0.1:4444", status=3))
+    assert "--dport 4444 -j DROP" in said["firewall"]["named"][0]["rule"]
+    netns.run("iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "8444", "-j", "DNAT",
+              "--to-destination", "127.0.0.1:3000")
+    assert "forwarded to 127.0.0.1:3000" in berth("who", "8444", status=1).stdout
+
+
 @needs_nft
 def test_rules_that_dont_matter(berth, netns, mksock):
     mksock("tcp listen 127.0.0.1:4444")

@@ -1,6 +1,7 @@
 """berth who: each kind of target, and each reason why a port is taken."""
 
 import os
+import shutil
 
 import pytest
 
@@ -76,6 +77,52 @@ def test_ipv6_address_and_port(berth, mksock):
     assert pids(berth("who", f"[::1]:{mk['six'].port}", "--json")) == [mk.pid]
     assert pids(berth("who", "::1", "--json")) == [mk.pid]
     berth("who", f"[::2]:{mk['six'].port}", "--netns", mk.pid, status=1)
+
+
+@pytest.mark.parametrize(
+    "bound, target, found",
+    [
+        ("0.0.0.0", "127.0.0.1:{port}", True),
+        ("0.0.0.0", "tcp:127.0.0.1:{port}", True),
+        ("0.0.0.0", "127.0.0.9:{port}", True),
+        ("0.0.0.0", "*:{port}", True),
+        ("0.0.0.0", "192.0.2.7:{port}", False),  # no address of this host
+        ("0.0.0.0", "[::1]:{port}", False),
+        ("0.0.0.0", "udp:127.0.0.1:{port}", False),
+        ("127.0.0.1", "0.0.0.0:{port}", False),
+        ("[::]", "[::1]:{port}", True),
+        ("[::]", "127.0.0.1:{port}", True),  # dual-stack
+        ("[::]", "0.0.0.0:{port}", True),
+        ("[::] v6only", "127.0.0.1:{port}", False),
+        ("[::] v6only", "[::1]:{port}", True),
+    ],
+)
+def test_an_address_is_held_by_a_socket_on_every_address(berth, mksock, bound, target, found):
+    address, _, words = bound.partition(" ")
+    mk = mksock(f"tcp listen {address}:0 {words or 'v6only=0' if address[0] == '[' else ''} as=s")
+    result = berth("who", target.format(port=mk["s"].port), "--json", "--netns", mk.pid, status=0 if found else 1)
+    assert pids(result) == ([mk.pid] if found else [])
+
+
+def test_a_host_name_and_a_port(berth, mksock):
+    mk = mksock("tcp listen 0.0.0.0:0 as=s", "udp bind 127.0.0.1:0 as=u")
+    assert pids(berth("who", f"localhost:{mk['s'].port}", "--json")) == [mk.pid]
+    assert pids(berth("who", f"udp:localhost:{mk['u'].port}", "--json")) == [mk.pid]
+    assert "'nixda.invalid' is no address" in berth("who", "nixda.invalid:80", status=2).stderr
+
+
+def test_a_forwarding_rule_is_told_once(berth, netns):
+    if not shutil.which("nft", path="/usr/sbin"):
+        pytest.skip("not here: nft")
+    rules = "".join(f"chain {hook} {{ type nat hook {hook} priority -100;\ntcp dport 8443 dnat to 172.17.0.2:443\n}}\n"
+                    for hook in ("prerouting", "output"))
+    netns.run("nft", "-f", "-", input=f"table ip n {{\n{rules}\n}}\n")
+    netns.ip("addr", "add", "192.0.2.7/32", "dev", "lo")
+    for target in ("8443", "192.0.2.7:8443"):
+        shown = berth("who", target, status=1).stdout
+        assert shown == (f"nobody listens at {target}, but the firewall may hand it on:\n\n"
+                         "forwarded to 172.17.0.2:443\n"
+                         "  rule       tcp dport 8443 dnat to 172.17.0.2:443\n")
 
 
 def test_a_range(berth, mksock):
