@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -50,10 +51,36 @@ static bool is_wildcard(const struct target *t)
     return target_get_ip(&t->address, &a, &port) && net_addr_is_wildcard(&a);
 }
 
+static const char *path_of(const struct listener *l)
+{
+    return ((const struct sockaddr_un *)&l->target.address)->sun_path;
+}
+
+/* The path that was made for it. */
+static void note_path(struct listener *l)
+{
+    struct stat st;
+    l->unlinks = l->target.family == AF_UNIX && path_of(l)[0] && lstat(path_of(l), &st) == 0;
+    if (l->unlinks) {
+        l->path_device = st.st_dev;
+        l->path_inode = st.st_ino;
+    }
+}
+
+static void remove_path(const struct listener *l)
+{
+    struct stat st;
+    if (l->unlinks && lstat(path_of(l), &st) == 0 && st.st_dev == l->path_device &&
+        st.st_ino == l->path_inode)
+        unlink(path_of(l));
+}
+
 static int add(struct vec *to, const struct target *t, int fd, bool unlinks)
 {
-    struct listener l = {.target = *t, .fd = fd, .unlinks = unlinks};
+    struct listener l = {.target = *t, .fd = fd};
     int result = read_address(&l.target, fd);
+    if (result == 0 && unlinks)
+        note_path(&l);
     l.wildcard = is_wildcard(&l.target);
     if (result == 0)
         result = vec_add(to, &l);
@@ -68,8 +95,7 @@ static int open_one(struct vec *to, const struct target *t, const struct listene
     int fd = open_listener(t, &how->open, e);
     if (fd < 0)
         return fd;
-    const struct sockaddr_un *un = (const struct sockaddr_un *)&t->address;
-    int result = add(to, t, fd, t->family == AF_UNIX && un->sun_path[0]);
+    int result = add(to, t, fd, true);
     return result < 0 ? err_set(e, -result, "listen", NULL, NULL) : 0;
 }
 
@@ -251,13 +277,21 @@ const char *listener_proto(const struct listener *l)
     return l->tls ? "tls" : target_proto(t->family, t->type, t->protocol);
 }
 
+socklen_t listener_local(const struct listener *l, int fd, struct sockaddr_storage *ret)
+{
+    socklen_t n = sizeof *ret;
+    if (l->wildcard && getsockname(fd, (struct sockaddr *)ret, &n) == 0)
+        return n;
+    *ret = l->target.address;
+    return l->target.address_n;
+}
+
 void listeners_close(struct vec *listeners)
 {
     for (size_t i = 0; i < listeners->len; i++) {
         struct listener *l = vec_at(listeners, i);
         fd_close(&l->fd);
-        if (l->unlinks)
-            unlink(((const struct sockaddr_un *)&l->target.address)->sun_path);
+        remove_path(l);
     }
     vec_free(listeners);
 }

@@ -3,6 +3,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/vec.h"
 #include "flow/open.h"
@@ -12,8 +13,10 @@ struct listener {
     struct target target; /* with the real port */
     int fd;
     bool wildcard; /* a client's own address differs from it */
-    bool unlinks;  /* its path goes with it */
-    bool tls;      /* its clients speak TLS: its endpoint says so, or its command */
+    bool unlinks;  /* its path goes with it, if it still is the one that was made: */
+    dev_t path_device;
+    ino_t path_inode;
+    bool tls; /* its clients speak TLS: its endpoint says so, or its command */
 };
 
 struct listeners_how {
@@ -31,5 +34,7 @@ int listeners_open(struct vec *to, const struct endpoint *ep, const struct liste
 int listeners_take(struct vec *to, int fd);
 /* What is spoken there: "tls", "tcp", "udp", "unix-stream" … */
 const char *listener_proto(const struct listener *l);
-/* Closes those that are left, and removes their paths. */
+/* The own address of a client that it accepted; its length. */
+socklen_t listener_local(const struct listener *l, int fd, struct sockaddr_storage *ret);
+/* Closes those that are left, and removes their paths; not what somebody else has put there. */
 void listeners_close(struct vec *listeners);
