@@ -26,18 +26,6 @@ struct rate *client_rate(struct client *c, struct rate *r)
     return r->per_second ? r : NULL;
 }
 
-/* The own address is the listener's, unless that is a wildcard. */
-static void find_local(struct client *c)
-{
-    socklen_t n = sizeof c->local;
-    if (c->listener->wildcard && getsockname(c->fd, (struct sockaddr *)&c->local, &n) == 0) {
-        c->local_n = n;
-        return;
-    }
-    c->local = c->listener->target.address;
-    c->local_n = c->listener->target.address_n;
-}
-
 static void link_client(struct client *c)
 {
     struct worker *w = c->worker;
@@ -84,7 +72,7 @@ void client_accept(struct worker_listener *l, int fd, const struct sockaddr_stor
         return;
     }
     c->id = atomic_fetch_add(&s->last_id, 1) + 1;
-    find_local(c);
+    c->local_n = listener_local(c->listener, c->fd, &c->local);
     link_client(c);
     open_accepted(fd, &c->listener->target, &s->options, &e); /* it can do without */
     if (!s->a->proxy_protocol) {

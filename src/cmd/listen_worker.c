@@ -46,20 +46,27 @@ static struct event listener_event(const struct worker_listener *l, enum event_k
                           .local_n = t->address_n};
 }
 
-static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_storage *peer,
-                    socklen_t n, enum accept_refusal why)
+static void tell_refused(struct worker_listener *from, struct event *e, enum accept_refusal why)
 {
     static const char *const words[] = {[ACCEPT_FULL] = "there are as many clients as may be",
                                         [ACCEPT_DENIED] = "its address is denied",
                                         [ACCEPT_NOT_ALLOWED] = "its address isn't allowed"};
-    struct worker_listener *from = listener_of(a);
-    struct event e = listener_event(from, EVENT_REFUSED);
-    (void)l;
-    e.peer = peer;
-    e.peer_n = n;
-    e.words = words[why];
+    e->kind = EVENT_REFUSED;
+    e->proto = listener_proto(from->listener);
+    e->words = words[why];
     atomic_fetch_add(&from->worker->server->refused, 1);
-    flow_events_show(&from->worker->server->events, &e);
+    flow_events_show(&from->worker->server->events, e);
+}
+
+static void refused(struct loop *l, struct acceptor *a, int fd, const struct sockaddr_storage *peer,
+                    socklen_t n, enum accept_refusal why)
+{
+    struct worker_listener *from = listener_of(a);
+    struct sockaddr_storage local;
+    struct event e = {.local = &local, .peer = peer, .peer_n = n};
+    (void)l;
+    e.local_n = listener_local(from->listener, fd, &local);
+    tell_refused(from, &e, why);
 }
 
 static struct worker_listener *of_peers(struct peers *p)
@@ -79,7 +86,12 @@ static struct peer *came_by(struct loop *l, struct peers *p, const struct peer *
 static void refused_peer(struct loop *l, struct peers *p, const struct peer *heard,
                          enum accept_refusal why)
 {
-    refused(l, &of_peers(p)->acceptor, &heard->address, heard->address_n, why);
+    struct event e = {.local = &heard->local,
+                      .local_n = heard->local_n,
+                      .peer = &heard->address,
+                      .peer_n = heard->address_n};
+    (void)l;
+    tell_refused(of_peers(p), &e, why);
 }
 
 static void starved(struct loop *l, struct acceptor *a, int error)

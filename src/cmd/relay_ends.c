@@ -137,9 +137,7 @@ static void accepted(struct loop *l, struct acceptor *a, int fd,
     }
     struct talk_side *s = &t->sides[from->side];
     find_addresses(s, from->listener, peer, n);
-    socklen_t local_n = sizeof s->local;
-    if (from->listener->wildcard && getsockname(fd, (struct sockaddr *)&s->local, &local_n) == 0)
-        s->local_n = local_n;
+    s->local_n = listener_local(from->listener, fd, &s->local);
     s->counted = true;
     open_accepted(fd, &from->listener->target, &r->options, &e); /* it can do without */
     tell_opened(r, t, from->side);
@@ -167,35 +165,36 @@ static struct peer *heard(struct loop *l, struct peers *p, const struct peer *pe
     return &s->peer;
 }
 
-static void tell_refused(struct relay_listener *from, const struct sockaddr_storage *peer,
-                         socklen_t n, enum accept_refusal why)
+static void tell_refused(struct relay_listener *from, struct event *e, enum accept_refusal why)
 {
-    const struct target *t = &from->listener->target;
     from->relay->refused++;
-    relay_tell(from->relay,
-               &(struct event){.kind = EVENT_REFUSED,
-                               .proto = listener_proto(from->listener),
-                               .local = &t->address,
-                               .local_n = t->address_n,
-                               .peer = peer,
-                               .peer_n = n,
-                               .words = why == ACCEPT_FULL ? "there are as many as may be"
-                                                           : "its address isn't allowed"});
+    e->kind = EVENT_REFUSED;
+    e->proto = listener_proto(from->listener);
+    e->words = why == ACCEPT_FULL ? "there are as many as may be" : "its address isn't allowed";
+    relay_tell(from->relay, e);
 }
 
-static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_storage *peer,
+static void refused(struct loop *l, struct acceptor *a, int fd, const struct sockaddr_storage *peer,
                     socklen_t n, enum accept_refusal why)
 {
+    struct relay_listener *from =
+        (struct relay_listener *)((char *)a - offsetof(struct relay_listener, acceptor));
+    struct sockaddr_storage local;
+    struct event e = {.local = &local, .peer = peer, .peer_n = n};
     (void)l;
-    tell_refused((struct relay_listener *)((char *)a - offsetof(struct relay_listener, acceptor)),
-                 peer, n, why);
+    e.local_n = listener_local(from->listener, fd, &local);
+    tell_refused(from, &e, why);
 }
 
 static void unheard(struct loop *l, struct peers *p, const struct peer *peer,
                     enum accept_refusal why)
 {
+    struct event e = {.local = &peer->local,
+                      .local_n = peer->local_n,
+                      .peer = &peer->address,
+                      .peer_n = peer->address_n};
     (void)l;
-    tell_refused(p->owner, &peer->address, peer->address_n, why);
+    tell_refused(p->owner, &e, why);
 }
 
 static void starved(struct loop *l, struct acceptor *a, int error)

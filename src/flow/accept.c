@@ -104,8 +104,8 @@ static void starve(struct loop *l, struct acceptor *a, int error)
 static void turn_away(struct loop *l, struct acceptor *a, int fd,
                       const struct sockaddr_storage *peer, socklen_t n, enum accept_refusal why)
 {
+    a->refused(l, a, fd, peer, n, why);
     accept_reset(fd);
-    a->refused(l, a, peer, n, why);
 }
 
 /* One client. False when there is none, or none can be taken now. */

@@ -32,8 +32,8 @@ struct acceptor {
      * may be stopped there. */
     void (*accepted)(struct loop *l, struct acceptor *a, int fd,
                      const struct sockaddr_storage *peer, socklen_t n);
-    /* Somebody was turned away. */
-    void (*refused)(struct loop *l, struct acceptor *a, const struct sockaddr_storage *peer,
+    /* Somebody is turned away; the descriptor is closed afterwards. */
+    void (*refused)(struct loop *l, struct acceptor *a, int fd, const struct sockaddr_storage *peer,
                     socklen_t n, enum accept_refusal why);
     /* It can't accept for now (EMFILE, ENFILE, ENOMEM …): told once until it could again. */
     void (*starved)(struct loop *l, struct acceptor *a, int error);

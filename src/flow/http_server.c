@@ -36,10 +36,10 @@ static void accepted(struct loop *l, struct acceptor *a, int fd,
     http_worker_take(&listener->thread->worker, fd, peer);
 }
 
-static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_storage *peer,
+static void refused(struct loop *l, struct acceptor *a, int fd, const struct sockaddr_storage *peer,
                     socklen_t n, enum accept_refusal why)
 {
-    (void)l, (void)a, (void)peer, (void)n, (void)why;
+    (void)l, (void)a, (void)fd, (void)peer, (void)n, (void)why;
 }
 
 static void starved(struct loop *l, struct acceptor *a, int error)

@@ -438,6 +438,16 @@ def test_unix(listen, tmp_path):
     assert not os.path.exists(path)
 
 
+def test_a_path_that_is_somebody_elses_by_now_stays(listen, tmp_path):
+    path = tmp_path / "x.sock"
+    first = listen(f"unix:{path}", "--echo")
+    path.unlink()
+    listen(f"unix:{path}", "--echo")
+    assert first.end() == 0
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(path))
+
+
 def test_unix_abstract_and_seqpacket(listen, netns):
     listen("unix-seqpacket:@berth-test", "--echo")
     with netns.inside(), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
@@ -536,6 +546,18 @@ def test_a_unix_name_that_is_taken(berth, listen, tmp_path):
     assert "(berth[" in result.stderr and "has it; end it, or take another name)" in result.stderr
 
 
+def test_a_unix_name_that_a_single_client_is_awaited_at(berth, netns, tmp_path):
+    """Whether it lives is asked without being that client."""
+    path = str(tmp_path / "x")
+    with netns.inside(), socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen(1)
+        s.setblocking(False)
+        assert "has it; end it" in berth("listen", f"unix:{path}", status=1).stderr
+        with pytest.raises(BlockingIOError):
+            s.accept()
+
+
 def test_a_privileged_port(berth, netns):
     result = berth("listen", "127.0.0.1:80", user=65534, status=3)
     assert "CAP_NET_BIND_SERVICE" in result.stderr
@@ -571,6 +593,7 @@ def test_denied_and_allowed(listen, tmp_path):
     assert turned_away == [False, True, False, True]
     refused = server.wait_events("refused", 2)
     assert [e["peer"]["address"] for e in refused] == ["127.0.0.2", "127.0.0.4"]
+    assert [e["local"]["address"] for e in refused] == ["127.0.0.1"] * 2
 
 
 def test_max_clients_wait_in_the_queue(listen):

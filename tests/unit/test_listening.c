@@ -77,11 +77,12 @@ static void accepted(struct loop *l, struct acceptor *a, int fd,
         loop_stop(l);
 }
 
-static void refused(struct loop *l, struct acceptor *a, const struct sockaddr_storage *peer,
+static void refused(struct loop *l, struct acceptor *a, int fd, const struct sockaddr_storage *peer,
                     socklen_t n, enum accept_refusal why)
 {
     struct scene *s = (struct scene *)((char *)a - offsetof(struct scene, acceptor));
     (void)peer, (void)n, (void)why;
+    assert_true(fd >= 0);
     s->refused++;
     loop_stop(l);
 }
