@@ -179,7 +179,7 @@ def test_hidepid(berth, netns, mksock):
 
 
 def test_without_proc(berth, netns, mksock):
-    if _is_sanitized(berth.path):
+    if process.is_sanitized(berth.path):
         pytest.skip("not here: the check for leaks reads /proc")
     mk = mksock(*SERVER)
 
@@ -262,18 +262,13 @@ def test_few_descriptors(berth, netns, mksock, files):
 @pytest.mark.parametrize("kilobytes", [3000, 4000, 5000, 6000, 8000, 12000, 20000])
 def test_little_memory(berth, netns, mksock, kilobytes):
     """Small stacks of memory end in a message, or the right rows; never in a crash."""
-    if "asan" in os.environ.get("ASAN_OPTIONS", "") or _is_sanitized(berth.path):
+    if "asan" in os.environ.get("ASAN_OPTIONS", "") or process.is_sanitized(berth.path):
         pytest.skip("not here: a sanitizer wants all the addresses that there are")
     mksock("scene connections=2000 processes=2")
     result = shell(berth, netns, f'ulimit -v {kilobytes}; exec "$0" list --sort local',
                    status=None)
     if result.status not in (0, 127):  # 127: not even the program could be loaded
         assert result.status == 1 and "cannot allocate memory" in result.stderr
-
-
-def _is_sanitized(path):
-    with open(path, "rb") as program:
-        return b"__asan_init" in program.read()
 
 
 # What processes call themselves.

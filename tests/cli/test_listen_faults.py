@@ -38,8 +38,7 @@ def reset(s):
 
 
 def is_sanitized(server):
-    with open(f"/proc/{server.process.pid}/maps", encoding="utf-8") as maps:
-        return "libasan" in maps.read()
+    return process.is_sanitized(f"/proc/{server.process.pid}/exe")
 
 
 def memory_kib(server):

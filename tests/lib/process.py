@@ -28,6 +28,12 @@ def built(variable, default):
     return path
 
 
+def is_sanitized(program):
+    """Was it built with AddressSanitizer, which has memory, addresses and system calls of its own?"""
+    with open(program, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 def environment(extra=None):
     env = dict(_CLEAN)
     env.update({name: os.environ[name] for name in _KEPT if name in os.environ})

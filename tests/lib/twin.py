@@ -90,3 +90,16 @@ def both(original, ours, name, scenario):
         finally:
             twin.close()
     return results
+
+
+def while_still(theirs, ours, tries=20):
+    """What both say of something that the kernel may change meanwhile, such as a device's counters:
+    the first time that the original says the same before and after."""
+    before = theirs()
+    for _ in range(tries):
+        said = ours()
+        after = theirs()
+        if before.stdout == after.stdout:
+            break
+        before = after
+    return after, said

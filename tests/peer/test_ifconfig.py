@@ -3,11 +3,14 @@
 import pytest
 
 from lib import process
+from lib.twin import while_still
 
 
 def compare(berth, netns, *words):
-    theirs = process.run(("ifconfig", *words), netns=netns, status=None)
-    ours = berth("ifconfig", *words, status=None)
+    theirs, ours = while_still(
+        lambda: process.run(("ifconfig", *words), netns=netns, status=None),
+        lambda: berth("ifconfig", *words, status=None),
+    )
     assert ours.stdout == theirs.stdout
     assert ours.stderr == theirs.stderr
     assert ours.status == theirs.status

@@ -1,7 +1,6 @@
 """netstat beside net-tools' own: the same command line in the same namespace, every byte compared but
 for the time that a timer has left."""
 
-import contextlib
 import os
 import re
 import subprocess
@@ -9,6 +8,7 @@ import subprocess
 import pytest
 
 from lib import process
+from lib.twin import while_still
 
 SCENE = (
     "tcp listen 127.0.0.1:4444 backlog=5 as=a", "tcp connect @a as=c", "tcp accept @a",
@@ -33,7 +33,10 @@ def both(berth, netns, *words, user=None):
 
 
 def compare(berth, netns, line, user=None):
-    theirs, ours = both(berth, netns, *line.split(), user=user)
+    agree(*both(berth, netns, *line.split(), user=user))
+
+
+def agree(theirs, ours):
     assert without_times(ours.stdout) == without_times(theirs.stdout)
     assert ours.stderr == theirs.stderr
     assert ours.status == theirs.status
@@ -59,11 +62,11 @@ def test_tables(berth, veth, line):
     veth.here.ip("route add 10.9.0.0/16 via 192.168.1.1 metric 7 mtu 1300 window 4000")
     veth.here.ip("route add unreachable 10.8.0.0/16")
     veth.here.ip("-6 route add 2001:db8::/32 via fd00:1::1")
-    for _ in range(5):  # the kernel's own packets may be counted between the two
-        with contextlib.suppress(AssertionError):
-            compare(berth, veth.here, line)
-            return
-    compare(berth, veth.here, line)
+    words = line.split()
+    agree(*while_still(
+        lambda: process.run(("netstat", *words), netns=veth.here, status=None),
+        lambda: berth("netstat", *words, status=None),
+    ))
 
 
 @pytest.mark.parametrize("line", ["-s", "-st", "-su", "-sw", "-sU", "-s6", "-s6t", "-s6w", "-sx", "-s46"])
