@@ -120,7 +120,7 @@ void explain_put_overlap(struct buf *out, const struct predict_candidate *c,
     if (all_theirs && all_mine)
         buf_str(out, "; [::] takes IPv4 too unless it is v6only, so that the two overlap");
     else if (all_theirs)
-        buf_printf(out, ", which is every address, %s too", buf_cstr(&address));
+        buf_printf(out, "; that is every address, %s too", buf_cstr(&address));
     else if (all_mine)
         buf_printf(out, "; every address is %s too", buf_cstr(&address));
 }

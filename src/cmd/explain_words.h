@@ -15,7 +15,7 @@ struct jsonw;
 void explain_put_socket(struct buf *out, struct explain_host *h, const struct net_socket *s);
 /* "nginx[812]", or why there is none: "no process any more". */
 void explain_put_owner(struct buf *out, struct explain_host *h, const struct net_socket *s);
-/* Whose it is, for an address of the candidate's that differs: "which is every address, 127.0.0.1
+/* Whose it is, for an address of the candidate's that differs: "that is every address, 127.0.0.1
  * too"; nothing where the two are the same. */
 void explain_put_overlap(struct buf *out, const struct predict_candidate *c,
                          const struct net_socket *s);

@@ -57,15 +57,17 @@ static bool is_own(const struct net_socket *s)
     return s->n_owners && s->owners[0].pid == getpid();
 }
 
-/* Of several, what somebody who starts a server can do soonest. */
-static const struct predict_remedy *choose_remedy(const struct vec *remedies)
+/* Of several, what somebody who starts a server can do soonest. Two programs that share a port of
+ * UDP by SO_REUSEADDR take each other's datagrams: no remedy. */
+static const struct predict_remedy *choose_remedy(const struct predict_candidate *c,
+                                                  const struct vec *remedies)
 {
     static const enum predict_remedy_kind first[] = {REMEDY_REUSEADDR, REMEDY_WAIT,
                                                      REMEDY_STOP_OWNERS};
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
         for (size_t k = 0; k < remedies->len; k++) {
             const struct predict_remedy *r = vec_at(remedies, k);
-            if (r->kind == first[i])
+            if (r->kind == first[i] && (c->listens || r->kind != REMEDY_REUSEADDR))
                 return r;
         }
     return remedies->len ? vec_at(remedies, 0) : NULL;
@@ -77,11 +79,13 @@ static void put_remedy(struct buf *out, struct explain_host *h, const struct pre
     _cleanup_vec_ struct vec remedies = VEC_INIT(struct predict_remedy);
     const struct predict_remedy *chosen = NULL;
     if (predict_remedies(c, host, b, &remedies) == 0)
-        chosen = choose_remedy(&remedies);
-    if (chosen) {
+        chosen = choose_remedy(c, &remedies);
+    if (chosen)
         buf_str(out, "; ");
+    if (chosen && chosen->kind == REMEDY_REUSEADDR) /* it is on but for the option */
+        buf_str(out, "leave --no-reuseaddr out");
+    else if (chosen)
         explain_put_remedy(out, h, c, b, chosen);
-    }
     uint16_t port = explain_ask_free_port(h, c);
     if (port)
         buf_printf(out, "; port %u is free", port);

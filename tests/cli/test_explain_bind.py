@@ -214,7 +214,7 @@ def test_words(berth, mksock):
     mk = mksock("tcp listen 0.0.0.0:4444 as=srv")
     lines = berth("explain", "bind", "127.0.0.1:4444", status=1).lines
     assert lines[0] == "no: tcp 127.0.0.1:4444, bind fails with EADDRINUSE (Address already in use)"
-    assert f"mksock[{mk['srv'].pid}] of root listens on 0.0.0.0:4444, which is every address, 127.0.0.1 too" in lines[1]
+    assert f"mksock[{mk['srv'].pid}] of root listens on 0.0.0.0:4444; that is every address, 127.0.0.1 too" in lines[1]
     assert "    use another port: 4445 is free" in lines
 
 

@@ -539,6 +539,21 @@ def test_each_address_is_taken(berth, mksock, etc):
                      "Address already in use")
 
 
+def test_udp_is_not_to_be_shared(berth, mksock):
+    """SO_REUSEADDR on both sides would do, and each would hear what is meant for the other."""
+    mksock("udp bind 127.0.0.1:3000 reuseaddr")
+    told = berth("listen", "udp:127.0.0.1:3000", status=1).stderr
+    assert "; stop mksock[" in told and "SO_REUSEADDR" not in told
+
+
+def test_what_remains_is_in_the_way_without_reuseaddr(berth, netns):
+    with netns.inside(), socket.create_server(("127.0.0.1", 3000)) as server:
+        with socket.create_connection(("127.0.0.1", 3000)):
+            server.accept()[0].close()
+    told = berth("listen", "--no-reuseaddr", "127.0.0.1:3000", status=1).stderr
+    assert "; leave --no-reuseaddr out; port 3001 is free)" in told
+
+
 def test_a_unix_name_that_is_taken(berth, listen, tmp_path):
     path = tmp_path / "x"
     listen(f"unix:{path}")
