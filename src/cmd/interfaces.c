@@ -159,7 +159,9 @@ static int write_rows(const struct scene *s, const struct interfaces_arguments *
             r = render_row(render, &row);
             continue;
         }
+        size_t start = o->out.buf.len;
         iface_describe(&o->out.buf, &row, o->options.colour);
+        output_wrap(o, start);
         r = out_flush_if_full(&o->out);
     }
     return r < 0 || !render ? r : render_end(render);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
+#include "render/wrap.h"
 
 const char *const output_colour_choices[] = {
     [RENDER_COLOUR_AUTO] = "auto",
@@ -38,6 +39,11 @@ int output_open(struct output *o, const struct command *c, const struct output_a
     if (a->pager && pager_start(&o->pager) == 0)
         o->out.fd = o->pager.fd;
     return 0;
+}
+
+void output_wrap(struct output *o, size_t start)
+{
+    wrap_text(&o->out.buf, start, o->options.terminal ? o->options.width : 0);
 }
 
 static void describe_columns(struct output *o, const struct render_column *all, size_t n_all)

@@ -67,6 +67,9 @@ struct output {
  * message. */
 int output_open(struct output *o, const struct command *c, const struct output_arguments *a);
 
+/* Words, that stand in the output's buffer from `start` on, broken to the width of a terminal. */
+void output_wrap(struct output *o, size_t start);
+
 /* The columns that -o names, or the defaults. *ret has room for n_all; -o help prints the columns
  * and leaves *ret_n 0. 0, or EXIT_USAGE after a message. */
 int output_choose(struct output *o, const struct command *c, const char *list,

@@ -10,6 +10,8 @@ enum {
     LEAST_ROOM = 20, /* columns beside the indent; with less, the indent is given up */
     LEAST_WIDTH = 8,
     LINE_MAX_BYTES = 4 << 20,
+    LABEL_MAX = 24,
+    HANGING = 2,
 };
 
 /* The length of the colour or character that stands at the front, and its columns. */
@@ -100,4 +102,38 @@ void wrap_line(struct buf *out, size_t start, const struct wrap *how)
         return;
     out->len = start;
     put_lines(out, line.data, line.len, how);
+}
+
+static uint16_t hanging_indent(const char *line, size_t n)
+{
+    size_t blanks = 0, at;
+    while (blanks < n && line[blanks] == ' ')
+        blanks++;
+    for (at = blanks; at + 2 < n && at < LABEL_MAX && memcmp(line + at, "  ", 2) != 0;)
+        at++;
+    if (at + 2 >= n || at >= LABEL_MAX)
+        return (uint16_t)((blanks < LABEL_MAX ? blanks : LABEL_MAX) + HANGING);
+    while (at < n && line[at] == ' ')
+        at++;
+    return (uint16_t)at;
+}
+
+void wrap_text(struct buf *out, size_t start, uint16_t width)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(out->max);
+    if (width < LEAST_WIDTH || out->failed || start >= out->len)
+        return;
+    buf_add(&text, out->data + start, out->len - start);
+    if (text.failed)
+        return;
+    out->len = start;
+    for (size_t at = 0; at < text.len;) {
+        const char *line = text.data + at, *end = memchr(line, '\n', text.len - at);
+        size_t n = end ? (size_t)(end - line) : text.len - at, first = out->len;
+        buf_add(out, line, n);
+        wrap_line(out, first, &(struct wrap){width, hanging_indent(line, n), 0});
+        if (end)
+            buf_char(out, '\n');
+        at += n + (end != NULL);
+    }
 }

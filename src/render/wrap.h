@@ -15,3 +15,7 @@ struct wrap {
  * line has room for is broken anywhere. The text must be fit for a terminal (text_escape); escape
  * sequences of style_begin take no room. */
 void wrap_line(struct buf *out, size_t start, const struct wrap *how);
+
+/* The same of each line of the text from `start` on. What follows stands under the second column of
+ * a line that has two ("  name      value"), else two further in than its line. */
+void wrap_text(struct buf *out, size_t start, uint16_t width);

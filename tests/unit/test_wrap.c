@@ -71,11 +71,37 @@ static void test_what_has_other_widths(void **state)
     check("漢字漢字漢字漢字漢字", (struct wrap){.width = 9}, "漢字漢字\n漢字漢字\n漢字");
 }
 
+static void test_text(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t width;
+        const char *text, *wanted;
+    } cases[] = {
+        {22, "no: it is a line of words\n    and one\n",
+         "no: it is a line of\n  words\n    and one\n"},
+        {30, "    set the option on both sides", "    set the option on both\n      sides"},
+        {32, "  held by   nobody at all, it seems\n\nend",
+         "  held by   nobody at all, it\n            seems\n\nend"},
+        {22, "short\n", "short\n"},
+        {22, "", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_buf_ struct buf b = BUF_INIT(1 << 16);
+        buf_str(&b, "before\n");
+        buf_str(&b, cases[i].text);
+        wrap_text(&b, strlen("before\n"), 0);
+        assert_string_equal(buf_cstr(&b) + strlen("before\n"), cases[i].text);
+        wrap_text(&b, strlen("before\n"), cases[i].width);
+        assert_string_equal(buf_cstr(&b) + strlen("before\n"), cases[i].wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words), cmocka_unit_test(test_hanging_indent),
+        cmocka_unit_test(test_words),      cmocka_unit_test(test_hanging_indent),
         cmocka_unit_test(test_long_words), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_what_has_other_widths)};
+        cmocka_unit_test(test_text),       cmocka_unit_test(test_what_has_other_widths)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
