@@ -167,6 +167,7 @@ static void put_conclusion(struct buf *out, const struct bind_question *q)
 
 void explain_bind_show_words(struct output *o, struct bind_question *q)
 {
+    size_t start = o->out.buf.len;
     const struct bind_answer *all = q->answers.items;
     for (size_t i = 0; i < q->answers.len; i++) {
         if (i)
@@ -174,6 +175,7 @@ void explain_bind_show_words(struct output *o, struct bind_question *q)
         put_answer(&o->out.buf, q, &all[i], o->options.colour);
     }
     put_conclusion(&o->out.buf, q);
+    output_wrap(o, start);
 }
 
 /* JSON */

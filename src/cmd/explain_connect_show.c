@@ -39,6 +39,40 @@ static void put_error(struct buf *out, const struct connect_answer *a)
                err_name(a->connect.error), strerror(a->connect.error));
 }
 
+enum { SHOWN = 6 };
+
+/* Of the sockets of a group, the first that this holder has. */
+static bool is_new_holder(const struct vec *group, size_t n)
+{
+    const struct net_socket *const *all = group->items;
+    for (size_t i = 0; i < n; i++)
+        if (all[i]->n_owners == 0 ? all[n]->n_owners == 0
+                                  : all[n]->n_owners && all[i]->owners->pid == all[n]->owners->pid)
+            return false;
+    return true;
+}
+
+/* "2 sockets of app[812]", "2 sockets, of app-v1[812] or app-v2[813]", "8 sockets of several
+ * processes" */
+static void put_members(struct buf *out, struct connect_question *q, const struct vec *group)
+{
+    const struct net_socket *const *all = group->items;
+    size_t looked_at = group->len < SHOWN ? group->len : SHOWN, holders = 0;
+    for (size_t i = 0; i < looked_at; i++) {
+        explain_host_find_owner(q->host, all[i]);
+        holders += is_new_holder(group, i);
+    }
+    bool name = holders <= 2 && (holders == 1 || group->len <= SHOWN);
+    buf_printf(out, "%zu sockets", group->len);
+    buf_str(out, !name ? " of several processes" : holders == 1 ? " of " : ", of ");
+    for (size_t i = 0, named = 0; name && i < looked_at; i++) {
+        if (!is_new_holder(group, i))
+            continue;
+        buf_str(out, named++ ? " or " : "");
+        explain_put_owner(out, q->host, all[i]);
+    }
+}
+
 static void put_receiver(struct buf *out, struct connect_question *q,
                          const struct connect_answer *a)
 {
@@ -48,9 +82,12 @@ static void put_receiver(struct buf *out, struct connect_question *q,
         put_receiver(out, a->forward.question, behind);
         return;
     }
-    if (r->group.len)
-        buf_printf(out, "one of %zu sockets of ", r->group.len);
-    explain_put_owner(out, q->host, r->socket);
+    if (r->group.len) {
+        buf_str(out, "one of ");
+        put_members(out, q, &r->group);
+    } else {
+        explain_put_owner(out, q->host, r->socket);
+    }
 }
 
 static void put_accepted(struct buf *out, struct connect_question *q,
@@ -102,8 +139,12 @@ static void put_remote(struct buf *out, struct connect_question *q, const struct
 
 static void put_depends(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
-    (void)q;
     put_endpoint(out, a);
+    if (a->weight.decides && a->connect.receiver.socket) {
+        buf_str(out, " would get to ");
+        put_receiver(out, q, a);
+        buf_str(out, ", but a rule of the firewall may stop it");
+    }
 }
 
 struct verdict {
@@ -245,26 +286,23 @@ static void put_socket(struct buf *out, struct connect_question *q, const struct
 static void put_queue(struct buf *out, const struct connect_answer *a)
 {
     const struct predict_connect *c = &a->connect;
-    if (c->outcome == CONNECT_DROPPED)
-        buf_printf(
-            out,
-            "    %llu connections wait to be accepted, and there is room for %llu: until the "
-            "program\n    accepts some, new ones are dropped without a word, and their "
-            "clients try again\n    for about two minutes\n",
-            (unsigned long long)c->waiting, (unsigned long long)c->room + 1);
-    else if (c->outcome == CONNECT_ACCEPTED && c->waiting)
-        buf_printf(out, "    %llu connections wait to be accepted, and there is room for %llu\n",
-                   (unsigned long long)c->waiting, (unsigned long long)c->room + 1);
+    if (c->outcome != CONNECT_DROPPED && !(c->outcome == CONNECT_ACCEPTED && c->waiting))
+        return;
+    buf_str(out, "    ");
+    explain_put_waiting(out, c->waiting);
+    buf_printf(out, " to be accepted, and there is room for %llu", (unsigned long long)c->room + 1);
+    buf_str(out, c->outcome == CONNECT_ACCEPTED
+                     ? "\n"
+                     : ": until the program accepts some, new ones are dropped without a word, and "
+                       "their clients try again for about two minutes\n");
 }
-
-enum { SHOWN = 6 };
 
 static void put_group(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     const struct vec *group = &a->connect.receiver.group;
     buf_printf(out,
                "  %zu sockets share it by SO_REUSEPORT; which of them gets it, the kernel "
-               "decides by both ends\n  (--from ADDRESS:PORT tells for one), or a program of "
+               "decides by both ends (--from ADDRESS:PORT tells for one), or a program of "
                "theirs:\n",
                group->len);
     for (size_t i = 0; i < group->len && i < SHOWN; i++)
@@ -476,6 +514,7 @@ static void put_conclusion(struct buf *out, struct connect_question *q)
 void explain_connect_show_words(struct output *o, struct connect_question *q)
 {
     struct buf *out = &o->out.buf;
+    size_t start = out->len;
     const struct connect_answer *all = q->answers.items;
     put_order(out, q);
     for (size_t i = 0; i < q->answers.len; i++) {
@@ -484,4 +523,5 @@ void explain_connect_show_words(struct output *o, struct connect_question *q)
         put_answer(out, q, &all[i], o->options.colour);
     }
     put_conclusion(out, q);
+    output_wrap(o, start);
 }

@@ -18,32 +18,45 @@ static void put_rule(struct buf *out, const struct firewall_rule *r)
     buf_str(out, r->cut ? "...\n" : "\n");
 }
 
+/* decides: is told by itself. */
 static void put_count(struct buf *out, const struct explain_weight *w)
 {
-    if (w->may_stop == 1)
-        buf_str(out, "  1 rule of the firewall may stop it, and was not evaluated");
-    else
-        buf_printf(out, "  %u rules of the firewall may stop it, and were not evaluated",
-                   w->may_stop);
-    buf_str(out, w->named.len ? "; these name the port, or decide\n  about the rest:\n" : "\n");
+    uint32_t n = w->may_stop - (w->decides != NULL);
+    bool named = w->named.len > (w->decides != NULL);
+    buf_printf(out, "  %u %srule%s of the firewall may stop it, and %s not evaluated", n,
+               w->decides ? "more " : "", n == 1 ? "" : "s", n == 1 ? "was" : "were");
+    buf_str(out, named ? "; these name the port, or decide about the rest:\n" : "\n");
+}
+
+static void put_named(struct buf *out, const struct explain_weight *w)
+{
+    size_t shown = 0, left = 0;
+    for (size_t i = 0; i < w->named.len; i++) {
+        const struct firewall_rule *r = *(const struct firewall_rule **)vec_at(&w->named, i);
+        if (r == w->decides)
+            continue;
+        if (shown++ < SHOWN)
+            put_rule(out, r);
+        else
+            left++;
+    }
+    if (left)
+        buf_printf(out, "    and %zu more\n", left);
 }
 
 void explain_connect_put_weight(struct buf *out, const struct connect_answer *a)
 {
     const struct explain_weight *w = &a->weight;
     if (w->decides) {
-        buf_str(out, "  somebody listens, but a rule of the firewall would stop it:\n");
+        buf_str(out, "  a rule of the firewall stops it where it is met, and was not evaluated:\n");
         put_rule(out, w->decides);
     }
     if (w->unknown)
         buf_str(out, "  what rules the firewall has can't be seen here\n");
-    if (w->may_stop == 0)
+    if (w->may_stop == (w->decides != NULL))
         return;
     put_count(out, w);
-    for (size_t i = 0; i < w->named.len && i < SHOWN; i++)
-        put_rule(out, *(const struct firewall_rule **)vec_at(&w->named, i));
-    if (w->named.len > SHOWN)
-        buf_printf(out, "    and %zu more\n", w->named.len - SHOWN);
+    put_named(out, w);
 }
 
 void explain_connect_json_weight(struct jsonw *j, const struct connect_answer *a)

@@ -254,8 +254,11 @@ static void put_queues(struct buf *out, const struct predict_state *s)
         any = true;
     }
     if (s->waiting) {
-        put_amount(out, s->waiting, "connections wait to be accepted", &any);
-        buf_printf(out, ", and there is room for %llu", (unsigned long long)s->room + 1);
+        buf_str(out, any ? ", " : "  queues      ");
+        explain_put_waiting(out, s->waiting);
+        any = true;
+        buf_printf(out, " to be accepted, and there is room for %llu",
+                   (unsigned long long)s->room + 1);
     }
     if (any)
         buf_char(out, '\n');
@@ -291,6 +294,7 @@ static void put_case(struct buf *out, const struct socket_case *c, bool colour)
 void explain_socket_show_words(struct output *o, const struct socket_answer *a)
 {
     struct buf *out = &o->out.buf;
+    size_t start = out->len;
     size_t n = a->cases.len < SHOWN ? a->cases.len : SHOWN;
     for (size_t i = 0; i < n; i++) {
         if (i)
@@ -302,6 +306,7 @@ void explain_socket_show_words(struct output *o, const struct socket_answer *a)
     if (a->cases.len + a->left_out > n)
         buf_printf(out, "\nand %zu more (berth list shows them all)\n",
                    a->cases.len + a->left_out - n);
+    output_wrap(o, start);
 }
 
 /* JSON */

@@ -1,6 +1,7 @@
 #include "cmd/explain_words.h"
 
 #include <assert.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -52,6 +53,12 @@ void explain_put_owner(struct buf *out, struct explain_host *h, const struct net
         }
 }
 
+void explain_put_waiting(struct buf *out, uint64_t n)
+{
+    buf_u64(out, n);
+    buf_str(out, n == 1 ? " connection waits" : " connections wait");
+}
+
 static void put_end(struct buf *out, const struct net_socket *s, enum net_end end)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(1024);
@@ -89,6 +96,8 @@ void explain_put_socket(struct buf *out, struct explain_host *h, const struct ne
     } else if (s->detached == NET_ORPHAN) {
         put_connection(out, s, ": its program has closed the connection from ");
         put_time_left(out, s);
+    } else if (s->detached == NET_IN_QUEUE) {
+        put_connection(out, s, ": nobody has accepted the connection from ");
     } else if (s->state == NET_LISTEN) {
         buf_str(out, " listens on ");
         put_end(out, s, NET_END_LOCAL);
@@ -219,11 +228,19 @@ static uint64_t longest_wait_ms(const struct predict_bind *b)
     return longest;
 }
 
+/* By one process, and the same. */
+static bool is_held_alike(const struct net_socket *a, const struct net_socket *b)
+{
+    return a->n_owners == 1 && b->n_owners == 1 && a->owners[0].pid == b->owners[0].pid;
+}
+
 static void put_stop(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
                      const struct predict_bind *b)
 {
     const struct predict_blocker *first = b->blockers.items;
-    bool one = b->blockers.len == 1 && first->socket->n_owners > 0;
+    bool one = b->blockers.len > 0;
+    for (size_t i = 0; one && i < b->blockers.len; i++)
+        one = is_held_alike(first[i].socket, first->socket);
     buf_str(out, "stop ");
     if (one)
         put_owner_of_first(out, h, b);
@@ -244,6 +261,28 @@ static void put_device_remedy(struct buf *out, struct explain_host *h,
     } else {
         buf_str(out, otherwise);
     }
+}
+
+/* An address that others can use, else the loopback. */
+static void put_here(struct buf *out, const struct explain_host *h,
+                     const struct predict_candidate *c)
+{
+    bool is_v4 = net_addr_unmap(&c->addr).family == AF_INET;
+    const struct net_addr *found = NULL;
+    for (size_t i = 0; !found && i < h->links.len; i++) {
+        const struct net_iface *link = vec_at(&h->links, i);
+        for (uint32_t k = 0; !found && k < link->n_addrs; k++)
+            if (link->addrs[k].addr.family == (is_v4 ? AF_INET : AF_INET6) &&
+                link->addrs[k].scope == RT_SCOPE_UNIVERSE)
+                found = &link->addrs[k].addr;
+    }
+    buf_str(out, "use an address that this host has: ");
+    if (found)
+        net_addr_format(out, found);
+    else
+        buf_str(out, is_v4 ? "127.0.0.1" : "::1");
+    buf_str(out, is_v4 ? ", or 0.0.0.0 for all of them" : ", or :: for all of them");
+    buf_str(out, " (berth interfaces)");
 }
 
 void explain_put_remedy(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
@@ -274,6 +313,10 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
     case REMEDY_SAME_USER:
         buf_printf(out, "run as the same user as the others: uid %u", r->uid);
         break;
+    case REMEDY_REUSEADDR_NEXT:
+        buf_str(out, "let the server set SO_REUSEADDR from now on: what remains of its connections "
+                     "leaves the port free then");
+        break;
     case REMEDY_WAIT: {
         uint64_t ms = longest_wait_ms(b);
         buf_str(out, "wait");
@@ -297,6 +340,9 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
     case REMEDY_FREEBIND:
         buf_str(out, "add the address to an interface (ip addr add), or set IP_FREEBIND if it "
                      "comes later");
+        break;
+    case REMEDY_HERE:
+        put_here(out, h, c);
         break;
     case REMEDY_SCOPE:
         put_device_remedy(out, h, r, "write the device behind the address: %",

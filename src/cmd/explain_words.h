@@ -13,6 +13,8 @@ struct jsonw;
 /* "nginx[812] of root listens on 0.0.0.0:80", "curl[913] of ann has it for a connection to
  * 10.0.0.1:443", "no process any more: the remains of a closed connection to …, 42s left". */
 void explain_put_socket(struct buf *out, struct explain_host *h, const struct net_socket *s);
+/* "2 connections wait", to be accepted. */
+void explain_put_waiting(struct buf *out, uint64_t n);
 /* "nginx[812]", or why there is none: "no process any more". */
 void explain_put_owner(struct buf *out, struct explain_host *h, const struct net_socket *s);
 /* Whose it is, for an address of the candidate's that differs: "that is every address, 127.0.0.1

@@ -56,8 +56,9 @@ static void put_reason(struct buf *out, struct explain_host *h, const struct con
         buf_str(out, "every port that it could come from is taken (net.ipv4.ip_local_port_range)");
     } else if (c->outcome == CONNECT_DROPPED) {
         explain_put_owner(out, h, c->receiver.socket);
-        buf_printf(out, " doesn't accept: %llu connections wait, and there is room for %llu",
-                   (unsigned long long)c->waiting, (unsigned long long)c->room + 1);
+        buf_str(out, " doesn't accept: ");
+        explain_put_waiting(out, c->waiting);
+        buf_printf(out, ", and there is room for %llu", (unsigned long long)c->room + 1);
     } else if (c->outcome == CONNECT_REFUSED && a->bound) {
         explain_put_socket(out, h, a->bound);
     } else if (c->outcome == CONNECT_REFUSED) {

@@ -55,8 +55,9 @@ static int tell_queue(struct findings *f, const struct net_socket *s)
     bool full = is_full(s);
     struct draft d = draft_start(f, full ? FINDING_BAD : FINDING_WARNING);
     put_queue_title(&d.title, s);
-    buf_printf(&d.evidence, "%llu connections wait to be accepted, and there is room for %llu\n",
-               (unsigned long long)s->recv_q, (unsigned long long)s->send_q + 1);
+    buf_printf(&d.evidence, "%llu connection%s to be accepted, and there is room for %llu\n",
+               (unsigned long long)s->recv_q, s->recv_q == 1 ? " waits" : "s wait",
+               (unsigned long long)s->send_q + 1);
     if (full && s->kind == NET_TCP)
         buf_str(&d.evidence,
                 "new ones are dropped without a word: their clients wait, and time out "

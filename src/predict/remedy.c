@@ -173,6 +173,26 @@ static int try_user(const struct predict_candidate *c, const struct predict_host
     return vec_add(ret, &(struct predict_remedy){.kind = REMEDY_SAME_USER, .uid = other.uid});
 }
 
+static bool is_named(const struct vec *remedies, enum predict_remedy_kind kind)
+{
+    for (size_t i = 0; i < remedies->len; i++)
+        if (((const struct predict_remedy *)vec_at(remedies, i))->kind == kind)
+            return true;
+    return false;
+}
+
+/* What nobody holds any more can't be given an option: those who come after it can. */
+static int remedies_of_remains(const struct predict_candidate *c, const struct predict_host *h,
+                               const struct predict_bind *b, struct vec *ret)
+{
+    struct predict_candidate reusing = *c;
+    reusing.reuseaddr = true;
+    int result = add(ret, REMEDY_WAIT);
+    if (result == 0 && !is_named(ret, REMEDY_REUSEADDR))
+        result = try_world(&reusing, h, b, set_reuseaddr, REMEDY_REUSEADDR_NEXT, ret);
+    return result;
+}
+
 static int remedies_of_owners(const struct predict_candidate *c, const struct predict_host *h,
                               const struct predict_bind *b, struct vec *ret)
 {
@@ -180,16 +200,16 @@ static int remedies_of_owners(const struct predict_candidate *c, const struct pr
     sharing.reuseport = reusing.reuseaddr = true;
     int result = try_options(c, h, ret);
     if (result == 0 && all_remains(b))
-        result = add(ret, REMEDY_WAIT);
+        return remedies_of_remains(c, h, b, ret);
     if (result == 0)
         result = try_user(c, h, b, ret);
     if (result == 0 && any_of_ipv6(b))
         result = try_world(c, h, b, set_v6only, REMEDY_OWNERS_V6ONLY, ret);
     if (result == 0 && ret->len == 0)
         result = try_world(&reusing, h, b, set_reuseaddr, REMEDY_BOTH_REUSEADDR, ret);
-    if (result == 0 && b->rule != RULE_OTHER_USER)
+    if (result == 0 && b->rule != RULE_OTHER_USER && !is_named(ret, REMEDY_REUSEPORT))
         result = try_world(&sharing, h, b, set_reuseport, REMEDY_BOTH_REUSEPORT, ret);
-    if (result == 0 && !all_remains(b))
+    if (result == 0)
         result = try_world(c, h, b, NULL, REMEDY_STOP_OWNERS, ret);
     return result;
 }
@@ -214,12 +234,14 @@ int predict_remedies(const struct predict_candidate *c, const struct predict_hos
                      const struct predict_bind *b, struct vec *ret)
 {
     struct predict_candidate other = *c;
+    int result;
     switch (b->rule) {
     case RULE_NO_IPV6:
         return add(ret, REMEDY_IPV4);
     case RULE_NOT_HERE:
         other.freebind = true;
-        return try_candidate(&other, h, REMEDY_FREEBIND, ret);
+        result = try_candidate(&other, h, REMEDY_FREEBIND, ret);
+        return result == 0 ? add(ret, REMEDY_HERE) : result;
     case RULE_OTHER_DEVICE:
         return add_device(ret, REMEDY_OTHER_DEVICE, device_with(c, h));
     case RULE_NO_SCOPE:

@@ -14,10 +14,12 @@ enum predict_remedy_kind {
     REMEDY_NO_V6ONLY,      /* the candidate turns it off: an IPv4 address on an IPv6 socket */
     REMEDY_OWNERS_V6ONLY,  /* the owners turn it on */
     REMEDY_SAME_USER,      /* the candidate runs as the owners' user; uid says which */
+    REMEDY_REUSEADDR_NEXT, /* those whose remains they are set SO_REUSEADDR from now on */
     REMEDY_WAIT,           /* all that stands in the way are remains of closed connections */
     REMEDY_STOP_OWNERS,    /* the owners end */
     REMEDY_PRIVILEGE,      /* CAP_NET_BIND_SERVICE, or a lower ip_unprivileged_port_start */
     REMEDY_FREEBIND,       /* IP_FREEBIND, or ip_nonlocal_bind, for an address still to come */
+    REMEDY_HERE,           /* an address that the host has */
     REMEDY_SCOPE,          /* a device with the link-local address */
     REMEDY_OTHER_DEVICE,   /* another device, or none: ifindex says which has the address */
     REMEDY_IPV4,           /* IPv4: this kernel has no IPv6 */

@@ -141,7 +141,7 @@ def test_refusal_names_who_listens_elsewhere(berth, netns, mksock):
 def test_a_full_queue_names_who_does_not_accept(berth, mksock):
     mk = mksock("tcp listen 127.0.0.1:7000 backlog=0 as=s", "tcp connect @s")
     result = berth("connect", "--timeout", "1.5", "127.0.0.1:7000", status=1)
-    assert f"mksock[{mk.pid}] of root doesn't accept: 1 connections wait, and there is room for 1" in result.stderr
+    assert f"mksock[{mk.pid}] of root doesn't accept: 1 connection waits, and there is room for 1" in result.stderr
 
 
 def test_no_port_left_is_told(berth, netns, mksock):

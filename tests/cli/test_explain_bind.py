@@ -223,3 +223,33 @@ def test_words(berth, mksock):
 def test_mistakes(berth, words):
     result = berth("explain", "bind", *words, status=2)
     assert result.stdout == "" and "--help" in result.stderr
+
+
+def test_words_are_whole_on_a_terminal(berth, mksock, terminal):
+    """Lines are broken at words, and what follows is further in; a pipe gets a fact a line."""
+    mksock("tcp listen 0.0.0.0:4444")
+    shown = terminal([berth.path, "explain", "bind", "--color", "never", "--uid", "nobody", "127.0.0.1:79"], columns=60)
+    assert shown.wait() == 1
+    assert "    give the program the capability (setcap\n      cap_net_bind" in "\n".join(
+        line.rstrip() for line in shown.lines)
+    assert max(map(len, shown.lines)) <= 60
+    piped = berth("explain", "bind", "127.0.0.1:4444", status=1).stdout
+    assert "listens on 0.0.0.0:4444, which is every address, 127.0.0.1 too\n" in piped
+
+
+def test_one_holder_of_two_sockets_is_named(berth, mksock):
+    mk = mksock("tcp listen 0.0.0.0:4444", "tcp listen [::]:4444 v6only")
+    shown = berth("explain", "bind", "[::]:4444", status=1).stdout
+    assert f"stop mksock[{mk.pid}] of root: berth free 4444" in shown
+
+
+def test_a_connection_that_waits_in_a_queue(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv")
+    shown = berth("explain", "bind", "0.0.0.0:4444", status=1).stdout
+    assert "no process yet: nobody has accepted the connection from 127.0.0.1:4444 to 127.0.0.1:" in shown
+
+
+def test_an_address_of_the_host_is_proposed(berth, veth):
+    """Also where the port is taken, so that IP_FREEBIND wouldn't help."""
+    shown = berth("explain", "bind", "192.0.2.7:443", status=1).stdout
+    assert f"use an address that this host has: {veth.here_address}, or 0.0.0.0 for all" in shown
