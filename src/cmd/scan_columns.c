@@ -76,12 +76,23 @@ static void get_why(const struct render_column *c, const void *row, struct cell 
     ret->presence = is_explained(row_of(row)->answer) ? KNOWN : ABSENT;
 }
 
+/* What keeps a port silent. Of this host more is known: it is up, and whether somebody listens. */
+static const char *silent_words(const struct scan_row *r)
+{
+    if (r->udp)
+        return "no answer and no ICMP";
+    if (!r->local)
+        return "the host is down, or a firewall drops";
+    return r->looked && !r->n_listeners ? "a firewall of this host drops"
+                                        : "a firewall drops, or the listener's queue is full";
+}
+
 static void text_why(const struct render_column *c, const void *row, struct buf *out)
 {
     (void)c;
     const struct scan_row *r = row;
     if (r->answer->state == PROBE_SILENT) {
-        buf_str(out, r->udp ? "no answer and no ICMP" : "the host is down, or a firewall drops");
+        buf_str(out, silent_words(r));
         return;
     }
     const char *words = strerror(r->answer->error);
@@ -89,6 +100,8 @@ static void text_why(const struct render_column *c, const void *row, struct buf 
     buf_str(out, words + 1);
     if (r->answer->state == PROBE_FORBIDDEN)
         buf_str(out, ": a firewall or a sandbox of this host");
+    if (r->answer->state == PROBE_UNREACHABLE && r->local)
+        buf_str(out, ": a firewall of this host rejects");
 }
 
 static void get_time(const struct render_column *c, const void *row, struct cell *ret)

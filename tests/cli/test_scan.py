@@ -99,7 +99,15 @@ def test_no_answer_and_its_retries(berth, firewall):
     assert (row["answer"], row["error"], row["time_us"]) == ("no-answer", "ETIMEDOUT", None)
     assert row["tries"] == 1
     assert row_of(berth, "--retries", "2", *words)["tries"] == 3
-    assert "a firewall drops" in berth("scan", *words, status=1).stdout
+    assert "a firewall of this host drops" in berth("scan", *words, status=1).stdout
+
+
+def test_a_full_queue_of_this_host(berth, netns):
+    with netns.inside(), socket.create_server(("127.0.0.1", 9000), backlog=0), socket.socket() as waits:
+        waits.connect(("127.0.0.1", 9000))
+        row = row_of(berth, "--timeout", "0.1", "127.0.0.1", "9000")
+    assert row["answer"] == "no-answer"
+    assert row["why"] == "a firewall drops, or the listener's queue is full"
 
 
 def test_many_wait_together(berth, firewall):
@@ -114,7 +122,7 @@ def test_unreachable(berth, firewall):
              "tcp dport 9001 reject with tcp reset")
     row = row_of(berth, "127.0.0.1", "9000")
     assert (row["answer"], row["error"]) == ("unreachable", "EHOSTUNREACH")
-    assert row["why"] == "no route to host"
+    assert row["why"] == "no route to host: a firewall of this host rejects"
     assert row_of(berth, "127.0.0.1", "9001")["answer"] == "refused"
     row = row_of(berth, "192.0.2.1", "80")
     assert (row["answer"], row["error"]) == ("unreachable", "ENETUNREACH")
