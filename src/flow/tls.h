@@ -33,6 +33,15 @@ enum tls_peer {
 };
 enum tls_version { TLS_1_2, TLS_1_3, TLS_VERSIONS };
 
+/* How the user says what would help, for messages: "--tls-ca". */
+struct tls_words {
+    const char *name;  /* what the certificate has to bear */
+    const char *ca;    /* who may vouch */
+    const char *trust; /* that a certificate is known to be right */
+    const char *least; /* the oldest version */
+    const char *alpn;
+};
+
 struct tls_config {
     enum tls_role role;
     /* Files in PEM: the certificate with those that vouch for it behind it, and its key; key NULL:
@@ -49,6 +58,14 @@ struct tls_config {
     const char *fingerprint;
     const char *alpn; /* "h2,http/1.1": what may be spoken above, the best first; NULL: not said */
     enum tls_version least;
+    bool no_later;       /* no version after `least` */
+    const char *ciphers; /* as ciphers(1) has them; suites of TLS 1.3 ("TLS_…") may be among them,
+                          * and alone leave no older version; NULL: what is good */
+    /* OCSP's answer about the certificate (RFC 6066, 8). A server shows the one in this file, in
+     * DER; a client demands one that says "good" (RFC 6960), from who vouches for the peer. */
+    const char *staple;
+    bool must_staple;
+    const struct tls_words *words; /* NULL: the options' names of the native commands */
 };
 
 /* Loads the module, reads the files. 0, or a negative errno with *e filled. */
@@ -88,9 +105,10 @@ struct tls_handshake {
 
 struct tls_peer_name {
     const char *who; /* for messages: the peer in the user's words; outlives the handshake */
-    const char
-        *name; /* a client: the name, or the address in figures, that the server's certificate
-                * has to bear; a name goes to the server as well (SNI). NULL: neither */
+    /* The name, or the address in figures, that the peer's certificate has to bear, if it shows
+     * one; a client's name goes to the server as well (SNI). NULL: neither. */
+    const char *name;
+    bool unchecked; /* the certificate may bear another */
 };
 
 /* Takes fd over, a connected socket with O_NONBLOCK. timeout_ms 0: TLS_HANDSHAKE_MS. h->done must

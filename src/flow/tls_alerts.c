@@ -36,7 +36,7 @@ static const struct {
           "bad_certificate_status_response)"},
     {115, "the peer doesn't know our shared key (TLS alert unknown_psk_identity)"},
     {116, "the peer wants a client certificate, and none was shown (TLS alert "
-          "certificate_required; --tls-cert)"},
+          "certificate_required)"},
     {120, "the peer speaks none of the protocols that we offered (TLS alert "
           "no_application_protocol; --alpn)"},
 };

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "modules/tls/impl.h"
 
@@ -179,12 +180,51 @@ static int use_alpn(struct context *c, const char *text, struct err *e)
     return 0;
 }
 
+/* Versions and ciphers */
+
+static int version_number(enum tls_version version)
+{
+    return version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+}
+
+/* OpenSSL takes the suites of TLS 1.3 and those before by two functions. */
+static int split_ciphers(const char *text, struct buf *suites, struct buf *older)
+{
+    for (const char *at = text; *at;) {
+        size_t n = strcspn(at, ":, ");
+        struct buf *to = strncmp(at, "TLS_", 4) == 0 ? suites : older;
+        if (n > 0 && to->len > 0)
+            buf_char(to, ':');
+        buf_add(to, at, n);
+        at += n + strspn(at + n, ":, ");
+    }
+    (void)buf_cstr(suites), (void)buf_cstr(older);
+    return suites->failed || older->failed ? -E2BIG : 0;
+}
+
+static int use_ciphers(SSL_CTX *ctx, const char *text, struct err *e)
+{
+    static const char op[] = "use the ciphers";
+    _cleanup_buf_ struct buf suites = BUF_INIT(4096), older = BUF_INIT(4096);
+    if (split_ciphers(text, &suites, &older) < 0)
+        return err_set(e, E2BIG, op, text, NULL);
+    if (suites.len + older.len == 0)
+        return err_word(e, EINVAL, op, text, "there is none");
+    if ((suites.len && SSL_CTX_set_ciphersuites(ctx, buf_cstr(&suites)) != 1) ||
+        (older.len && SSL_CTX_set_cipher_list(ctx, buf_cstr(&older)) != 1))
+        return explain_queue(e, EINVAL, op, text);
+    if (older.len == 0)
+        SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
+    return 0;
+}
+
 /* All of it */
 
-static void set_modes(SSL_CTX *ctx, enum tls_version least)
+static void set_modes(SSL_CTX *ctx, const struct tls_config *config)
 {
     static const unsigned char session_id[] = "berth";
-    SSL_CTX_set_min_proto_version(ctx, least == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_min_proto_version(ctx, version_number(config->least));
+    SSL_CTX_set_max_proto_version(ctx, config->no_later ? version_number(config->least) : 0);
     /* AES with keys of 128 bits first: as far from being broken, and faster. */
     SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                   "TLS_CHACHA20_POLY1305_SHA256");
@@ -201,14 +241,18 @@ static void set_modes(SSL_CTX *ctx, enum tls_version least)
 
 static int set_up(struct context *c, const struct tls_config *config, struct err *e)
 {
-    set_modes(c->ctx, config->least);
-    int result = use_certificate(c->ctx, config, e);
+    set_modes(c->ctx, config);
+    int result = config->ciphers ? use_ciphers(c->ctx, config->ciphers, e) : 0;
+    if (result == 0)
+        result = use_certificate(c->ctx, config, e);
     if (result == 0)
         result = use_authorities(c->ctx, config, e);
     if (result == 0 && config->fingerprint)
         result = read_pin(c, config->fingerprint, e);
     if (result == 0 && config->alpn)
         result = use_alpn(c, config->alpn, e);
+    if (result == 0)
+        result = staple_use(c, config, e);
     if (result < 0)
         return result;
     verify_use(c);
@@ -217,6 +261,14 @@ static int set_up(struct context *c, const struct tls_config *config, struct err
         fingerprint_write(own, c->head.fingerprint);
     return 0;
 }
+
+static const struct tls_words usual_words = {
+    .name = "--tls-name",
+    .ca = "--tls-ca",
+    .trust = "--tls-ca or --tls-fingerprint",
+    .least = "--tls-min",
+    .alpn = "--alpn",
+};
 
 int context_new(const struct tls_config *config, struct tls_context **ret, struct err *e)
 {
@@ -227,6 +279,7 @@ int context_new(const struct tls_config *config, struct tls_context **ret, struc
     c->head.module = &berth_tls_module;
     c->role = config->role;
     c->peer = config->peer;
+    c->words = config->words ? config->words : &usual_words;
     c->ctx = SSL_CTX_new(config->role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
     c->wire = wire_method();
     atomic_init(&c->users, 1);
@@ -253,5 +306,6 @@ void context_release(struct context *c)
     SSL_CTX_free(c->ctx);
     BIO_meth_free(c->wire);
     free(c->alpn);
+    OPENSSL_free(c->staple);
     free(c);
 }

@@ -34,6 +34,9 @@ struct context {
     SSL_CTX *ctx;
     enum tls_role role;
     enum tls_peer peer;
+    const struct tls_words *words;
+    unsigned char *staple; /* what a server shows; NULL: nothing */
+    size_t staple_n;
     bool pinned;
     unsigned char pin[FINGERPRINT_BYTES];
     unsigned char *alpn; /* as the wire has it: each name behind its length */
@@ -79,6 +82,9 @@ void wire_rest(struct wire *w);
  * with *e filled. */
 int self_signed_use(SSL_CTX *ctx, const struct vec *names, struct err *e);
 
+/* staple.c: reads what is to be shown, or demands it. 0 or a negative errno with *e filled. */
+int staple_use(struct context *c, const struct tls_config *config, struct err *e);
+
 /* session.c */
 int session_new(struct tls_context *c, int fd, const struct tls_peer_name *peer,
                 struct tls_session **ret, struct err *e);
@@ -93,6 +99,9 @@ void session_release(struct stream *s);
 /* verify.c: has the context judge by t->context, and say in t->unverified what is wrong, keeping in
  * t->refused what OpenSSL forgets then. */
 void verify_use(struct context *c);
+/* Keeps what is wrong with the peer's certificate, and what it has shown, unless something was
+ * wrong before. store: where that is being verified, NULL if it is good so far. */
+void verify_keep(struct tls_session *t, const struct buf *words, X509_STORE_CTX *store);
 /* Why a handshake failed, from OpenSSL's queue of errors; error: what SSL_get_error said. Returns a
  * negative errno with *e filled. */
 int explain_failure(struct tls_session *t, int error, struct err *e);

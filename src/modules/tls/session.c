@@ -23,21 +23,27 @@ static bool is_address(const char *text)
     return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
 }
 
-/* The name that the certificate has to bear, and that the server hears (RFC 6066, 3: addresses
- * aren't sent). */
-static int set_name(struct tls_session *t, const char *name)
+static int check_name(struct tls_session *t, const char *name)
 {
+    X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
     t->name = strdup(name);
     if (!t->name)
         return -ENOMEM;
-    X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
     if (is_address(name))
         return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -ENOMEM;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (X509_VERIFY_PARAM_set1_host(param, name, 0) != 1 ||
-        SSL_set_tlsext_host_name(t->ssl, name) != 1)
+    return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 ? 0 : -EINVAL;
+}
+
+/* The name that the certificate has to bear, and that the server hears (RFC 6066, 3: addresses
+ * aren't sent). */
+static int set_name(struct tls_session *t, const struct tls_peer_name *peer)
+{
+    int result = peer->unchecked ? 0 : check_name(t, peer->name);
+    if (result == 0 && t->context->role == TLS_CLIENT && !is_address(peer->name) &&
+        SSL_set_tlsext_host_name(t->ssl, peer->name) != 1)
         return -EINVAL;
-    return 0;
+    return result;
 }
 
 static int begin(struct tls_session *t, int fd, const struct tls_peer_name *peer)
@@ -52,12 +58,11 @@ static int begin(struct tls_session *t, int fd, const struct tls_peer_name *peer
     BIO_set_data(bio, &t->wire);
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
-    if (t->context->role == TLS_SERVER) {
+    if (t->context->role == TLS_SERVER)
         SSL_set_accept_state(t->ssl);
-        return 0;
-    }
-    SSL_set_connect_state(t->ssl);
-    return peer->name ? set_name(t, peer->name) : 0;
+    else
+        SSL_set_connect_state(t->ssl);
+    return peer->name ? set_name(t, peer) : 0;
 }
 
 int session_new(struct tls_context *c, int fd, const struct tls_peer_name *peer,

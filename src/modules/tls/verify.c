@@ -60,8 +60,8 @@ static void say_name(struct buf *out, const struct tls_session *t, const X509 *l
     }
     buf_str(out, "its certificate is for ");
     buf_add(out, names.data, names.len < SHOWN ? names.len : SHOWN);
-    buf_printf(out, "%s, not for '%s' (--tls-name if that is right)", names.len > SHOWN ? " …" : "",
-               t->name);
+    buf_printf(out, "%s, not for '%s' (%s if that is right)", names.len > SHOWN ? " …" : "",
+               t->name, t->context->words->name);
 }
 
 static void say_time(struct buf *out, const X509 *certificate, int depth, bool over)
@@ -73,13 +73,16 @@ static void say_time(struct buf *out, const X509 *certificate, int depth, bool o
         buf_str(out, " on (is the clock of this machine right?)");
 }
 
-static void say_unknown_issuer(struct buf *out, const X509 *certificate, int depth)
+static void say_unknown_issuer(struct buf *out, const struct tls_session *t,
+                               const X509 *certificate, int depth)
 {
     add_which(out, certificate, depth);
     buf_str(out, " was issued by ");
     add_common_name(out, X509_get_issuer_name(certificate));
-    buf_str(out, ", which isn't known here (the peer should send the certificates between, or "
-                 "--tls-ca names who may vouch)");
+    buf_printf(out,
+               ", which isn't known here (the peer should send the certificates between, or %s "
+               "names who may vouch)",
+               t->context->words->ca);
 }
 
 static void say(struct buf *out, const struct tls_session *t, const X509 *certificate, int depth,
@@ -95,18 +98,20 @@ static void say(struct buf *out, const struct tls_session *t, const X509 *certif
         say_time(out, certificate, depth, error == X509_V_ERR_CERT_HAS_EXPIRED);
         break;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        buf_str(out, "its certificate is self-signed, nobody vouches for it (--tls-ca or "
-                     "--tls-fingerprint if it is known to be right)");
+        buf_printf(out,
+                   "its certificate is self-signed, nobody vouches for it (%s if it is known to be "
+                   "right)",
+                   t->context->words->trust);
         break;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         buf_str(out, "its certificate leads to ");
         add_common_name(out, X509_get_subject_name(certificate));
-        buf_str(out, ", who isn't trusted here (--tls-ca)");
+        buf_printf(out, ", who isn't trusted here (%s)", t->context->words->ca);
         break;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        say_unknown_issuer(out, certificate, depth);
+        say_unknown_issuer(out, t, certificate, depth);
         break;
     default:
         add_which(out, certificate, depth);
@@ -122,13 +127,12 @@ static struct tls_session *session_of(X509_STORE_CTX *store)
         (SSL *)X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
 }
 
-/* The first fault, and what the peer has shown. */
-static void keep(struct tls_session *t, const struct buf *words, X509_STORE_CTX *store)
+void verify_keep(struct tls_session *t, const struct buf *words, X509_STORE_CTX *store)
 {
     if (t->unverified)
         return;
     t->unverified = strndup(words->data ? words->data : "", words->len);
-    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store);
+    STACK_OF(X509) *shown = store ? X509_STORE_CTX_get0_untrusted(store) : NULL;
     t->refused = shown ? X509_chain_up_ref(shown) : NULL;
 }
 
@@ -144,7 +148,7 @@ static int judge(int good, X509_STORE_CTX *store)
         say(&words, t, certificate, X509_STORE_CTX_get_error_depth(store), error);
     else
         buf_str(&words, X509_verify_cert_error_string(error));
-    keep(t, &words, store);
+    verify_keep(t, &words, store);
     return t->context->peer == TLS_PEER_ANY;
 }
 
@@ -165,7 +169,7 @@ static int compare_pin(X509_STORE_CTX *store, void *data)
     if (leaf)
         fingerprint_write(leaf, found);
     buf_printf(&words, "its certificate isn't the one expected: its fingerprint is %s", found);
-    keep(session_of(store), &words, store);
+    verify_keep(session_of(store), &words, store);
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
 }
@@ -187,28 +191,36 @@ void verify_use(struct context *c)
 
 /* Failed handshakes */
 
+static const char ended_words[] =
+    "the peer ended the connection in the middle of the handshake (does it speak TLS?)";
+
+enum { NO_OPTION, OPTION_LEAST, OPTION_ALPN };
+
 static const struct {
     int reason;
     const char *words;
+    int option; /* that has to do with it */
 } reasons[] = {
-    {SSL_R_UNEXPECTED_EOF_WHILE_READING,
-     "the peer ended the connection in the middle of the handshake (does it speak TLS?)"},
+    {SSL_R_UNEXPECTED_EOF_WHILE_READING, ended_words},
     {SSL_R_WRONG_VERSION_NUMBER, "what the peer said isn't TLS (a port without TLS?)"},
     {SSL_R_HTTP_REQUEST, "the peer spoke plain HTTP, not TLS (https://?)"},
     {SSL_R_HTTPS_PROXY_REQUEST, "the peer spoke to a proxy in plain HTTP, not TLS"},
-    {SSL_R_UNSUPPORTED_PROTOCOL, "no common version of TLS (ours: --tls-min and later)"},
-    {SSL_R_NO_PROTOCOLS_AVAILABLE, "no version of TLS is left to speak (--tls-min)"},
+    {SSL_R_UNSUPPORTED_PROTOCOL, "no common version of TLS", OPTION_LEAST},
+    {SSL_R_NO_PROTOCOLS_AVAILABLE, "no version of TLS is left to speak", OPTION_LEAST},
     {SSL_R_NO_SHARED_CIPHER, "no common cipher"},
-    {SSL_R_NO_APPLICATION_PROTOCOL, "the peer speaks none of the protocols of --alpn"},
+    {SSL_R_NO_APPLICATION_PROTOCOL, "the peer speaks none of the protocols that were offered",
+     OPTION_ALPN},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "the peer showed no certificate, and has to"},
     {SSL_R_DH_KEY_TOO_SMALL, "the peer's Diffie-Hellman key is too small to be safe"},
 };
 
-static const char *reason_words(int reason)
+static const char *reason_words(int reason, int *ret_option)
 {
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        if (reasons[i].reason == reason)
-            return reasons[i].words;
+        if (reasons[i].reason != reason)
+            continue;
+        *ret_option = reasons[i].option;
+        return reasons[i].words;
     }
     return NULL;
 }
@@ -225,15 +237,21 @@ static int explain_protocol(const struct tls_session *t, struct err *e)
 {
     static const char op[] = "set up TLS with";
     int reason = ERR_GET_REASON(ERR_peek_error());
-    const char *words = reason_words(reason);
-    if (t->unverified && reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
+    int option = NO_OPTION;
+    const char *words = reason_words(reason, &option);
+    if (t->unverified &&
+        (reason == SSL_R_CERTIFICATE_VERIFY_FAILED || reason == SSL_R_INVALID_STATUS_RESPONSE))
         words = t->unverified;
     if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
         words = tls_alert_words((uint8_t)(reason - SSL_AD_REASON_OFFSET));
     if (!words)
         return explain_queue(e, EPROTO, op, t->who);
     ERR_clear_error();
-    return err_word(e, EPROTO, op, t->who, "%s", words);
+    if (option == NO_OPTION)
+        return err_word(e, EPROTO, op, t->who, "%s", words);
+    const struct tls_words *w = t->context->words;
+    return err_word(e, EPROTO, op, t->who, "%s (%s)", words,
+                    option == OPTION_LEAST ? w->least : w->alpn);
 }
 
 int explain_failure(struct tls_session *t, int error, struct err *e)
@@ -245,6 +263,5 @@ int explain_failure(struct tls_session *t, int error, struct err *e)
         return err_set(e, said, "set up TLS with", t->who,
                        said == ECONNRESET ? "in the middle of the handshake: does it speak TLS?"
                                           : NULL);
-    return err_word(e, EPROTO, "set up TLS with", t->who, "%s",
-                    reason_words(SSL_R_UNEXPECTED_EOF_WHILE_READING));
+    return err_word(e, EPROTO, "set up TLS with", t->who, "%s", ended_words);
 }
