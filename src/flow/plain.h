@@ -3,8 +3,9 @@
  *
  * It is for those who count on the very calls: the dialect of nc, whoever watches it with
  * strace(1), machines without epoll or splice for them. One conversation, one thread; what has many
- * clients, rates, hooks or TLS goes through the loop and the pump. The descriptors stay the
- * caller's.
+ * clients, rates or hooks goes through the loop and the pump. The descriptors stay the caller's,
+ * and so does a stream of TLS above the socket, which takes the place of read(2) and write(2)
+ * there.
  */
 #pragma once
 #include <stdbool.h>
@@ -12,11 +13,14 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+struct stream;
+
 enum { PLAIN_BUFFER = 16384 };
 
 struct plain {
     int in, out; /* −1: no input */
     int net;
+    struct stream *above; /* net's, never started on a loop; NULL: bytes go over it as they are */
     int timeout_ms;       /* ends the conversation when nothing moved for so long; −1: never */
     unsigned interval_s;  /* input goes out a line at a time, with so long a pause behind each */
     uint64_t reads;       /* the conversation takes so many reads from the socket; 0: any */
