@@ -5,6 +5,7 @@
  * be is in nc_inet and nc_unix, the command line in nc_options.
  */
 #include <errno.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "base/fd.h"
 #include "dialect/dialects.h"
 #include "dialect/nc.h"
+#include "flow/tls.h"
 
 static void quit(int sig)
 {
@@ -32,13 +34,25 @@ static void wait_to_quit(const struct nc *n)
         pause();
 }
 
-/* The conversation, and the socket's end. */
-static void talk(const struct nc *n, int fd)
+/* What -q and the listener's end ask for when a conversation is over. */
+static void after_talk(const struct nc *n, int end)
+{
+    if (end == PLAIN_TIMED_OUT)
+        return;
+    if (n->quit_s > 0)
+        wait_to_quit(n);
+    if (end == PLAIN_INPUT_OVER && n->quit_s == 0 && n->listen)
+        exit(0);
+}
+
+/* above: NULL without TLS. */
+static int talk_over(const struct nc *n, int fd, struct stream *above)
 {
     const struct plain p = {
         .in = n->no_input ? -1 : STDIN_FILENO,
         .out = STDOUT_FILENO,
         .net = fd,
+        .above = above,
         .timeout_ms = n->timeout_ms,
         .interval_s = n->interval_s,
         .reads = n->reads,
@@ -52,13 +66,30 @@ static void talk(const struct nc *n, int fd)
 
     if (r < 0)
         nc_die("polling error: %s", strerror(-r));
-    close(fd);
-    if (r == PLAIN_TIMED_OUT)
+    return r;
+}
+
+static void talk_tls(const struct nc *n, int fd, const char *peer)
+{
+    struct tls_fault fault = {0};
+    struct stream s;
+    int end = PLAIN_TIMED_OUT;
+
+    if (!nc_tls_begin(n, fd, peer, &s, &fault))
         return;
-    if (n->quit_s > 0)
-        wait_to_quit(n);
-    if (r == PLAIN_INPUT_OVER && n->quit_s == 0 && n->listen)
-        exit(0);
+    if (!n->zero)
+        end = talk_over(n, fd, &s);
+    nc_tls_end(n, &s, &fault);
+    after_talk(n, end);
+}
+
+/* The conversation, and the socket's end. */
+static void talk(const struct nc *n, int fd)
+{
+    int end = talk_over(n, fd, NULL);
+
+    close(fd);
+    after_talk(n, end);
 }
 
 /* -F: whoever has the other end of standard output gets the connection. */
@@ -111,6 +142,14 @@ static void receive_from_first(const struct nc *n, int fd)
     talk(n, fd);
 }
 
+static const char *numeric_host(const struct sockaddr_storage *peer, socklen_t size,
+                                char to[static NI_MAXHOST])
+{
+    if (getnameinfo((const struct sockaddr *)peer, size, to, NI_MAXHOST, NULL, 0, NI_NUMERICHOST))
+        return "the client";
+    return to;
+}
+
 static void receive_connection(const struct nc *n, int listener)
 {
     struct sockaddr_storage peer;
@@ -120,7 +159,10 @@ static void receive_connection(const struct nc *n, int listener)
     if (fd < 0)
         nc_die("accept: %s", strerror(errno));
     tell_received(n, (struct sockaddr *)&peer, size);
-    talk(n, fd);
+    if (n->tls.on)
+        talk_tls(n, fd, numeric_host(&peer, size, (char[NI_MAXHOST]){0}));
+    else
+        talk(n, fd);
 }
 
 static int run_listener(const struct nc *n)
@@ -169,7 +211,9 @@ static bool run_port(const struct nc *n, uint16_t port)
         nc_tell_connected(n, port, n->proxy ? NULL : numeric);
     if (n->pass_fd)
         pass(fd);
-    if (n->zero)
+    if (n->tls.on)
+        talk_tls(n, fd, n->host);
+    else if (n->zero)
         close(fd);
     else
         talk(n, fd);
@@ -215,7 +259,9 @@ static int nc_run(const void *arguments, const struct command_words *words)
     memcpy(argv + 1, words->words, (size_t)words->n * sizeof(*argv));
     nc_read(&n, words->n + 1, argv);
     signal(SIGPIPE, SIG_IGN);
+    nc_tls_open(&n);
     int status = run(&n);
+    tls_context_free(n.tls.context);
     free(n.md5_key);
     free(argv);
     return status;

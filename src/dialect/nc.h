@@ -11,7 +11,20 @@
 #include "base/vec.h"
 #include "flow/plain.h"
 
+struct stream;
+struct tls_context;
+struct tls_fault;
+
 enum { NC_OPTIONS_MAX = 12 };
+
+/* TLS as OpenBSD's nc has it. Texts: NULL where they weren't given. */
+struct nc_tls {
+    bool on;
+    bool any_certificate, any_name, client_certificate, must_staple;
+    bool options; /* some keyword of TLS was given */
+    const char *name, *hash, *certificate, *key, *authorities, *staple, *ciphers, *protocols;
+    struct tls_context *context; /* of nc_tls_open */
+};
 
 struct nc {
     int family; /* AF_UNSPEC, AF_INET, AF_INET6, AF_UNIX: as the last letter has it */
@@ -28,6 +41,7 @@ struct nc {
     char *const *ports; /* the words behind the host */
     int n_ports;
     char *md5_key; /* NULL: none */
+    struct nc_tls tls;
 };
 
 /* nc_options.c: reads the words, argv-like with "nc" first; exits on a mistake. */
@@ -66,6 +80,22 @@ void nc_remove_temporary(char *path);
 
 /* nc_proxy.c: through the proxy to host and port; −1 where nobody answers. */
 int nc_connect_proxy(const struct nc *n, const char *host, uint16_t port);
+
+/* nc_tls_options.c */
+/* Whether it is -T's word for TLS, which is then kept; exits on one that is a mistake. */
+bool nc_tls_keyword(struct nc_tls *t, const char *word);
+/* Exits where options don't go together. */
+void nc_tls_check(const struct nc *n);
+
+/* nc_tls.c */
+/* Reads the files and sets n->tls.context; exits where it can't. Nothing without -c. */
+void nc_tls_open(struct nc *n);
+/* The handshake above a connected socket, which becomes the stream's; told with -v. peer: its name
+ * in messages. False when it failed, which was told, and the socket is closed. */
+bool nc_tls_begin(const struct nc *n, int fd, const char *peer, struct stream *ret,
+                  struct tls_fault *fault);
+/* Says goodbye, closes, and tells what was wrong with the end. */
+void nc_tls_end(const struct nc *n, struct stream *s, const struct tls_fault *fault);
 
 /* nc_secret.c: asks the terminal. NULL when there is none. Freed by the caller. */
 char *nc_ask_secret(const char *prompt);

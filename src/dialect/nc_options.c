@@ -57,7 +57,16 @@ static const char help_text[] =
     "\t\t-x addr[:port]\tSpecify proxy address and port\n"
     "\t\t-Z\t\tDCCP mode\n"
     "\t\t-z\t\tZero-I/O mode [used for scanning]\n"
-    "\tPort numbers can be individual or ranges: lo-hi [inclusive]\n";
+    "\tPort numbers can be individual or ranges: lo-hi [inclusive]\n"
+    "\tTLS, as OpenBSD's netcat has it:\n"
+    "\t\t-c\t\tUse TLS\n"
+    "\t\t-e name\t\tRequired name in peer certificate\n"
+    "\t\t-H hash\t\tHash string of peer certificate\n"
+    "\t\t-K keyfile\tPrivate key file\n"
+    "\t\t-o staplefile\tStaple file\n"
+    "\t\t-R CAfile\tCA bundle\n"
+    "\t\t-T keyword\tnoverify, noname, clientcert, muststaple, ciphers=…,\n"
+    "\t\t\t\tprotocols=…, certfile=… (elsewhere -C)\n";
 
 static _Noreturn void usage(void)
 {
@@ -163,6 +172,13 @@ static void ask_md5_key(struct nc *n)
         nc_die("Unable to read TCP MD5SIG password");
 }
 
+/* -T is the traffic class as well as TLS. */
+static void keyword(struct nc *n, const char *word)
+{
+    if (!nc_tls_keyword(&n->tls, word))
+        n->tos = tos(word);
+}
+
 static bool *flag(struct nc *n, int letter)
 {
     switch (letter) {
@@ -170,6 +186,8 @@ static bool *flag(struct nc *n, int letter)
         return &n->broadcast;
     case 'C':
         return &n->crlf;
+    case 'c':
+        return &n->tls.on;
     case 'D':
         return &n->debug;
     case 'd':
@@ -215,6 +233,12 @@ static void one(struct nc *n, int letter)
     case 'U':
         n->family = AF_UNIX;
         break;
+    case 'e':
+        n->tls.name = optarg;
+        break;
+    case 'H':
+        n->tls.hash = optarg;
+        break;
     case 'h':
         help();
     case 'I':
@@ -222,6 +246,9 @@ static void one(struct nc *n, int letter)
         break;
     case 'i':
         n->interval_s = (unsigned)number(optarg, 0, UINT_MAX, "interval");
+        break;
+    case 'K':
+        n->tls.key = optarg;
         break;
     case 'M':
         n->ttl = hops(optarg, "ttl");
@@ -232,6 +259,9 @@ static void one(struct nc *n, int letter)
     case 'O':
         n->sndbuf = (int)number(optarg, 1, WINDOW_MAX, "TCP send window");
         break;
+    case 'o':
+        n->tls.staple = optarg;
+        break;
     case 'P':
         n->proxy_user = optarg;
         break;
@@ -241,6 +271,9 @@ static void one(struct nc *n, int letter)
     case 'q':
         n->quit_s = (int)number(optarg, INT_MIN, INT_MAX, "quit timer");
         break;
+    case 'R':
+        n->tls.authorities = optarg;
+        break;
     case 'S':
         ask_md5_key(n);
         break;
@@ -248,7 +281,7 @@ static void one(struct nc *n, int letter)
         n->source = optarg;
         break;
     case 'T':
-        n->tos = tos(optarg);
+        keyword(n, optarg);
         break;
     case 'V':
         nc_die("no alternate routing table support available");
@@ -318,15 +351,19 @@ static void check(const struct nc *n)
     refuse(n->proxy && n->listen, "no proxy support for listen");
     refuse(n->proxy && is_unix, "no proxy support for unix sockets");
     refuse(n->proxy && n->source, "no proxy support for local source address");
+    nc_tls_check(n);
 }
+
+/* Debian's, and of OpenBSD's for TLS those that Debian leaves free. */
+static const char letters[] = "46bCDdFhI:i:klM:m:NnO:P:p:q:rSs:T:tUuV:vW:w:X:x:Zz"
+                              "ce:H:K:o:R:";
 
 void nc_read(struct nc *n, int argc, char **argv)
 {
     int letter;
 
     optind = 0;
-    while ((letter = getopt(argc, argv, "46bCDdFhI:i:klM:m:NnO:P:p:q:rSs:T:tUuV:vW:w:X:x:Zz")) !=
-           -1)
+    while ((letter = getopt(argc, argv, letters)) != -1)
         one(n, letter);
     read_words(n, argc - optind, argv + optind);
     check(n);

@@ -43,6 +43,16 @@ class Authority:
         pem.write_text(pem.read_text() + key.read_text())
         return pem
 
+    def answer(self, pem, revoked=False, days=None):
+        """OCSP's answer about a certificate, as a file in DER that says for how many DAYS it holds."""
+        serial = openssl("x509", "-in", pem, "-noout", "-serial").decode().strip().split("=")[1]
+        state = "R\t991231235959Z\t260101000000Z" if revoked else "V\t991231235959Z\t"
+        index, out = self.folder / "answered.txt", pem.with_suffix(".ocsp")
+        index.write_text(f"{state}\t{serial}\tunknown\t/CN=answered\n")
+        openssl("ocsp", "-index", index, "-rsigner", self.path, "-rkey", self.key, "-CA", self.path,
+                "-issuer", self.path, "-cert", pem, "-respout", out, *(["-ndays", days] if days else []))
+        return out
+
 
 def fingerprint(pem):
     out = openssl("x509", "-in", pem, "-noout", "-fingerprint", "-sha256").decode()
