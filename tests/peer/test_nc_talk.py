@@ -403,7 +403,8 @@ def test_unix_datagram_listener(line):
 # Secrets, typed at a terminal
 
 def with_terminal(nc, words, typed):
-    """Runs it on a pseudo terminal of its own, and types what it asks for."""
+    """Runs it on a pseudo terminal of its own, and types what it asks for. Other messages come in
+    pieces, which may end like a prompt as well."""
     pid, terminal = pty.fork()
     if pid == 0:
         process.child_setup(nc.ns)()
@@ -412,7 +413,7 @@ def with_terminal(nc, words, typed):
     with contextlib.suppress(OSError):
         while part := os.read(terminal, 4096):
             shown += part
-            if shown.endswith(b": "):
+            if re.search(rb"password[^\n]*: $", shown):
                 os.write(terminal, typed)
     os.close(terminal)
     return shown, os.waitpid(pid, 0)[1]
