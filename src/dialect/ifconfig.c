@@ -87,13 +87,14 @@ static void print_entry(const struct ifconfig_options *o, const struct ifconfig 
 
 static int show_all(const struct ifconfig_options *o, const struct ifconfig *i, struct out *out)
 {
+    char name[NETSTAT_NAME];
     bool first = true;
     for (size_t k = 0; k < i->entries.len; k++) {
         const struct ifconfig_entry *e = vec_at(&i->entries, k);
         if (!is_chosen(o, e))
             continue;
         if (o->names)
-            buf_printf(&out->buf, "%s%s", first ? "" : " ", e->name);
+            buf_printf(&out->buf, "%s%s", first ? "" : " ", netstat_name(name, e->name));
         else
             print_entry(o, i, e, out);
         first = false;

@@ -47,10 +47,10 @@ static void format_letters(char to[24], uint32_t flags)
 void ifconfig_print_line(const struct ifconfig *i, const struct ifconfig_entry *e, struct out *out)
 {
     const struct ifconfig_counters *c = counters_of(i, e);
-    char letters[24];
+    char letters[24], name[NETSTAT_NAME];
     struct buf *b = &out->buf;
     format_letters(letters, e->link->flags);
-    buf_printf(b, "%-15s %5u ", e->name, e->link->mtu);
+    buf_printf(b, "%-15s %5u ", netstat_name(name, e->name), e->link->mtu);
     if (c)
         buf_printf(b, "%8llu %6llu %6llu %-6llu %8llu %6llu %6llu %6llu ",
                    (unsigned long long)c->rx_packets, (unsigned long long)c->rx_errors,
@@ -256,7 +256,8 @@ void ifconfig_print_paragraph(const struct ifconfig *i, const struct ifconfig_en
 {
     const struct ifconfig_counters *c = counters_of(i, e);
     struct buf *b = &out->buf;
-    buf_printf(b, "%s: ", e->name);
+    char name[NETSTAT_NAME];
+    buf_printf(b, "%s: ", netstat_name(name, e->name));
     print_flags(b, e->link->flags);
     buf_printf(b, "  mtu %u\n", e->link->mtu);
     print_ipv4(b, e);

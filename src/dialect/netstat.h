@@ -32,6 +32,13 @@ int netstat_statistics(const struct netstat_options *o, struct out *out);
  * \xNN. Everything else stays. */
 void netstat_text(struct buf *out, const char *bytes, size_t n);
 
+/* The same of a name, for columns: cut where it doesn't fit. Returns `to`. */
+enum { NETSTAT_NAME = 128 };
+const char *netstat_name(char to[static NETSTAT_NAME], const char *name);
+
+/* Digits, maybe behind a minus. */
+bool netstat_is_number(const char *word);
+
 /* A file of /proc/net, in this thread's namespace, into an emptied *ret. 0 or a negative errno. */
 int netstat_file(const char *name, struct buf *ret);
 /* The lines and words of such a text. The line is cut out of *text, which moves on; false at its

@@ -281,12 +281,6 @@ static void print_counter(struct statistics *s, const char *section, const char 
     buf_printf(&s->out->buf, ": %s\n", value);
 }
 
-static bool is_number(const char *word)
-{
-    word += *word == '-';
-    return *word && strspn(word, "0123456789") == strlen(word);
-}
-
 /* Two lines: the names, and the numbers. */
 static void print_pair(struct statistics *s, char *names, char *numbers, const char *only)
 {
@@ -300,9 +294,10 @@ static void print_pair(struct statistics *s, char *names, char *numbers, const c
     if (!is_asked(s->o, words[0]) || (only && strcmp(words[0], only) != 0))
         return;
     s->deep &= strcmp(words[0], "IcmpMsg") == 0; /* which goes on where Icmp ended */
-    buf_printf(&s->out->buf, "%s:\n", words[0]);
+    netstat_text(&s->out->buf, words[0], strlen(words[0]));
+    buf_str(&s->out->buf, ":\n");
     for (size_t i = 1; i < n && i < n_values; i++)
-        if (is_number(values[i]))
+        if (netstat_is_number(values[i]))
             print_counter(s, words[0], words[i], values[i]);
 }
 
@@ -337,7 +332,7 @@ static bool print_file6(struct statistics *s)
         return false;
     s->deep = false;
     for (char *at = text.data; at && netstat_line(&at, &line);) {
-        if (netstat_words(line, words, 3) != 2 || !is_number(words[1]))
+        if (netstat_words(line, words, 3) != 2 || !netstat_is_number(words[1]))
             continue;
         const char *now = section6(words[0]);
         if (!now || !is_asked(s->o, now))

@@ -91,6 +91,9 @@ static bool parse_route(char *line, struct route *ret)
     if (netstat_words(line, w, WORDS) < 11 || !read_hex(w[1], &to) || !read_hex(w[2], &gateway) ||
         !read_hex(w[3], &flags) || !read_hex(w[7], &mask))
         return false;
+    for (size_t i = 4; i < 11; i++)
+        if (i != 7 && !netstat_is_number(w[i]))
+            return false;
     *ret = (struct route){
         .device = w[0],
         .to = net_addr_from_bytes(AF_INET, &to),
@@ -142,7 +145,7 @@ static void format_flags(char to[16], uint32_t flags)
 static void print_route(struct routes *r, const struct route *t)
 {
     struct buf *out = &r->out->buf;
-    char to[1024], gateway[1024], mask[INET_ADDRSTRLEN], flags[16];
+    char to[1024], gateway[1024], mask[INET_ADDRSTRLEN], flags[16], name[NETSTAT_NAME];
     bool reject = t->flags & ROUTE_REJECT;
     format_destination(r, t, to, sizeof to);
     format_addr(r, &t->gateway, gateway, sizeof gateway);
@@ -152,7 +155,8 @@ static void print_route(struct routes *r, const struct route *t)
     buf_printf(out, "%-15.*s %-15.*s %-15s %-5s ", cut, to, cut, reject ? "-" : gateway, mask,
                flags);
     const char *mtu = reject ? "-" : t->mtu, *window = reject ? "-" : t->window;
-    const char *irtt = reject ? "-" : t->irtt, *device = reject ? "-" : t->device;
+    const char *irtt = reject ? "-" : t->irtt,
+               *device = reject ? "-" : netstat_name(name, t->device);
     const char *refs = reject ? "-" : t->refs;
     if (r->o->extend == 0)
         buf_printf(out, "%5s %-5s %6s %s\n", mtu, window, irtt, device);
@@ -224,7 +228,7 @@ static void print_route6(struct routes *r, char **w)
 {
     struct net_addr to = {.family = AF_INET6}, gateway = {.family = AF_INET6};
     uint32_t length, metric, refs, used, flags;
-    char text[1100], next[1024], letters[16];
+    char text[1100], next[1024], letters[16], device[NETSTAT_NAME];
     size_t n = 0;
     if (!read_hex_bytes(w[0], to.bytes, 16) || !read_hex(w[1], &length) ||
         !read_hex_bytes(w[4], gateway.bytes, 16) || !read_hex(w[5], &metric) ||
@@ -240,7 +244,7 @@ static void print_route6(struct routes *r, char **w)
             letters[n++] = flags6[i].letter;
     letters[n] = '\0';
     buf_printf(&r->out->buf, "%-30s %-26s %-4s %-3d %-3u %4u %s\n", text, next, letters,
-               (int)metric, refs, used, w[9]);
+               (int)metric, refs, used, netstat_name(device, w[9]));
 }
 
 static int print_routes6(struct routes *r)
@@ -287,9 +291,9 @@ int netstat_routes(const struct netstat_options *o, struct out *out)
 static void print_group(struct routes *r, const char *device, const char *users,
                         const struct net_addr *group)
 {
-    char address[1024];
+    char address[1024], name[NETSTAT_NAME];
     format_addr(r, group, address, sizeof address);
-    buf_printf(&r->out->buf, "%-15s %-6s %s\n", device, users, address);
+    buf_printf(&r->out->buf, "%-15s %-6s %s\n", netstat_name(name, device), users, address);
 }
 
 /* A line of a device: "1 lo : 1 V3"; a line of a group of it: "010000E0 1 0:00000000 0". */
@@ -305,7 +309,7 @@ static void print_groups4(struct routes *r)
         size_t n = netstat_words(line, w, WORDS);
         if (!of_group && n >= 2) {
             snprintf(device, sizeof device, "%.*s", (int)strcspn(w[1], ":"), w[1]);
-        } else if (n >= 2 && read_hex(w[0], &group)) {
+        } else if (n >= 2 && read_hex(w[0], &group) && netstat_is_number(w[1])) {
             const struct net_addr a = net_addr_from_bytes(AF_INET, &group);
             print_group(r, device, w[1], &a);
         }
@@ -321,7 +325,8 @@ static void print_groups6(struct routes *r)
     if (netstat_file("igmp6", &text) < 0)
         return;
     for (char *at = text.data; at && netstat_line(&at, &line);) {
-        if (netstat_words(line, w, WORDS) < 4 || !read_hex_bytes(w[2], bytes, sizeof bytes))
+        if (netstat_words(line, w, WORDS) < 4 || !read_hex_bytes(w[2], bytes, sizeof bytes) ||
+            !netstat_is_number(w[3]))
             continue;
         const struct net_addr a = net_addr_from_bytes(AF_INET6, bytes);
         print_group(r, w[1], w[3], &a);

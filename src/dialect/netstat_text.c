@@ -23,6 +23,20 @@ void netstat_text(struct buf *out, const char *bytes, size_t n)
     }
 }
 
+const char *netstat_name(char to[static NETSTAT_NAME], const char *name)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(NETSTAT_NAME);
+    netstat_text(&text, name, strlen(name));
+    snprintf(to, NETSTAT_NAME, "%s", buf_cstr(&text));
+    return to;
+}
+
+bool netstat_is_number(const char *word)
+{
+    word += *word == '-';
+    return *word && strspn(word, "0123456789") == strlen(word);
+}
+
 int netstat_file(const char *name, struct buf *ret)
 {
     char path[64];
