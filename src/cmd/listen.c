@@ -318,6 +318,8 @@ static int run_server(struct server *s)
     if (result < 0)
         return fail(result);
     int status = listen_confine(s);
+    if (status == 0 && s->kind == LISTEN_SAVE)
+        status = listen_save_check(s);
     if (status)
         return status;
     s->started_ns = time_monotonic_ns();

@@ -141,6 +141,8 @@ extern const struct listen_mode listen_mode_reply, listen_mode_exec, listen_mode
 /* What a mode needs before the first client. 0, or an exit status after a message. */
 int listen_exec_prepare(struct server *s);
 int listen_save_prepare(struct server *s);
+/* Whether files can be made there by whom berth is by now. 0, or an exit status after a message. */
+int listen_save_check(const struct server *s);
 int listen_forward_prepare(struct server *s);
 int listen_handoff_prepare(struct server *s);
 int listen_reply_prepare(struct server *s);

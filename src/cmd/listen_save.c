@@ -85,15 +85,23 @@ static void stop(struct client *client, enum event_why why)
 
 const struct listen_mode listen_mode_save = {sizeof(struct client_save), false, false, start, stop};
 
-int listen_save_prepare(struct server *s)
+static int fail(const struct server *s, const char *hint)
 {
     struct err e;
+    err_set(&e, errno, "save into", s->a->save, hint);
+    err_print(&e, stderr);
+    return e.code == EACCES ? EXIT_PERMISSION : EXIT_NO;
+}
+
+int listen_save_prepare(struct server *s)
+{
     s->save_dir = open(s->a->save, O_DIRECTORY | O_CLOEXEC | O_RDONLY);
-    if (s->save_dir < 0 || faccessat(s->save_dir, ".", W_OK, AT_EACCESS) < 0) {
-        err_set(&e, errno, "save into", s->a->save,
-                errno == ENOENT ? "the folder must be there" : NULL);
-        err_print(&e, stderr);
-        return e.code == EACCES ? EXIT_PERMISSION : EXIT_NO;
-    }
-    return 0;
+    return s->save_dir < 0 ? fail(s, errno == ENOENT ? "the folder must be there" : NULL) : 0;
+}
+
+int listen_save_check(const struct server *s)
+{
+    if (faccessat(s->save_dir, ".", W_OK | X_OK, AT_EACCESS) == 0)
+        return 0;
+    return fail(s, s->a->confine.user ? "the user of --user may not write there" : NULL);
 }

@@ -684,6 +684,13 @@ def test_another_user(listen, tmp_path):
         assert read_all(s) == b"nobody\n"
 
 
+def test_another_user_may_not_save(berth, netns, tmp_path):
+    tmp_path.chmod(0o755)
+    told = berth("listen", HERE, "--save", tmp_path, "--user", "nobody", status=3).stderr
+    assert "permission denied (the user of --user may not write there)" in told
+    assert "listening" not in told
+
+
 # Datagrams
 
 
