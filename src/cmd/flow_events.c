@@ -95,16 +95,23 @@ static void put_amounts(struct buf *out, const struct event *e)
     time_format_duration(out, e->duration_ns);
 }
 
+/* As most clients of UNIX sockets are. */
+static bool has_name(const struct sockaddr_storage *address, socklen_t n)
+{
+    return address->ss_family != AF_UNIX || n > offsetof(struct sockaddr_un, sun_path);
+}
+
 static void put_ends(struct buf *out, const struct event *e)
 {
+    bool peer = e->peer && has_name(e->peer, e->peer_n);
     if (e->id)
         buf_printf(out, "[%lu] ", (unsigned long)e->id);
     if (e->proto)
         buf_printf(out, "%s ", e->proto);
-    if (e->peer)
+    if (peer)
         put_address(out, e->peer, e->peer_n);
     if (e->peer && e->local)
-        buf_str(out, " to ");
+        buf_str(out, peer ? " to " : "to ");
     if (e->local)
         put_address(out, e->local, e->local_n);
 }

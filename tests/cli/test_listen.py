@@ -914,6 +914,17 @@ def test_words_for_people(berth, netns):
     assert server.stderr.readline().startswith("berth: 1 client; 0 bytes in, 1 out, ")
 
 
+def test_words_of_a_client_without_a_name(berth, netns, tmp_path):
+    path = tmp_path / "x"
+    server = berth.start("listen", f"unix:{path}", "--reply", "x", stderr=subprocess.PIPE)
+    server.stderr.readline()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(path))
+    assert server.stderr.readline() == f"berth: [1] unix-stream to unix:{path}: connected\n"
+    server.send_signal(signal.SIGTERM)
+    server.wait(20)
+
+
 def test_peers_are_not_counted_among_those_who_may_end(listen):
     server = listen("udp:" + HERE, "tcp:" + HERE, "--echo", "--grace", "100ms", listeners=2)
     with udp(server) as a, udp(server) as b:
