@@ -256,6 +256,17 @@ static int family_of_sources(const struct connect *c)
     return c->sources.len && s[0].family != AF_UNIX ? s[0].family : family;
 }
 
+static int check_source(const struct connect *c)
+{
+    bool fixed = c->endpoint.host == ENDPOINT_ADDRESS && endpoint_has_port(c->endpoint.scheme);
+    int family = family_of_sources(c);
+    if (!c->sources.len || !fixed || c->proxy.used || family == AF_UNSPEC ||
+        family == c->endpoint.addr.family)
+        return 0;
+    return command_usage_error(&command_connect, "--source '%s' is of another family than '%s'",
+                               c->arguments->source, c->word);
+}
+
 /* What is sent */
 
 static int open_text(const char *text)
@@ -425,6 +436,8 @@ static int prepare(struct connect *c)
         status = choose_proxy(c);
     if (status == 0)
         status = read_source(c);
+    if (status == 0)
+        status = check_source(c);
     c->plan = (struct reach_plan){.endpoint = &c->endpoint,
                                   .word = c->word,
                                   .family = family_of_sources(c),

@@ -284,6 +284,20 @@ const char *open_connect_hint(const struct target *t, int error)
     }
 }
 
+/* A port that the kernel chooses isn't told: nobody gave it. */
+static int fail_source(struct err *e, int error, const struct target *source)
+{
+    _cleanup_buf_ struct buf subject = BUF_INIT(512);
+    struct net_addr a;
+    uint16_t port;
+    if (target_get_ip(&source->address, &a, &port) && port == 0)
+        net_addr_format(&subject, &a);
+    else
+        target_format(&subject, &source->address, source->address_n);
+    const char *hint = bind_hint(source, error);
+    return err_set(e, error, "connect from", buf_cstr(&subject), hint ? "%s" : NULL, hint);
+}
+
 /* The port is chosen when connecting, by the whole five-tuple, so that more than one port range of
  * connections can go out (ip(7), IP_BIND_ADDRESS_NO_PORT). */
 static int bind_source(int fd, const struct target *source, struct err *e)
@@ -297,7 +311,7 @@ static int bind_source(int fd, const struct target *source, struct err *e)
             set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     }
     int result = bind_to(fd, source, false);
-    return result < 0 ? fail(e, -result, "connect from", source, bind_hint(source, -result)) : 0;
+    return result < 0 ? fail_source(e, -result, source) : 0;
 }
 
 int open_connection(const struct target *t, const struct open_connect *how, bool *ret_done,

@@ -238,7 +238,10 @@ def test_source(berth, peer):
     assert seen[0][0] == "127.0.0.9"
     assert seen[1:] == [("127.0.0.8", 6001), ("127.0.0.1", 6002)]
     result = berth("connect", "--source", "192.0.2.1", f"127.0.0.1:{at.port}", status=1)
+    assert "cannot connect from '192.0.2.1': " in result.stderr
     assert "no interface of this host has that address" in result.stderr
+    result = berth("connect", "--source", "::1", f"127.0.0.1:{at.port}", status=2)
+    assert f"--source '::1' is of another family than '127.0.0.1:{at.port}'" in result.stderr
 
 
 def test_wait_until_it_accepts(berth, netns):
