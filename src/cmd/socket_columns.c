@@ -231,13 +231,13 @@ enum {
     {                                                                                        \
         .key = name, .title = title_, .help = words, .kind = CELL_OBJECT, .id = first_,      \
         .get = field_get_group, .text = field_text_group, .columns = &field_columns[first_], \
-        .n_columns = count_                                                                  \
+        .n_columns = count_, .below = true                                                   \
     }
 #define COUNT(first, last) ((last) - (first) + 1)
-#define OWNERS_LIST(name, words, getter, texter)                                           \
-    {                                                                                      \
-        .key = name, .help = words, .kind = CELL_LIST, .id = COLUMN_OWNERS, .get = getter, \
-        .text = texter, .columns = owner_columns, .n_columns = OF_OWNER_COLUMNS            \
+#define OWNERS_LIST(name, words, getter, texter)                                               \
+    {                                                                                          \
+        .key = name, .help = words, .kind = CELL_LIST, .id = COLUMN_OWNERS, .get = getter,     \
+        .text = texter, .columns = owner_columns, .n_columns = OF_OWNER_COLUMNS, .below = true \
     }
 #define FIRST_OWNER(name, type, index, words)                                         \
     {                                                                                 \
@@ -274,6 +274,7 @@ static const struct render_column columns[] = {
      .text = name_text_end,
      .compare = compare_end,
      .columns = local_columns,
+     .endpoint = true,
      .n_columns = sizeof local_columns / sizeof *local_columns,
      .precious = true},
     {.key = "peer",
@@ -285,6 +286,7 @@ static const struct render_column columns[] = {
      .text = name_text_end,
      .compare = compare_end,
      .columns = peer_columns,
+     .endpoint = true,
      .n_columns = sizeof peer_columns / sizeof *peer_columns,
      .precious = true},
     {.key = "netns_name",
@@ -333,13 +335,14 @@ static const struct render_column columns[] = {
      .style = style_reach},
     {.key = "peer_or_reach",
      .title = "PEER OR REACH",
-     .help = "who can connect to a listener, and the other end of what is none",
+     .help = "a listener's reach, and the other end of what is none",
      .kind = CELL_TEXT,
      .width = 21,
      .id = COLUMN_PLAIN,
      .get = get_peer_or_reach,
      .text = text_peer_or_reach,
-     .style = style_reach},
+     .style = style_reach,
+     .endpoint = true},
     {.key = "reach_class",
      .help = "the same as one stable word",
      .kind = CELL_TEXT,

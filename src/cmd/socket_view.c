@@ -145,8 +145,8 @@ static const struct {
 } detached_names[] = {
     [NET_ATTACHED] = {NULL, NULL},
     [NET_TIME_WAITING] = {"time-wait", "(time wait)"},
-    [NET_REQUEST] = {"request", "(handshake under way)"},
-    [NET_IN_QUEUE] = {"in-queue", "(in an accept queue)"},
+    [NET_REQUEST] = {"request", "(handshake)"},
+    [NET_IN_QUEUE] = {"in-queue", "(accept queue)"},
     [NET_ORPHAN] = {"orphan", "(orphan)"},
     [NET_OF_KERNEL] = {"kernel", "(kernel)"},
     [NET_DETACHED_UNCLEAR] = {"unclear", "(not found)"},

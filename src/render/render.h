@@ -50,6 +50,8 @@ struct render_column {
     /* CELL_OBJECT, CELL_LIST: the columns of an item. */
     const struct render_column *columns;
     uint16_t n_columns;
+    bool below;    /* where a terminal is too narrow for the row it stands on lines of its own */
+    bool endpoint; /* ends in a port, which is kept when the cell is cut */
     bool precious; /* on a narrow terminal the others are cut first (addresses) */
     bool additive; /* a sum of it means something (bytes, counts; not ids or ports) */
 };

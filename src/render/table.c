@@ -4,8 +4,10 @@
  * after the cell before. For a terminal the first rows are held back as finished cells; the widths
  * fitted to them then stay. Every cell passes text_escape before anything else is done with it, so
  * no other path leads from a row to the output. Blanks are written before a cell, never after, so
- * no line ends in padding.
+ * no line ends in padding. Where the first rows show that a terminal hasn't got room for them,
+ * columns that say so stand below their row, broken at words.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,12 +17,17 @@
 #include "base/vec.h"
 #include "render/style.h"
 #include "render/widths.h"
+#include "render/wrap.h"
 #include "render/writer.h"
 
 enum {
     HELD_ROWS = 200,
     LEAST_WIDTH = 8, /* what is left of a text that is cut */
     LEAST_PRECIOUS = 16,
+    PORT_MAX = 15, /* a service's name */
+    BELOW_INDENT = 4,
+    BELOW_LABEL = 12,
+    LEAST_HEAD = 4, /* of an address, before its port */
 };
 
 /* A finished cell: escaped bytes, and the columns that they take. */
@@ -101,14 +108,41 @@ static size_t cut_at(const char *bytes, size_t n, size_t room, size_t *ret_width
     return at;
 }
 
-static void put_styled(struct render *r, enum render_style style, const char *bytes, size_t n,
-                       const char *tail)
+/* ":443" or "]:443" at the end; 0 if there is none. */
+static size_t port_length(const char *bytes, size_t n)
+{
+    size_t at = n;
+    while (at > 0 && n - at < PORT_MAX && isalnum((unsigned char)bytes[at - 1]))
+        at--;
+    if (at == n || at == 0 || bytes[at - 1] != ':')
+        return 0;
+    at--;
+    return n - at + (at > 0 && bytes[at - 1] == ']');
+}
+
+static void put_styled(struct render *r, enum render_style style, const char *bytes, size_t n)
 {
     struct buf *out = &r->out->buf;
     style_begin(out, r->options.colour, style);
     buf_add(out, bytes, n);
-    buf_str(out, tail);
     style_end(out, r->options.colour, style);
+}
+
+/* As much as there is room for; of an endpoint's port rather than of its address. Returns the
+ * width. */
+static size_t put_cut(struct render *r, const struct render_column *c, const char *bytes, size_t n,
+                      size_t room, enum render_style style)
+{
+    struct buf *out = &r->out->buf;
+    size_t tail = c->endpoint ? port_length(bytes, n) : 0, width;
+    if (tail + LEAST_HEAD >= room)
+        tail = 0;
+    style_begin(out, r->options.colour, style);
+    buf_add(out, bytes, cut_at(bytes, n - tail, room - 1 - tail, &width));
+    buf_str(out, "…");
+    buf_add(out, bytes + n - tail, tail);
+    style_end(out, r->options.colour, style);
+    return width + 1 + tail;
 }
 
 /* Writes a finished cell at its place. */
@@ -118,7 +152,7 @@ static void put_cell(struct render *r, size_t i, const char *bytes, size_t n, si
     struct state *s = r->state;
     const struct width *w = &s->widths[i];
     bool right = r->columns[i]->align == RENDER_RIGHT;
-    size_t first = i == 0 ? 0 : s->column + WIDTHS_GAP; /* the first place it may have */
+    size_t first = s->column ? s->column + WIDTHS_GAP : 0; /* the first place it may have */
     size_t start = w->start;
     if (right && width < w->width)
         start += w->width - width;
@@ -126,14 +160,11 @@ static void put_cell(struct render *r, size_t i, const char *bytes, size_t n, si
         start = first;
     buf_repeat(&r->out->buf, ' ', start - s->column);
 
-    const char *tail = "";
     size_t room = w->end_most > start ? w->end_most - start : 1;
-    if (!right && width > room) {
-        n = cut_at(bytes, n, room - 1, &width);
-        tail = "…";
-        width++;
-    }
-    put_styled(r, style, bytes, n, tail);
+    if (!right && width > room)
+        width = put_cut(r, r->columns[i], bytes, n, room, style);
+    else
+        put_styled(r, style, bytes, n);
     s->column = start + width;
 }
 
@@ -156,7 +187,7 @@ static bool put_plain(struct render *r, size_t i, const void *row)
     struct buf *out = &r->out->buf;
     const struct width *w = &s->widths[i];
     size_t before = out->len;
-    size_t first = i == 0 ? 0 : s->column + WIDTHS_GAP;
+    size_t first = s->column ? s->column + WIDTHS_GAP : 0;
     size_t start = w->start > first ? w->start : first;
 
     if (r->options.colour)
@@ -186,12 +217,34 @@ static void end_line(struct render *r)
     s->any_lines = true;
 }
 
+/* What isn't there needs no line. */
+static void put_below(struct render *r, size_t i, const char *bytes, size_t n,
+                      enum render_style style)
+{
+    struct buf *out = &r->out->buf;
+    size_t start = out->len;
+    if (n == 1 && *bytes == '-')
+        return;
+    buf_repeat(out, ' ', BELOW_INDENT);
+    style_begin(out, r->options.colour, RENDER_DIM);
+    for (const char *c = r->columns[i]->key; *c; c++)
+        buf_char(out, *c == '_' ? '-' : *c);
+    style_end(out, r->options.colour, RENDER_DIM);
+    size_t label = strlen(r->columns[i]->key);
+    buf_repeat(out, ' ', label < BELOW_LABEL ? BELOW_LABEL - label : 1);
+    put_styled(r, style, bytes, n);
+    wrap_line(out, start, &(struct wrap){r->options.width, BELOW_INDENT + BELOW_LABEL, 0});
+    buf_char(out, '\n');
+}
+
 static void put_titles(struct render *r)
 {
     struct state *s = r->state;
     if (r->options.no_header || r->n_columns == 0)
         return;
     for (size_t i = 0; i < r->n_columns; i++) {
+        if (s->widths[i].below)
+            continue;
         buf_clear(&s->raw);
         column_title(r->columns[i], &s->raw);
         size_t width;
@@ -206,7 +259,7 @@ static void put_heading(struct render *r, const char *bytes, size_t n)
     struct state *s = r->state;
     if (s->any_lines)
         end_line(r);
-    put_styled(r, RENDER_STRONG, bytes, n, "");
+    put_styled(r, RENDER_STRONG, bytes, n);
     end_line(r);
 }
 
@@ -221,21 +274,39 @@ static void put_held(struct render *r)
             continue;
         }
         for (size_t i = 0; i < r->n_columns; i++)
-            put_cell(r, i, s->bytes.data + cells[i].at, cells[i].len, cells[i].width,
-                     cells[i].style);
+            if (!s->widths[i].below)
+                put_cell(r, i, s->bytes.data + cells[i].at, cells[i].len, cells[i].width,
+                         cells[i].style);
         end_line(r);
+        for (size_t i = 0; i < r->n_columns; i++)
+            if (s->widths[i].below)
+                put_below(r, i, s->bytes.data + cells[i].at, cells[i].len, cells[i].style);
     }
     vec_free(&s->lines);
     vec_free(&s->cells);
     buf_free(&s->bytes);
 }
 
+/* At least one column stays. */
+static void choose_below(struct render *r)
+{
+    struct state *s = r->state;
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_columns; i++)
+        n += r->columns[i]->below;
+    for (size_t i = 0; i < r->n_columns; i++)
+        s->widths[i].below = r->columns[i]->below && n < r->n_columns;
+}
+
 /* Finds the widths, writes the titles and what was held back. */
 static void settle(struct render *r)
 {
     struct state *s = r->state;
+    size_t room = r->options.terminal ? r->options.width : 0;
     s->settled = true;
-    widths_fit(s->widths, r->n_columns, r->options.terminal ? r->options.width : 0);
+    if (!widths_are_enough(s->widths, r->n_columns, room))
+        choose_below(r);
+    widths_fit(s->widths, r->n_columns, room);
     put_titles(r);
     put_held(r);
 }
@@ -268,21 +339,31 @@ static int hold_row(struct render *r, const void *row)
     return e;
 }
 
+static void put_slowly(struct render *r, size_t i, const void *row, bool below)
+{
+    struct state *s = r->state;
+    buf_clear(&s->raw);
+    enum render_style style = show(r, r->columns[i], row, &s->raw);
+    size_t width;
+    const struct buf *safe = make_safe(s, &width);
+    if (below)
+        put_below(r, i, safe->data, safe->len, style);
+    else
+        put_cell(r, i, safe->data, safe->len, width, style);
+}
+
 static int table_row(struct render *r, const void *row)
 {
     struct state *s = r->state;
     if (!s->settled)
         return hold_row(r, row);
-    for (size_t i = 0; i < r->n_columns; i++) {
-        if (put_plain(r, i, row))
-            continue;
-        buf_clear(&s->raw);
-        enum render_style style = show(r, r->columns[i], row, &s->raw);
-        size_t width;
-        const struct buf *safe = make_safe(s, &width);
-        put_cell(r, i, safe->data, safe->len, width, style);
-    }
+    for (size_t i = 0; i < r->n_columns; i++)
+        if (!s->widths[i].below && !put_plain(r, i, row))
+            put_slowly(r, i, row, false);
     end_line(r);
+    for (size_t i = 0; i < r->n_columns; i++)
+        if (s->widths[i].below)
+            put_slowly(r, i, row, true);
     return s->raw.failed || s->safe.failed ? -ENOMEM : 0;
 }
 

@@ -4,15 +4,16 @@
 
 static size_t total(const struct width *w, size_t n)
 {
-    size_t sum = n ? (n - 1) * WIDTHS_GAP : 0;
+    size_t sum = 0;
     for (size_t i = 0; i < n; i++)
-        sum += w[i].width;
+        if (!w[i].below)
+            sum += w[i].width + (sum ? WIDTHS_GAP : 0);
     return sum;
 }
 
 static bool can_shrink(const struct width *w, bool precious)
 {
-    return w->width > w->least && w->precious == precious;
+    return !w->below && w->width > w->least && w->precious == precious;
 }
 
 /* The widest that may be cut, and how far down it may go until another is as wide. */
@@ -51,21 +52,32 @@ static void place(struct width *w, size_t n, size_t room)
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
         w[i].start = at;
-        at += w[i].width + WIDTHS_GAP;
+        at += w[i].below ? 0 : w[i].width + WIDTHS_GAP;
     }
     size_t end = room;
     for (size_t i = n; i-- > 0;) {
         size_t least = w[i].start + w[i].width;
         w[i].end_most = room == 0 ? SIZE_MAX : end > least ? end : least;
-        size_t taken = w[i].width + WIDTHS_GAP;
+        size_t taken = w[i].below ? 0 : w[i].width + WIDTHS_GAP;
         end = end > taken ? end - taken : 0;
     }
 }
 
-void widths_fit(struct width *w, size_t n, size_t room)
+static void start_natural(struct width *w, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         w[i].width = w[i].natural;
+}
+
+bool widths_are_enough(struct width *w, size_t n, size_t room)
+{
+    start_natural(w, n);
+    return room == 0 || total(w, n) <= room;
+}
+
+void widths_fit(struct width *w, size_t n, size_t room)
+{
+    start_natural(w, n);
     size_t need = total(w, n);
     if (room > 0 && need > room) {
         size_t excess = shrink(w, n, false, need - room);

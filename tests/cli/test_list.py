@@ -267,3 +267,31 @@ def test_a_kind_that_the_kernel_has_not_got(berth, netns, words):
         assert "no sctp sockets" in berth("list", "sctp").stderr
     for others in (["--all"], ["--kind", "inet"], ["inet"], []):
         assert "this kernel has no" not in berth("list", *others).stderr
+
+
+def test_details_stand_below_on_a_narrow_terminal(berth, mksock, terminal):
+    """Cut to the width they would say nothing."""
+    mksock("tcp listen 127.0.0.1:4444 reuseaddr as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a")
+    shown = terminal([berth.path, "list", "-O", "-i", "--color", "never", "sport = :4444"], columns=80)
+    assert shown.wait() == 0
+    lines = [line.rstrip() for line in shown.lines if line.strip()]
+    assert lines[0].split() == ["PROTO", "STATE", "LOCAL", "PEER", "OR", "REACH", "OWNER"]
+    assert any(line.startswith("    options     reuseaddr") for line in lines)
+    assert "…" not in "".join(lines) and max(map(len, lines)) <= 80
+    info = next(i for i, line in enumerate(lines) if line.startswith("    tcp-info    "))
+    assert lines[info + 1].startswith(" " * 16)
+    # Where there is room, and in a pipe, a row is a line.
+    for row in (terminal([berth.path, "list", "-O", "--color", "never", "listening"], columns=200), ):
+        assert row.wait() == 0 and "OPTIONS" in row.lines[0] and "reuseaddr" in row.lines[1]
+    assert "OPTIONS" in berth("list", "-O", "listening").lines[0]
+
+
+def test_a_port_is_not_cut(berth, mksock, terminal):
+    mk = mksock("tcp listen 127.111.112.113:4444 as=srv", "tcp connect @srv from=127.111.112.114:50001 as=c",
+                "tcp listen [::1]:4445 as=six", "tcp connect @six as=c6")
+    shown = terminal([berth.path, "list", "--color", "never", "-o", "local,peer,proto,owner,inode,cookie", "established",
+                      "sport = :50001"], columns=60)
+    assert shown.wait() == 0
+    local, peer = shown.lines[1].split()[:2]
+    assert re.fullmatch(r"127\.[0-9.]*…:50001", local) and re.fullmatch(r"127\.[0-9.]*(…|113):4444", peer), shown.lines
+    assert mk
