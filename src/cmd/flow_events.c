@@ -95,10 +95,10 @@ static void put_amounts(struct buf *out, const struct event *e)
     time_format_duration(out, e->duration_ns);
 }
 
-/* As most clients of UNIX sockets are. */
+/* Most clients of UNIX sockets have none. */
 static bool has_name(const struct sockaddr_storage *address, socklen_t n)
 {
-    return address->ss_family != AF_UNIX || n > offsetof(struct sockaddr_un, sun_path);
+    return n && (address->ss_family != AF_UNIX || n > offsetof(struct sockaddr_un, sun_path));
 }
 
 static void put_ends(struct buf *out, const struct event *e)

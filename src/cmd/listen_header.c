@@ -48,7 +48,7 @@ static void take(struct client *c, const struct proxy_header *header)
 
 /* The bytes stay in the socket until the header is whole, and what follows stays there: a process
  * may be the next to read. */
-static void read_header(struct client *c)
+static void read_header(struct client *c, bool ended)
 {
     char bytes[PROXY_HEADER_MAX];
     struct proxy_header header;
@@ -62,6 +62,8 @@ static void read_header(struct client *c)
     int length = proxy_header_parse(bytes, (size_t)got, &header);
     if (length < 0)
         refuse(c, "it didn't begin with a PROXY header");
+    else if (length == 0 && ended)
+        refuse(c, "it ended before its PROXY header did");
     if (length <= 0)
         return;
     if (recv(c->fd, bytes, (size_t)length, MSG_DONTWAIT) != length)
@@ -75,13 +77,7 @@ static void ready(struct loop *l, struct loop_watch *w, uint32_t events)
     struct header_stage *h =
         (struct header_stage *)((char *)w - offsetof(struct header_stage, watch));
     (void)l;
-    if (events & (EPOLLRDHUP | EPOLLHUP)) {
-        /* It says no more; what has come may still be a header. */
-        struct client *c = h->client;
-        read_header(c);
-        return;
-    }
-    read_header(h->client);
+    read_header(h->client, events & (EPOLLRDHUP | EPOLLHUP));
 }
 
 static void fire(struct loop *l, struct loop_timer *t)
@@ -105,7 +101,7 @@ int header_stage_start(struct client *c)
     c->header = h;
     int result = loop_timer_after(l, &h->timer, (uint64_t)HEADER_SECONDS * HEADER_NS);
     if (result == 0)
-        result = loop_watch_start(l, &h->watch, c->fd, EPOLLIN | EPOLLET);
+        result = loop_watch_start(l, &h->watch, c->fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
     if (result < 0)
         header_stage_drop(c);
     return result;

@@ -21,7 +21,7 @@ struct client_reply {
     struct solo solo;         /* of datagrams */
     struct pump_hook hook;
     struct buf text;
-    int64_t bytes_in;
+    int64_t bytes_in, bytes_to_empty; /* what datagrams without bytes were answered */
 };
 
 /* The text */
@@ -116,10 +116,11 @@ static void solo_over(struct loop *l, struct solo *solo)
         (struct client_reply *)((char *)solo - offsetof(struct client_reply, solo));
     (void)l;
     buf_free(&c->text);
-    client_over(&c->client, &(struct client_end){.why = event_why_of(solo->why),
-                                                 .error = solo->error,
-                                                 .bytes_in = c->bytes_in,
-                                                 .bytes_out = (int64_t)solo->pump.bytes});
+    client_over(&c->client,
+                &(struct client_end){.why = event_why_of(solo->why),
+                                     .error = solo->error,
+                                     .bytes_in = c->bytes_in,
+                                     .bytes_out = (int64_t)solo->pump.bytes + c->bytes_to_empty});
 }
 
 /* In the place of each datagram, the reply. Several that came together are answered so. */
@@ -143,6 +144,15 @@ static int answer(struct pump_hook *hook, const char **bytes, size_t *n)
     return 0;
 }
 
+static void answer_empty(struct dgram *d)
+{
+    struct client_reply *c = d->owner;
+    _cleanup_buf_ struct buf text = BUF_INIT(TEXT_MAX);
+    fill_in(&text, &c->client, &c->client.worker->server->reply);
+    ssize_t sent = dgram_send(&d->way, text.data, text.len, text.len, &d->out);
+    c->bytes_to_empty += sent > 0 ? sent : 0; /* without room it is lost, as datagrams are */
+}
+
 static int start_datagrams(struct client_reply *c)
 {
     struct solo *solo = &c->solo;
@@ -153,6 +163,7 @@ static int start_datagrams(struct client_reply *c)
     solo->over = solo_over;
     struct dgram *d = client_stream(&c->client, &solo->s);
     dgram_join_pump(&solo->pump, d, d);
+    d->empty = answer_empty;
     c->text = BUF_INIT(TEXT_MAX);
     c->hook.pass = answer;
     solo->pump.hooks = &c->hook;

@@ -138,14 +138,23 @@ static ssize_t read_bytes(struct stream *s, struct dgram *d, char *to, size_t n)
     return (ssize_t)done;
 }
 
-/* One at a time; an empty one goes on at once, since a pump has no notion of it. */
+/* At once, since a pump has no notion of it. */
+void dgram_pass_empty(struct dgram *d)
+{
+    if (d->empty)
+        d->empty(d);
+    else
+        dgram_send(&d->to->way, "", 0, 0, &d->to->out);
+}
+
+/* One at a time. */
 static ssize_t read_datagram(struct stream *s, struct dgram *d, char *to, size_t n)
 {
     for (;;) {
         ssize_t got = receive(s, d, to, n);
         if (got != 0 || d->packets)
             return got;
-        dgram_send(&d->to->way, "", 0, 0, &d->to->out);
+        dgram_pass_empty(d);
     }
 }
 

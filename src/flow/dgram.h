@@ -41,6 +41,8 @@ struct dgram {
     /* Set by the owner after the stream is made. The first of each kind is told; may be NULL, and
      * must not end the conversation. */
     void (*trouble)(struct dgram *d, enum dgram_trouble what);
+    /* Hears of a datagram without bytes, which hooks don't; NULL: it goes on as it is. */
+    void (*empty)(struct dgram *d);
     void *owner;
 
     /* of dgram.c */
@@ -64,6 +66,8 @@ void dgram_join_pump(struct pump *p, struct dgram *from, struct dgram *to);
 /* In words: "a datagram was too long …". */
 const char *dgram_trouble_words(enum dgram_trouble what);
 
+/* For streams of the owner's (flow/peers): a datagram without bytes came. */
+void dgram_pass_empty(struct dgram *d);
 /* For streams of the owner's (flow/peers): counts n of them, and tells the first. */
 void dgram_count_trouble(struct dgram *d, enum dgram_trouble what, uint64_t n);
 /* For streams of the owner's (flow/peers): one message of recvmsg, its control messages read. */

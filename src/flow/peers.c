@@ -76,7 +76,7 @@ static ssize_t read_bytes(struct peer *peer, char *to, size_t n)
 static ssize_t read_datagram(struct peer *peer, char *to, size_t n)
 {
     while (peer->first && peer->first->n == 0) {
-        dgram_send(&peer->dgram.to->way, "", 0, 0, &peer->dgram.to->out);
+        dgram_pass_empty(&peer->dgram);
         drop_piece(peer);
     }
     if (!peer->first)

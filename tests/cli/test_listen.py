@@ -727,6 +727,8 @@ def test_udp_reply_to_each(listen):
         for _ in range(10):
             s.send(b"hi")
         assert [s.recv(100)[:6] for _ in range(10)] == [b"1 from"] * 10
+        s.send(b"")
+        assert s.recv(100)[:6] == b"1 from"
 
 
 def test_udp_standard_streams(listen):
@@ -847,6 +849,17 @@ def test_proxy_header_malformed(listen, bad):
     assert not server.of("opened")
 
 
+def test_proxy_header_that_ends_early(listen):
+    """Five seconds are for those who may still say more."""
+    server = listen(HERE, "--echo", "--proxy-protocol")
+    with server.connect() as s:
+        s.sendall(b"PROX")
+        s.shutdown(socket.SHUT_WR)
+        event, = server.wait_events("refused")
+    assert "it ended before its PROXY header did" in event["text"]
+    assert server.end() == 0
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_proxy_header_out(listen, version):
     behind = listen(HERE, "--echo", "--proxy-protocol")
@@ -914,13 +927,16 @@ def test_words_for_people(berth, netns):
     assert server.stderr.readline().startswith("berth: 1 client; 0 bytes in, 1 out, ")
 
 
-def test_words_of_a_client_without_a_name(berth, netns, tmp_path):
+@pytest.mark.parametrize("scheme, kind, name", [
+    ("unix", socket.SOCK_STREAM, "unix-stream"), ("unix-dgram", socket.SOCK_DGRAM, "unix-dgram")])
+def test_words_of_a_client_without_a_name(berth, netns, tmp_path, scheme, kind, name):
     path = tmp_path / "x"
-    server = berth.start("listen", f"unix:{path}", "--reply", "x", stderr=subprocess.PIPE)
+    server = berth.start("listen", f"{scheme}:{path}", "--discard", stderr=subprocess.PIPE)
     server.stderr.readline()
-    with socket.socket(socket.AF_UNIX) as s:
+    with socket.socket(socket.AF_UNIX, kind) as s:
         s.connect(str(path))
-    assert server.stderr.readline() == f"berth: [1] unix-stream to unix:{path}: connected\n"
+        s.send(b"x")
+    assert server.stderr.readline() == f"berth: [1] {name} to unix:{path}: connected\n"
     server.send_signal(signal.SIGTERM)
     server.wait(20)
 
