@@ -228,7 +228,7 @@ static int read_owners(void *ctx, struct err *e)
     struct owners_question *q = ctx;
     struct source_query how = q->host->sockets.query;
     how.detail = SOURCE_CMDLINE;
-    return ports_read_owners(q->host->reader, &q->port->ports, q->port->port, &how, e);
+    return ports_read_owners(q->host->reader, &q->port->ports, &how, e);
 }
 
 static bool has_socket(const struct explain_port *p, const struct net_socket *s)

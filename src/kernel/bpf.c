@@ -116,22 +116,18 @@ _Static_assert((int)BPF_GAP_LISTENERS == 1 << BPF_TABLE_LISTENING &&
                    (int)BPF_GAP_UDP == 1 << BPF_TABLE_UDP,
                "gaps are those of the tables");
 
-int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
-             bpf_gap_sink *gap_sink, void *ctx, struct err *e)
+static int read_parts(const struct bpf_wish *w, unsigned parts, source_sink *sink,
+                      bpf_gap_sink *gap_sink, void *ctx, struct err *e)
 {
     __attribute__((cleanup(bpf_merge_clear))) struct bpf_merge m;
     _cleanup_fd_ int held = -1;
     _cleanup_fd_ int unheld = -1;
-    struct bpf_wish w = {0};
-    int r;
 
     bpf_merge_init(&m, sink, ctx, true);
-    r = wish_of(q, &w, e);
     /* both before the first row, so that a refusal leaves the caller free to go another way */
+    int r = open_part(parts & BPF_HELD, program_for(w), w, &held, e);
     if (r == 0)
-        r = open_part(parts & BPF_HELD, program_for(&w), &w, &held, e);
-    if (r == 0)
-        r = open_part(parts & BPF_UNHELD && w.kinds & BPF_UNHELD_KINDS, BPF_READER_UNHELD, &w,
+        r = open_part(parts & BPF_UNHELD && w->kinds & BPF_UNHELD_KINDS, BPF_READER_UNHELD, w,
                       &unheld, e);
     if (r == 0 && held >= 0)
         r = pump(held, &m, e);
@@ -142,6 +138,27 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
         r = r ? r : gap_sink(ctx, m.gaps);
     }
     return r ? r : bpf_merge_end(&m);
+}
+
+int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
+             bpf_gap_sink *gap_sink, void *ctx, struct err *e)
+{
+    struct bpf_wish w = {0};
+    int r = wish_of(q, &w, e);
+    return r ? r : read_parts(&w, parts, sink, gap_sink, ctx, e);
+}
+
+int bpf_read_few(const struct source_query *q, const uint64_t *inodes, size_t n, source_sink *sink,
+                 void *ctx, struct err *e)
+{
+    struct bpf_wish w = {0};
+    int r = wish_of(q, &w, e);
+    w.few = true;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bit = bpf_inode_bit(inodes[i]);
+        w.inodes[bit / 64] |= UINT64_C(1) << bit % 64;
+    }
+    return r ? r : read_parts(&w, BPF_HELD, sink, NULL, ctx, e);
 }
 
 int bpf_walk(const struct source_query *q, source_sink *sink, void *ctx, uint64_t *ret_tcp,

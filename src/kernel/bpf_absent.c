@@ -27,6 +27,17 @@ int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
     return refuse(e);
 }
 
+int bpf_read_few(const struct source_query *q, const uint64_t *inodes, size_t n, source_sink *sink,
+                 void *ctx, struct err *e)
+{
+    (void)q;
+    (void)inodes;
+    (void)n;
+    (void)sink;
+    (void)ctx;
+    return refuse(e);
+}
+
 int bpf_walk(const struct source_query *q, source_sink *sink, void *ctx, uint64_t *ret_tcp,
              struct err *e)
 {

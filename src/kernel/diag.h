@@ -46,3 +46,9 @@ int diag_destroy(const struct net_socket *s, struct err *e);
 int diag_lookup(enum net_kind kind, const struct net_addr *local, uint16_t local_port,
                 const struct net_addr *remote, uint16_t remote_port, uint32_t ifindex,
                 struct net_socket *ret, struct err *e);
+
+/* The connection with just these ends (kind, local and peer with their ports), by the same lookup,
+ * with what `detail` asks for. One that is bound to a device is found by ifindex alone. -ENOENT if
+ * there is none, or what the kernel finds has other ends. */
+int diag_find(const struct net_socket *ends, uint32_t ifindex, uint32_t detail,
+              struct net_socket *ret, struct err *e);

@@ -27,7 +27,7 @@ static void *begin(struct diag_request *ret, uint16_t type, size_t body)
     return NLMSG_DATA(&ret->head);
 }
 
-static uint8_t inet_extensions(const struct source_query *q)
+uint8_t diag_inet_extensions(uint32_t detail)
 {
     static const struct {
         uint32_t detail;
@@ -40,7 +40,7 @@ static uint8_t inet_extensions(const struct source_query *q)
     };
     uint8_t all = 0;
     for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
-        if (q->detail & wants[i].detail)
+        if (detail & wants[i].detail)
             all |= wants[i].extensions;
     return all;
 }
@@ -66,7 +66,7 @@ static void build_inet(struct diag_request *ret, const struct diag_family *f,
     uint32_t protocol = f->protocol;
     req->sdiag_family = family;
     req->sdiag_protocol = protocol > UINT8_MAX ? IPPROTO_RAW : (uint8_t)protocol;
-    req->idiag_ext = inet_extensions(q);
+    req->idiag_ext = diag_inet_extensions(q->detail);
     req->idiag_states = inet_states(f, states);
     if (protocol > UINT8_MAX)
         attr_put(&ret->head, sizeof ret->bytes, INET_DIAG_REQ_PROTOCOL, &protocol, sizeof protocol);
@@ -80,7 +80,7 @@ bool diag_build_both(struct diag_request *ret, const struct diag_family *f,
     struct inet_diag_req *req =
         begin(ret, f->protocol == IPPROTO_TCP ? TCPDIAG_GETSOCK : DCCPDIAG_GETSOCK, sizeof *req);
     req->idiag_family = AF_INET;
-    req->idiag_ext = inet_extensions(q);
+    req->idiag_ext = diag_inet_extensions(q->detail);
     req->idiag_states = inet_states(f, states);
     return true;
 }

@@ -32,6 +32,9 @@ struct diag_family {
                   const struct source_query *q, uint32_t states, uint8_t family);
 };
 
+/* The attributes of inet (idiag_ext) that a mask of enum source_detail asks for. */
+uint8_t diag_inet_extensions(uint32_t detail);
+
 extern const struct diag_family diag_families[];
 extern const size_t diag_n_families;
 

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "kernel/diag.h"
+#include "kernel/diag_ask.h"
 #include "kernel/diag_decode.h"
 #include "kernel/netlink.h"
 
@@ -125,29 +126,79 @@ static int on_found(void *ctx, const struct nlmsghdr *m)
     return f->any ? 0 : -EBADMSG;
 }
 
-int diag_lookup(enum net_kind kind, const struct net_addr *local, uint16_t local_port,
-                const struct net_addr *remote, uint16_t remote_port, uint32_t ifindex,
-                struct net_socket *ret, struct err *e)
+struct question {
+    enum net_kind kind;
+    struct net_addr local, remote;
+    uint16_t local_port, remote_port;
+    uint32_t ifindex, detail;
+};
+
+static int look_up(const struct question *q, struct net_socket *ret, struct err *e)
 {
     struct net_socket row;
-    struct found found = {.decoder.kind = kind, .row = &row};
-    struct request request = request_for(SOCK_DIAG_BY_FAMILY, kind, local->family);
+    struct found found = {.decoder = {.kind = q->kind, .detail = q->detail}, .row = &row};
+    struct request request = request_for(SOCK_DIAG_BY_FAMILY, q->kind, q->local.family);
     struct inet_diag_sockid *id = &request.body.id;
-    if (!protocol_of(kind) || !net_addr_length(local) || local->family != remote->family)
-        return err_set(e, EINVAL, "look up a socket", net_kind_name(kind), NULL);
-    if (kind == NET_TCP) {
-        set_end(id->idiag_src, &id->idiag_sport, local, local_port);
-        set_end(id->idiag_dst, &id->idiag_dport, remote, remote_port);
+    if (!protocol_of(q->kind) || !net_addr_length(&q->local) ||
+        q->local.family != q->remote.family)
+        return err_set(e, EINVAL, "look up a socket", net_kind_name(q->kind), NULL);
+    request.body.idiag_ext = diag_inet_extensions(q->detail);
+    if (q->kind == NET_TCP) {
+        set_end(id->idiag_src, &id->idiag_sport, &q->local, q->local_port);
+        set_end(id->idiag_dst, &id->idiag_dport, &q->remote, q->remote_port);
     } else { /* udp_dump_one takes them the other way round: as the packet has them */
-        set_end(id->idiag_src, &id->idiag_sport, remote, remote_port);
-        set_end(id->idiag_dst, &id->idiag_dport, local, local_port);
+        set_end(id->idiag_src, &id->idiag_sport, &q->remote, q->remote_port);
+        set_end(id->idiag_dst, &id->idiag_dport, &q->local, q->local_port);
     }
-    id->idiag_if = ifindex;
+    id->idiag_if = q->ifindex;
     int result = ask_once(&request, on_found, &found, e);
     if (result < 0)
         return result;
     if (!found.any)
-        return err_set(e, ENOENT, "look up a socket", net_kind_name(kind), NULL);
+        return err_set(e, ENOENT, "look up a socket", net_kind_name(q->kind), NULL);
+    *ret = row;
+    return 0;
+}
+
+int diag_lookup(enum net_kind kind, const struct net_addr *local, uint16_t local_port,
+                const struct net_addr *remote, uint16_t remote_port, uint32_t ifindex,
+                struct net_socket *ret, struct err *e)
+{
+    const struct question q = {.kind = kind,
+                               .local = *local,
+                               .remote = *remote,
+                               .local_port = local_port,
+                               .remote_port = remote_port,
+                               .ifindex = ifindex};
+    return look_up(&q, ret, e);
+}
+
+static bool same_end(const struct net_addr *a, uint32_t a_port, const struct net_addr *b,
+                     uint32_t b_port)
+{
+    struct net_addr x = net_addr_unmap(a), y = net_addr_unmap(b);
+    return a_port == b_port && x.family == y.family &&
+           memcmp(x.bytes, y.bytes, sizeof x.bytes) == 0;
+}
+
+/* The kernel keeps a mapped connection of an IPv6 socket where it keeps those of IPv4. */
+int diag_find(const struct net_socket *ends, uint32_t ifindex, uint32_t detail,
+              struct net_socket *ret, struct err *e)
+{
+    const struct question q = {.kind = ends->kind,
+                               .local = net_addr_unmap(&ends->local),
+                               .remote = net_addr_unmap(&ends->peer),
+                               .local_port = (uint16_t)ends->local_port,
+                               .remote_port = (uint16_t)ends->peer_port,
+                               .ifindex = ifindex,
+                               .detail = detail};
+    struct net_socket row;
+    int result = look_up(&q, &row, e);
+    if (result < 0)
+        return result;
+    if (!same_end(&row.local, row.local_port, &ends->local, ends->local_port) ||
+        !same_end(&row.peer, row.peer_port, &ends->peer, ends->peer_port))
+        return err_set(e, ENOENT, "look up a socket", net_kind_name(q.kind), NULL);
     *ret = row;
     return 0;
 }

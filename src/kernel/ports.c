@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "kernel/bpf.h"
 #include "kernel/bpf_ports.h"
 #include "kernel/choice.h"
+#include "kernel/closeup.h"
 #include "kernel/owners.h"
 #include "kernel/unlisted.h"
 #include "net/bucket.h"
@@ -176,63 +176,42 @@ static int set_owners(struct net_socket *s, struct owners *from, const struct ne
     return 0;
 }
 
-/* A socket that a process has open, met by the walk over descriptors. */
-static int take_held(void *ctx, const struct net_socket *held)
+static int find_owners(struct ports *p, struct net_socket *s)
 {
-    struct ports *p = ctx;
-    for (size_t i = 0; i < p->sockets.len; i++) {
-        struct net_socket *s = vec_at(&p->sockets, i);
-        if (net_socket_knows(s, NET_F_INODE) && s->inode == held->inode)
-            return set_owners(s, p->holders, held->owners, held->n_owners);
+    const struct net_owner *found;
+    uint32_t n;
+    if (!net_socket_knows(s, NET_F_INODE))
+        return 0;
+    switch (owners_find(p->holders, s->inode, &found, &n)) {
+    case OWNERS_FOUND:
+        return set_owners(s, p->holders, found, n);
+    case OWNERS_HIDDEN:
+        net_socket_forbid(s, NET_F_OWNERS);
+        break;
+    case OWNERS_NO_MEMORY:
+        return -ENOMEM;
+    case OWNERS_NONE:
+        break;
     }
     return 0;
 }
 
-static int owners_by_bpf(const struct source_query *q, struct ports *p, struct err *e)
+int ports_read_owners(struct ports_reader *r, struct ports *p, const struct source_query *how,
+                      struct err *e)
 {
-    int result = owners_new(q, &p->holders, e);
-    return result < 0 ? result : bpf_read(q, BPF_HELD, take_held, NULL, p, e);
-}
-
-static int owners_by_proc(const struct source_query *q, struct ports *p, struct err *e)
-{
-    int result = owners_read(q, &p->holders, e);
-    for (size_t i = 0; result == 0 && i < p->sockets.len; i++) {
-        struct net_socket *s = vec_at(&p->sockets, i);
-        const struct net_owner *found;
-        uint32_t n;
-        if (!net_socket_knows(s, NET_F_INODE))
-            continue;
-        switch (owners_find(p->holders, s->inode, &found, &n)) {
-        case OWNERS_FOUND:
-            result = set_owners(s, p->holders, found, n);
-            break;
-        case OWNERS_HIDDEN:
-            net_socket_forbid(s, NET_F_OWNERS);
-            break;
-        case OWNERS_NO_MEMORY:
-            result = -ENOMEM;
-            break;
-        case OWNERS_NONE:
-            break;
-        }
-    }
-    return result;
-}
-
-int ports_read_owners(struct ports_reader *r, struct ports *p, uint16_t port,
-                      const struct source_query *how, struct err *e)
-{
-    /* A subflow of MPTCP has the inode of the socket that processes hold. */
-    struct source_query q = {.kinds = 1 << NET_TCP | 1 << NET_UDP | 1 << NET_MPTCP,
-                             .states = NET_STATES_ALL,
-                             .families = 1 << AF_INET | 1 << AF_INET6,
+    _cleanup_vec_ struct vec inodes = VEC_INIT(uint64_t);
+    struct source_query q = {.via = r->program ? SOURCE_BPF : SOURCE_DIAG,
                              .detail = SOURCE_OWNERS | how->detail,
-                             .local_port = port,
-                             .scope = SOURCE_THIS_NETNS,
-                             .netns_fd = -1,
                              .user_name = how->user_name,
                              .user_ctx = how->user_ctx};
-    int result = r->program ? owners_by_bpf(&q, p, e) : owners_by_proc(&q, p, e);
+    struct net_socket *sockets = p->sockets.items;
+    int result = 0;
+    for (size_t i = 0; i < p->sockets.len && result == 0; i++)
+        if (net_socket_knows(&sockets[i], NET_F_INODE) && sockets[i].inode)
+            result = vec_add(&inodes, &sockets[i].inode);
+    if (result == 0)
+        result = closeup_owners(&q, inodes.items, inodes.len, &p->holders, e);
+    for (size_t i = 0; i < p->sockets.len && result == 0; i++)
+        result = find_owners(p, &sockets[i]);
     return result == -ENOMEM ? err_set(e, ENOMEM, "find who has the port", "", NULL) : result;
 }

@@ -47,7 +47,7 @@ int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports
 void ports_clear(struct ports *p);
 
 /* Fills the owners of the sockets that a process holds, with the details and names that `how` asks
- * for. port is that of the question. 0 or a negative errno with *e filled; sockets whose owners may
+ * for. 0 or a negative errno with *e filled; sockets whose owners may
  * not be seen have NET_F_OWNERS forbidden. */
-int ports_read_owners(struct ports_reader *r, struct ports *p, uint16_t port,
-                      const struct source_query *how, struct err *e);
+int ports_read_owners(struct ports_reader *r, struct ports *p, const struct source_query *how,
+                      struct err *e);

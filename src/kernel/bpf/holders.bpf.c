@@ -145,6 +145,29 @@ static __always_inline void prefetch(struct task_struct *task, __u32 fd, struct 
         TOUCH(sk->sk_ino);
 }
 
+/* A file's inode is one pointer nearer than its socket, and enough to leave by. */
+static __always_inline void prefetch_inode(struct task_struct *task, __u32 fd)
+{
+    struct fdtable *fdt = task->files->fdt;
+    struct file *next;
+
+    if (fd + AHEAD_FILE >= fdt->max_fds)
+        return;
+    next = file_at(fdt, fd + AHEAD_FILE);
+    TOUCH(next->f_inode);
+    if (bpf_core_field_exists(struct file, f_ref))
+        TOUCH(next->f_ref.refcnt.counter);
+    next = file_at(fdt, fd + AHEAD_SOCKET);
+    TOUCH(next->f_inode->i_ino);
+}
+
+static __always_inline bool inode_wanted(__u64 inode)
+{
+    __u32 bit = bpf_inode_bit(inode);
+
+    return wish.inodes[bit / 64] >> bit % 64 & 1;
+}
+
 static __always_inline void fill_queues(struct bpf_sock_chunk *out, struct sock *sk, __u32 kind)
 {
     if (kind == BPF_KIND_TCP) {
@@ -186,10 +209,16 @@ int HOLDERS(struct bpf_iter__task_file *ctx)
 
     if (!task || !file)
         return 0;
+    if (wish.few) {
+        if (wish.in_place)
+            prefetch_inode(task, ctx->fd);
+        if (!inode_wanted(file->f_inode->i_ino))
+            return 0;
+    }
     socket = bpf_sock_from_file(file);
     if (!socket)
         return 0;
-    if (wish.in_place)
+    if (wish.in_place && !wish.few)
         prefetch(task, ctx->fd, file);
     sk = socket->sk;
     if (!sk)

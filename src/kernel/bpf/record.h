@@ -70,6 +70,8 @@ enum bpf_walk {
 /* The tables that are walked, as the TALLY counts them. */
 enum bpf_table { BPF_TABLE_LISTENING, BPF_TABLE_ESTABLISHED, BPF_TABLE_UDP, BPF_TABLES };
 
+#define BPF_INODE_BITS (1 << 15)
+
 /* The question, fixed before a program is loaded: the verifier then removes the
  * code for whatever wasn't asked. */
 struct bpf_wish {
@@ -83,7 +85,16 @@ struct bpf_wish {
     __u8 ipv6;
     __u8 walk;     /* enum bpf_walk: what the walk over the kernel's tables tells */
     __u8 in_place; /* whether the kernel lets memory be read by plain loads (bpf_rdonly_cast) */
+    __u8 few;      /* of what is held, only the inodes in the set; and more, by chance */
+    __u64 inodes[BPF_INODE_BITS / 64];
 };
+
+/* The set of inodes: each is the bit of its lowest digits, sockets that were made one after the
+ * other have different ones. */
+static inline __attribute__((always_inline)) __u32 bpf_inode_bit(__u64 inode)
+{
+    return inode % BPF_INODE_BITS;
+}
 
 /* The question of who has a port. */
 struct bpf_ports_wish {
