@@ -48,8 +48,8 @@ typedef int bpf_gap_sink(void *ctx, unsigned gaps);
 int bpf_read(const struct source_query *q, unsigned parts, source_sink *sink,
              bpf_gap_sink *gap_sink, void *ctx, struct err *e);
 
-/* As bpf_read of BPF_HELD, of the sockets with these inodes; others may be among them. Half the work,
- * since of other files hardly anything is looked at. */
+/* As bpf_read of BPF_HELD, of the sockets with these inodes; others may be among them. Half the
+ * work, since of other files hardly anything is looked at. */
 int bpf_read_few(const struct source_query *q, const uint64_t *inodes, size_t n, source_sink *sink,
                  void *ctx, struct err *e);
 

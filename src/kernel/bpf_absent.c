@@ -60,6 +60,18 @@ void bpf_ports_close(struct bpf_ports_program *p)
     (void)p;
 }
 
+int bpf_ports_sample(struct bpf_ports_program *p, const struct net_addr *local, uint16_t port,
+                     source_sink *sink, void *ctx, struct ports_tally *ret, struct err *e)
+{
+    (void)p;
+    (void)local;
+    (void)port;
+    (void)sink;
+    (void)ctx;
+    (void)ret;
+    return refuse(e);
+}
+
 int bpf_ports_read(struct bpf_ports_program *p, const struct ports_query *q, struct ports *ret,
                    struct err *e)
 {

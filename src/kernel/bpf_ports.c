@@ -1,6 +1,7 @@
 #include "kernel/bpf_ports.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,8 +20,12 @@ static int take_task(void *ctx, const struct bpf_task_chunk *task)
     return 0;
 }
 
+/* Where an answer goes: sockets to the sink, and what else there is to where it is wanted. */
 struct answer {
-    struct ports *ports;
+    source_sink *sink;
+    void *ctx;
+    struct vec *buckets;
+    struct ports_tally tally;
     uint32_t hz;
 };
 
@@ -34,10 +39,16 @@ static int take_clock(void *ctx, const struct bpf_clock_chunk *clock)
 static int take_item(void *ctx, const struct bpf_item *item)
 {
     struct answer *a = ctx;
-    struct net_socket *s = vec_push(&a->ports->sockets);
-    if (!s)
-        return -ENOMEM;
-    bpf_item_to_socket(item, a->hz, s);
+    struct net_socket s;
+    a->tally.handshakes |= item->sock.flags & BPF_SOCK_HANDSHAKES;
+    bpf_item_to_socket(item, a->hz, &s);
+    return a->sink(a->ctx, &s);
+}
+
+static int take_tally(void *ctx, const struct bpf_tally_chunk *chunk)
+{
+    struct answer *a = ctx;
+    a->tally.sockets = chunk->tcp;
     return 0;
 }
 
@@ -52,19 +63,21 @@ static int take_bucket(void *ctx, const struct bpf_bucket_chunk *chunk)
         .family = chunk->family,
         .v6only = chunk->v6only,
     };
+    if (!a->buckets)
+        return 0;
     if (chunk->family == AF_INET || chunk->family == AF_INET6)
         bucket.addr = net_addr_from_bytes(chunk->family, chunk->addr);
-    return vec_add(&a->ports->buckets, &bucket);
+    return vec_add(a->buckets, &bucket);
 }
 
-static int read_stream(int fd, struct ports *ret, struct err *e)
+static int read_stream(int fd, struct answer *answer, struct err *e)
 {
     static _Thread_local char bytes[READ_SIZE];
-    struct answer answer = {.ports = ret};
-    const struct bpf_decode_sink sink = {.ctx = &answer,
+    const struct bpf_decode_sink sink = {.ctx = answer,
                                          .task = take_task,
                                          .item = take_item,
                                          .clock = take_clock,
+                                         .tally = take_tally,
                                          .bucket = take_bucket};
     for (;;) {
         ssize_t n = read(fd, bytes, sizeof bytes);
@@ -75,7 +88,20 @@ static int read_stream(int fd, struct ports *ret, struct err *e)
         int result = n < 0 ? -errno : bpf_decode(bytes, (size_t)n, &sink);
         if (result < 0)
             return err_set(e, -result, "read ports by BPF", "", NULL);
+        if (result > 0)
+            return result;
     }
+}
+
+static int ask(struct bpf_ports_program *p, struct bpf_ports_wish *wish, struct answer *answer,
+               struct err *e)
+{
+    struct stat st;
+    if (stat("/proc/self/ns/net", &st) < 0)
+        return err_set(e, errno, "identify the network namespace", "", NULL);
+    wish->netns = (uint32_t)st.st_ino;
+    _cleanup_fd_ int fd = bpf_ports_ask(p, wish, e);
+    return fd < 0 ? fd : read_stream(fd, answer, e);
 }
 
 int bpf_ports_open(struct bpf_ports_program **ret, struct err *e)
@@ -88,20 +114,36 @@ void bpf_ports_close(struct bpf_ports_program *p)
     bpf_ports_free(p);
 }
 
+static int keep(void *ctx, const struct net_socket *s)
+{
+    struct ports *p = ctx;
+    return vec_add(&p->sockets, s);
+}
+
 int bpf_ports_read(struct bpf_ports_program *p, const struct ports_query *q, struct ports *ret,
                    struct err *e)
 {
-    struct stat st;
-    struct bpf_ports_wish wish = {.kinds = q->kinds, .lport = q->port, .alike = q->port != 0};
-    if (stat("/proc/self/ns/net", &st) < 0)
-        return err_set(e, errno, "identify the network namespace", "", NULL);
-    wish.netns = (uint32_t)st.st_ino;
-    _cleanup_fd_ int fd = bpf_ports_ask(p, &wish, e);
-    if (fd < 0)
-        return fd;
-    int result = read_stream(fd, ret, e);
+    struct bpf_ports_wish wish = {
+        .kinds = q->kinds, .lport = q->port, .choice = q->port ? BPF_CHOOSE_SORTS : BPF_CHOOSE_ALL};
+    struct answer answer = {.sink = keep, .ctx = ret, .buckets = &ret->buckets};
+    int result = ask(p, &wish, &answer, e);
     if (result < 0)
         return result;
     ret->complete = ret->buckets_known = ret->udp_ordered = ret->listeners_ordered = true;
     return 0;
+}
+
+int bpf_ports_sample(struct bpf_ports_program *p, const struct net_addr *local, uint16_t port,
+                     source_sink *sink, void *ctx, struct ports_tally *ret, struct err *e)
+{
+    struct bpf_ports_wish wish = {.kinds = 1u << NET_TCP, .lport = port, .choice = BPF_CHOOSE_BUSY};
+    struct answer answer = {.sink = sink, .ctx = ctx};
+    if (local) {
+        struct net_addr plain = net_addr_unmap(local);
+        wish.family = plain.family;
+        memcpy(wish.addr, plain.bytes, sizeof wish.addr);
+    }
+    int result = ask(p, &wish, &answer, e);
+    *ret = answer.tally;
+    return result;
 }

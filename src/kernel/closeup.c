@@ -1,7 +1,6 @@
 #include "kernel/closeup.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,25 +15,26 @@
 #include "kernel/diag.h"
 #include "kernel/join.h"
 #include "kernel/owners.h"
+#include "kernel/route.h"
 
 /* Connections */
 
 /* One that is bound to a device is found with that device's number only (inet_match of
- * include/net/inet_hashtables.h). */
-static int find_at_devices(const struct net_socket *ends, uint32_t detail, struct net_socket *ret)
+ * include/net/inet_hashtables.h): mostly with that of the device which has the address. */
+static uint32_t device_of(const struct net_addr *a)
 {
-    struct if_nameindex *all = if_nameindex();
-    int result = -ENOENT;
-    for (size_t i = 0; all && all[i].if_index && result == -ENOENT; i++)
-        result = diag_find(ends, all[i].if_index, detail, ret, NULL);
-    if_freenameindex(all);
-    return result;
+    const struct route_query q = {.to = net_addr_unmap(a)};
+    struct net_route route;
+    return route_read(&q, &route, NULL) == 0 && route.kind == NET_ROUTE_LOCAL ? route.ifindex : 0;
 }
 
 int closeup_connection(const struct net_socket *ends, uint32_t detail, struct net_socket *ret)
 {
-    int result = diag_find(ends, ends->ifindex, detail, ret, NULL);
-    return result == -ENOENT ? find_at_devices(ends, detail, ret) : result;
+    uint32_t ifindex = ends->ifindex ? ends->ifindex : ends->local.scope;
+    int result = diag_find(ends, ifindex, detail, ret, NULL);
+    if (result == -ENOENT && !ifindex && (ifindex = device_of(&ends->local)))
+        result = diag_find(ends, ifindex, detail, ret, NULL);
+    return result;
 }
 
 int closeup_listener(const struct net_socket *s, struct net_socket *ret)
@@ -116,8 +116,8 @@ static int take_held(void *ctx, const struct net_socket *held)
         return 0;
     for (uint32_t i = 0; i < held->n_owners && result == 0; i++)
         if (held->owners[i].process)
-            result = owners_add(s->owners, held->inode, held->owners[i].process,
-                                held->owners[i].fd);
+            result =
+                owners_add(s->owners, held->inode, held->owners[i].process, held->owners[i].fd);
     return result;
 }
 

@@ -12,8 +12,9 @@
 
 struct err;
 
-/* The connection with just these ends (kind, local and peer with their ports), bound to whatever
- * device, with what `detail` asks for but its owners. 0, -ENOENT, or another negative errno. */
+/* The connection with just these ends (kind, local and peer with their ports), with what `detail`
+ * asks for but its owners. -ENOENT also for one that is bound to another device than the one that
+ * has its address. 0 or a negative errno. */
 int closeup_connection(const struct net_socket *ends, uint32_t detail, struct net_socket *ret);
 
 /* The TCP socket that a connection waits at to be accepted; of a group that shares the port by

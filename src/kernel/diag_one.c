@@ -139,8 +139,7 @@ static int look_up(const struct question *q, struct net_socket *ret, struct err 
     struct found found = {.decoder = {.kind = q->kind, .detail = q->detail}, .row = &row};
     struct request request = request_for(SOCK_DIAG_BY_FAMILY, q->kind, q->local.family);
     struct inet_diag_sockid *id = &request.body.id;
-    if (!protocol_of(q->kind) || !net_addr_length(&q->local) ||
-        q->local.family != q->remote.family)
+    if (!protocol_of(q->kind) || !net_addr_length(&q->local) || q->local.family != q->remote.family)
         return err_set(e, EINVAL, "look up a socket", net_kind_name(q->kind), NULL);
     request.body.idiag_ext = diag_inet_extensions(q->detail);
     if (q->kind == NET_TCP) {

@@ -154,6 +154,18 @@ int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports
     return read_by_diag(q, SOURCE_OWNERS | SOURCE_OPTIONS | SOURCE_TIMERS, ret, report, e);
 }
 
+int ports_sample(const struct net_addr *local, uint16_t port, source_sink *sink, void *ctx,
+                 struct ports_tally *ret, struct err *e)
+{
+    struct bpf_ports_program *program;
+    int result = bpf_ports_open(&program, e);
+    if (result < 0)
+        return result;
+    result = bpf_ports_sample(program, local, port, sink, ctx, ret, e);
+    bpf_ports_close(program);
+    return result;
+}
+
 /* Owners */
 
 static int set_owners(struct net_socket *s, struct owners *from, const struct net_owner *owners,

@@ -46,6 +46,17 @@ int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports
                struct source_report *report, struct err *e);
 void ports_clear(struct ports *p);
 
+/* TCP's sockets at one port, of one local address unless that is NULL, whatever their number in
+ * some 250 rows: all that somebody may have to look at, as far as there is room, and of idle
+ * connections and TIME_WAIT the first. By BPF alone: a negative errno with *e filled where that
+ * can't be had. */
+struct ports_tally {
+    uint64_t sockets; /* that were met */
+    bool handshakes;  /* some clients are about to connect, which aren't among them */
+};
+int ports_sample(const struct net_addr *local, uint16_t port, source_sink *sink, void *ctx,
+                 struct ports_tally *ret, struct err *e);
+
 /* Fills the owners of the sockets that a process holds, with the details and names that `how` asks
  * for. 0 or a negative errno with *e filled; sockets whose owners may
  * not be seen have NET_F_OWNERS forbidden. */

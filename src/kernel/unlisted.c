@@ -219,7 +219,7 @@ void unlisted_forget_peer(struct net_socket *s)
 {
     s->peer = (struct net_addr){0};
     s->peer_port = 0;
-    s->known.words[NET_F_PEER / 64] &= ~(1ull << NET_F_PEER % 64);
+    net_socket_unset(s, NET_F_PEER);
 }
 
 bool unlisted_diag_tells_bound(void)

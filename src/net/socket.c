@@ -69,6 +69,12 @@ void net_socket_forbid(struct net_socket *s, enum net_field f)
     set_bit(&s->forbidden, f);
 }
 
+void net_socket_unset(struct net_socket *s, enum net_field f)
+{
+    s->known.words[f / 64] &= ~(UINT64_C(1) << f % 64);
+    s->forbidden.words[f / 64] &= ~(UINT64_C(1) << f % 64);
+}
+
 bool net_socket_knows(const struct net_socket *s, enum net_field f)
 {
     return has_bit(&s->known, f);

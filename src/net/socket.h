@@ -205,6 +205,7 @@ struct net_socket {
 
 void net_socket_set(struct net_socket *s, enum net_field f);    /* marks a field known */
 void net_socket_forbid(struct net_socket *s, enum net_field f); /* marks it forbidden */
+void net_socket_unset(struct net_socket *s, enum net_field f);  /* marks it absent */
 bool net_socket_knows(const struct net_socket *s, enum net_field f);
 bool net_socket_forbids(const struct net_socket *s, enum net_field f);
 

@@ -1,10 +1,11 @@
 """berth explain socket: every state that a socket can be in, and who has to move."""
 
+import shutil
 import socket
 
 import pytest
 
-from lib import schema
+from lib import features, schema
 from lib.wait import wait_for
 
 
@@ -188,6 +189,85 @@ def test_troubled_ones_come_first(berth, mksock):
     mksock("tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a",
            "tcp connect @srv as=x", "tcp accept @srv as=z", "close @x", "await @z CLOSE_WAIT")
     assert explain(berth, ":4444")["sockets"][0]["state"] == "CLOSE_WAIT"
+
+
+@pytest.mark.parametrize("way", ["bpf", "diag", "proc"])
+def test_ways_to_the_owners(berth, mksock, way):
+    mk = mksock("tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a")
+    if way == "bpf":
+        features.require(features.has_bpf)
+    for words in ([f"{mk.pid}/{mk['a'].fd}"], ends(mk["a"]), [":4444"]):
+        said = explain(berth, "--via", way, *words)["sockets"]
+        assert {(o["pid"], o["fd"]) for s in said for o in s["owners"]} >= {(mk.pid, mk["a"].fd)}
+        [far] = [s["far_end"] for s in said if s["state"] == "ESTABLISHED"]
+        assert [(o["pid"], o["fd"]) for o in far["owners"]] == [(mk.pid, mk["c"].fd)]
+
+
+def test_by_a_descriptor_of_any_sort(berth, mksock):
+    mk = mksock("tcp listen [::]:4444 v6only=0 as=srv", "tcp connect 127.0.0.1:4444 as=c", "tcp accept @srv as=a",
+                "tcp bind 127.0.0.1:4445 as=bound", "tcp socket as=bare", "udp bind 127.0.0.1:4444 as=u",
+                "udp connect 127.0.0.1:4444 as=v")
+    expected = {"srv": "listens", "c": "idle", "a": "idle", "bound": "bound", "u": "receives", "v": "associated"}
+    for name, situation in expected.items():
+        [said] = explain(berth, f"{mk.pid}/{mk[name].fd}")["sockets"]
+        assert said["situation"] == situation and said["owners"][0]["fd"] == mk[name].fd, name
+    [said] = explain(berth, f"{mk.pid}/{mk['a'].fd}")["sockets"]
+    assert said["far_end"]["owners"][0]["fd"] == mk["c"].fd
+    assert explain(berth, f"{mk.pid}/0", status=1)["sockets"] == []
+
+
+def test_bound_to_a_device(berth, mksock, veth):
+    mk = mksock("tcp listen 192.168.1.89:4444 device=en0 as=srv", "tcp connect @srv device=en0 from=192.168.1.89:0 as=c",
+                "tcp accept @srv as=a")
+    for it, other in (("c", "a"), ("a", "c")):
+        said = one(berth, mk[it])
+        assert said["far_end"]["owners"][0]["fd"] == mk[other].fd
+
+
+# Only what is asked about is looked at
+
+
+def dumps(trace):
+    """The kernel's tables that were asked for as a whole."""
+    return [line for line in trace.read_text().splitlines()
+            if "SOCK_DIAG_BY_FAMILY" in line and "NLM_F_DUMP" in line and "IPPROTO_TCP" in line
+            or "TCPDIAG_GETSOCK" in line]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_no_dump_for_one_connection(berth, mksock, netns, tmp_path):
+    mk = mksock("tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a", "tcp connect @srv")
+    trace = tmp_path / "trace"
+
+    def traced(*words):
+        netns.run("strace", "-f", "-e", "trace=sendto,sendmsg", "-s", "300", "-o", str(trace),
+                  berth.path, "explain", "socket", *words)
+        return dumps(trace)
+
+    assert traced(*ends(mk["a"])) == []
+    assert traced(f"{mk.pid}/{mk['c'].fd}") == []
+    assert traced(":4444") != []  # here, with few sockets, the cheapest
+
+
+def test_one_port_of_many(berth, mksock):
+    """All are counted, and those that wait aren't lost among the others."""
+    features.require(features.has_bpf)
+    mk = mksock("scene connections=13000 processes=2", "tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv as=c",
+                "tcp listen 127.0.0.1:4445 as=half", "tcp state SYN_RECV 127.0.0.1:4446 as=syn")
+    servers = berth("list", "--json", "-o", "local", "state", "listening", "and", "comm", "=", "scene").json()
+    port = servers[0]["local"]["port"]
+    address = servers[0]["local"]["address"]
+    mk.run(f"tcp connect {address}:{port} as=late", "await @late ESTABLISHED")
+    said = explain(berth, f":{port}")
+    assert len(said["sockets"]) + said["left_out"] == 6500 + 2
+    [late] = [s for s in said["sockets"] if s["situation"] == "not-accepted"]
+    assert late["listener"]["owners"] and late["peer"]["port"] == mk["late"].port
+    assert {s["state"] for s in said["sockets"]} == {"LISTEN", "ESTABLISHED"}
+    assert all(s["owners"] for s in said["sockets"] if s is not late)
+    assert explain(berth, f"{address}:{port}")["left_out"] == said["left_out"]
+    assert explain(berth, f"127.9.9.9:{port}", status=1) == {"sockets": [], "left_out": 0}
+    assert {s["state"] for s in explain(berth, ":4446")["sockets"]} >= {"NEW_SYN_RECV"}
+    assert len(explain(berth, ":4444")["sockets"]) == 2
 
 
 def test_no_such_socket(berth, netns):

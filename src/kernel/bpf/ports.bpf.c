@@ -13,6 +13,7 @@
 #include "vmlinux.h"
 
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "record.h"
@@ -30,6 +31,8 @@ enum {
     BUCKETS_MAX = 1 << 12, /* of a chain, and addresses of a port */
     RECORDS_MAX = 300,     /* of a slice: what seq_file's buffer holds for certain */
     KINDS_TOLD = 4,        /* of an address: the sorts of owner that were told already */
+    BUSY_MAX = 224,        /* of BPF_CHOOSE_BUSY; with the idle ones fewer than RECORDS_MAX */
+    IDLE_MAX = 32,
     SOCK_DEAD = 0,
 };
 
@@ -70,6 +73,9 @@ static struct bpf_timer_chunk timer; /* of what closed connections left */
 struct sort {
     __u64 flags, uid, device;
 };
+/* Of BPF_CHOOSE_BUSY. */
+static struct bpf_tally_chunk tally;
+static __u32 n_busy, n_idle;
 static struct sort told[KINDS_TOLD];
 static __u32 n_told;
 
@@ -148,9 +154,13 @@ __noinline __u32 describe(void)
     } else {
         out->state = state_to_tell(out->kind, state, lport);
         fill_uid(out, sk);
-        if (out->kind == BPF_KIND_TCP)
+        if (out->kind == BPF_KIND_TCP) {
+            struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+
             fill_tcp_queues(out, sk, (struct tcp_sock *)sk);
-        else
+            if (state == STATE_LISTEN && BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter))
+                out->flags |= BPF_SOCK_HANDSHAKES;
+        } else
             fill_datagram_queues(out, sk, out->kind);
     }
     out->chunk.size = out->flags & BPF_SOCK_HAS_ADDR6 ? BPF_SOCK_SIZE_ADDR6 : BPF_SOCK_SIZE_ADDR4;
@@ -177,13 +187,46 @@ static __always_inline bool is_known_sort(void)
     return false;
 }
 
+/* Nobody has to move, and nothing is on its way. */
+static __always_inline bool is_idle(void)
+{
+    if (record.state == STATE_ESTABLISHED)
+        return !(record.flags & BPF_SOCK_FILELESS) && !record.recvq && !record.sendq;
+    return record.state == STATE_TIME_WAIT;
+}
+
+/* An IPv4 address may be a mapped one of an IPv6 socket. */
+static __always_inline bool has_asked_address(void)
+{
+    if (asked.family == AF_INET && record.family == AF_INET6)
+        return !record.addr[0] && !record.addr[1] && record.addr[2] == bpf_htonl(0xffff) &&
+               record.addr[3] == asked.addr[0];
+    if (asked.family == AF_INET)
+        return record.addr[0] == asked.addr[0];
+    return record.family == AF_INET6 && record.addr[0] == asked.addr[0] &&
+           record.addr[1] == asked.addr[1] && record.addr[2] == asked.addr[2] &&
+           record.addr[3] == asked.addr[3];
+}
+
+static __always_inline bool is_chosen(void)
+{
+    if (asked.family && !has_asked_address())
+        return false;
+    tally.tcp++;
+    if (is_idle())
+        return n_idle++ < IDLE_MAX;
+    return n_busy++ < BUSY_MAX;
+}
+
 static __always_inline void tell(struct seq_file *seq)
 {
     __u32 size = describe();
 
     if (!size || scan.records >= RECORDS_MAX)
         return;
-    if (scan.sorts_alike && asked.alike && is_known_sort())
+    if (scan.sorts_alike && asked.choice == BPF_CHOOSE_SORTS && is_known_sort())
+        return;
+    if (asked.choice == BPF_CHOOSE_BUSY && !is_chosen())
         return;
     if (size == BPF_SOCK_SIZE_ADDR6)
         bpf_seq_write(seq, &record, BPF_SOCK_SIZE_ADDR6);
@@ -346,6 +389,8 @@ static __always_inline void look(void)
     struct inet_hashinfo *info;
 
     looked = asked.number;
+    tally.tcp = 0;
+    n_busy = n_idle = 0;
     asked_net = 0;
     if (bpf_core_field_exists(struct netns_ipv4___ptr, tcp_death_row)) {
         struct inet_timewait_death_row *row;
@@ -411,6 +456,11 @@ int ports(struct bpf_iter__bpf_map_elem *ctx)
         scan.sorts_alike = false;
         if (choose(tables.udp_size, slice, true))
             bpf_loop(1 << 16, udp_chain, &s, 0);
+    }
+    if (asked.choice == BPF_CHOOSE_BUSY && slice == SLICES - 1) {
+        tally.chunk.size = sizeof tally;
+        tally.chunk.tag = BPF_TAG_TALLY;
+        bpf_seq_write(s.seq, &tally, sizeof tally);
     }
     return 0;
 }

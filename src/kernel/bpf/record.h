@@ -102,7 +102,17 @@ struct bpf_ports_wish {
     __u32 netns;  /* inode; 0 all */
     __u32 kinds;  /* TCP, UDP */
     __u16 lport;  /* host order; 0 all */
-    __u16 alike;  /* of owners that no rule tells apart, only the first are wanted */
+    __u16 choice; /* enum bpf_choice */
+    __u16 family; /* of the one local address wanted, of BPF_CHOOSE_BUSY; 0 any */
+    __u16 unused;
+    __u32 addr[4]; /* IPv4 in the first */
+};
+
+/* Of a port with very many owners, which are told. */
+enum bpf_choice {
+    BPF_CHOOSE_ALL,   /* of one port, as many as the answer has room for */
+    BPF_CHOOSE_SORTS, /* of owners that no rule tells apart only the first */
+    BPF_CHOOSE_BUSY,  /* of those that wait for nobody only the first; a TALLY counts all */
 };
 
 enum bpf_sock_flag {
@@ -118,6 +128,7 @@ enum bpf_sock_flag {
     BPF_SOCK_TRANSPARENT = 1 << 8, /* for mini sockets; full ones tell by OPTIONS */
     BPF_SOCK_UID = 1 << 11,        /* uid is known though no process can hold it */
     BPF_SOCK_WALKED = 1 << 10,     /* met in a table: a process can hold it, which isn't known */
+    BPF_SOCK_HANDSHAKES = 1 << 12, /* a listener to whom some are about to connect */
 };
 
 struct bpf_chunk {

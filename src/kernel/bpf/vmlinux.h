@@ -408,6 +408,7 @@ struct fastopen_queue {
 
 struct request_sock_queue {
     __u8 rskq_defer_accept;
+    atomic_t qlen;
     struct fastopen_queue fastopenq;
 };
 
