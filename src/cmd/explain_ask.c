@@ -103,11 +103,43 @@ static int look_at_numbers(void *ctx, struct err *e)
     return 0;
 }
 
+struct counting {
+    struct predict_sources sources;
+    bool buckets_known;
+};
+
+static int see_socket(void *ctx, const struct net_socket *s)
+{
+    struct counting *c = ctx;
+    predict_sources_see(&c->sources, s, c->buckets_known);
+    return 0;
+}
+
+static int see_bucket(void *ctx, const struct net_bucket *b)
+{
+    struct counting *c = ctx;
+    predict_sources_see_bucket(&c->sources, b);
+    return 0;
+}
+
+static int count_ports(struct explain_host *h, const struct predict_connection *c,
+                       const struct net_addr *source, enum tri *ret_none, struct err *e)
+{
+    const struct ports_way way = {
+        .kind = c->kind, .local = *source, .peer = c->to, .peer_port = c->to_port};
+    struct counting counting;
+    const struct ports_sink sink = {see_socket, see_bucket, &counting};
+    struct predict_choice choice;
+    predict_sources_init(&counting.sources, c, source);
+    int result = explain_host_stream(h, &way, &sink, &counting.buckets_known, e);
+    predict_sources_choose(&counting.sources, &h->settings, &choice);
+    *ret_none = choice.n_certain ? TRI_NO : choice.n_possible ? TRI_MAYBE : TRI_YES;
+    return result;
+}
+
 int explain_ask_ports_left(struct explain_host *h, const struct predict_connection *c,
                            const struct net_addr *source, enum tri *ret_none, struct err *e)
 {
-    struct predict_choice choice;
-    const struct predict_host *all;
     *ret_none = TRI_NO;
     if (h->settings.unknown >> PREDICT_PORT_RANGE & 1)
         return 0;
@@ -115,14 +147,10 @@ int explain_ask_ports_left(struct explain_host *h, const struct predict_connecti
     int result = h->reader ? sockets_visit(&h->sockets, look_at_numbers, &x, e) : 0;
     if (result < 0 || !x.possible)
         return result;
-    do {
-        result = explain_host_at(h, c->kind, 0, &all, e);
-        if (result < 0)
-            return result;
-        predict_choose_source(c, source, all, &choice);
-        *ret_none = choice.n_certain ? TRI_NO : choice.n_possible ? TRI_MAYBE : TRI_YES;
-    } while (*ret_none == TRI_MAYBE && explain_host_deepen(h));
-    return 0;
+    do
+        result = count_ports(h, c, source, ret_none, e);
+    while (result == 0 && *ret_none == TRI_MAYBE && explain_host_deepen(h));
+    return result;
 }
 
 enum { NEARBY = 32 };

@@ -25,7 +25,7 @@ bool explain_lookup_agrees(const struct explain_lookup *l, const struct predict_
 int explain_ask_steering(struct explain_host *h);
 
 /* Whether no port is left that a connection could come from: TRI_MAYBE where that can't be seen.
- * Looks at all ports only where there are enough sockets for it. 0, or a negative errno. */
+ * Looks only where there are enough sockets for it, and keeps none. 0, or a negative errno. */
 int explain_ask_ports_left(struct explain_host *h, const struct predict_connection *c,
                            const struct net_addr *source, enum tri *ret_none, struct err *e);
 

@@ -167,14 +167,18 @@ static int fill_live(struct explain_host *h, struct explain_port *p, struct err 
     return result;
 }
 
+static bool is_here(const struct explain_host *h, enum net_kind kind, const struct net_socket *s)
+{
+    return s->kind == kind && !sockets_is_elsewhere(&h->sockets, s);
+}
+
 /* A saved host has all its sockets, in no order that the kernel's lists would have. */
 static int fill_saved(const struct explain_host *h, struct explain_port *p)
 {
     const struct facts *f = &h->sockets.facts;
     for (size_t i = 0; i < f->sockets.len; i++) {
         const struct net_socket *s = vec_at(&f->sockets, i);
-        if (s->kind != p->kind || (p->port && s->local_port != p->port) ||
-            sockets_is_elsewhere(&h->sockets, s))
+        if (!is_here(h, p->kind, s) || (p->port && s->local_port != p->port))
             continue;
         int result = add_socket(p, s);
         if (result < 0)
@@ -214,6 +218,37 @@ int explain_host_at(struct explain_host *h, enum net_kind kind, uint16_t port,
     p->host.n_sockets = p->sockets.len;
     *ret = &p->host;
     return 0;
+}
+
+struct stream_question {
+    struct explain_host *host;
+    const struct ports_way *way;
+    const struct ports_sink *sink;
+    bool *ret_buckets_known;
+};
+
+static int read_stream(void *ctx, struct err *e)
+{
+    struct stream_question *q = ctx;
+    return ports_stream(q->host->reader, q->way, q->sink, q->ret_buckets_known,
+                        &q->host->sockets.report, e);
+}
+
+int explain_host_stream(struct explain_host *h, const struct ports_way *way,
+                        const struct ports_sink *sink, bool *ret_buckets_known, struct err *e)
+{
+    const struct facts *f = &h->sockets.facts;
+    struct stream_question q = {h, way, sink, ret_buckets_known};
+    int result = 0;
+    if (h->reader)
+        return sockets_visit(&h->sockets, read_stream, &q, e);
+    *ret_buckets_known = false;
+    for (size_t i = 0; i < f->sockets.len && result == 0; i++) {
+        const struct net_socket *s = vec_at(&f->sockets, i);
+        if (is_here(h, way->kind, s))
+            result = sink->socket(sink->ctx, s);
+    }
+    return result;
 }
 
 /* Owners */

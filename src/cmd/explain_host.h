@@ -31,6 +31,10 @@ void explain_host_close(struct explain_host *h);
  * 0, or a negative errno with *e filled. */
 int explain_host_at(struct explain_host *h, enum net_kind kind, uint16_t port,
                     const struct predict_host **ret, struct err *e);
+/* What a new connection meets at all ports, one by one: see ports_stream. 0, the sink's answer, or
+ * a negative errno with *e filled. */
+int explain_host_stream(struct explain_host *h, const struct ports_way *way,
+                        const struct ports_sink *sink, bool *ret_buckets_known, struct err *e);
 /* Looks more deeply from now on, after what was read left a question open: false where there is no
  * deeper way. What was read before stays valid. */
 bool explain_host_deepen(struct explain_host *h);

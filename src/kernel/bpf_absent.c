@@ -60,6 +60,15 @@ void bpf_ports_close(struct bpf_ports_program *p)
     (void)p;
 }
 
+int bpf_ports_stream(struct bpf_ports_program *p, const struct ports_way *way,
+                     const struct ports_sink *sink, struct err *e)
+{
+    (void)p;
+    (void)way;
+    (void)sink;
+    return refuse(e);
+}
+
 int bpf_ports_sample(struct bpf_ports_program *p, const struct net_addr *local, uint16_t port,
                      source_sink *sink, void *ctx, struct ports_tally *ret, struct err *e)
 {

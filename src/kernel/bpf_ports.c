@@ -24,7 +24,7 @@ static int take_task(void *ctx, const struct bpf_task_chunk *task)
 struct answer {
     source_sink *sink;
     void *ctx;
-    struct vec *buckets;
+    int (*bucket)(void *ctx, const struct net_bucket *b); /* may be NULL */
     struct ports_tally tally;
     uint32_t hz;
 };
@@ -63,11 +63,11 @@ static int take_bucket(void *ctx, const struct bpf_bucket_chunk *chunk)
         .family = chunk->family,
         .v6only = chunk->v6only,
     };
-    if (!a->buckets)
+    if (!a->bucket)
         return 0;
     if (chunk->family == AF_INET || chunk->family == AF_INET6)
         bucket.addr = net_addr_from_bytes(chunk->family, chunk->addr);
-    return vec_add(a->buckets, &bucket);
+    return a->bucket(a->ctx, &bucket);
 }
 
 static int read_stream(int fd, struct answer *answer, struct err *e)
@@ -120,17 +120,41 @@ static int keep(void *ctx, const struct net_socket *s)
     return vec_add(&p->sockets, s);
 }
 
+static int keep_bucket(void *ctx, const struct net_bucket *b)
+{
+    struct ports *p = ctx;
+    return vec_add(&p->buckets, b);
+}
+
 int bpf_ports_read(struct bpf_ports_program *p, const struct ports_query *q, struct ports *ret,
                    struct err *e)
 {
-    struct bpf_ports_wish wish = {
-        .kinds = q->kinds, .lport = q->port, .choice = q->port ? BPF_CHOOSE_SORTS : BPF_CHOOSE_ALL};
-    struct answer answer = {.sink = keep, .ctx = ret, .buckets = &ret->buckets};
+    struct bpf_ports_wish wish = {.kinds = q->kinds, .lport = q->port, .choice = BPF_CHOOSE_SORTS};
+    struct answer answer = {.sink = keep, .ctx = ret, .bucket = keep_bucket};
     int result = ask(p, &wish, &answer, e);
     if (result < 0)
         return result;
     ret->complete = ret->buckets_known = ret->udp_ordered = ret->listeners_ordered = true;
     return 0;
+}
+
+static void put_address(__u32 to[4], const struct net_addr *a)
+{
+    struct net_addr plain = net_addr_unmap(a);
+    memcpy(to, plain.bytes, sizeof plain.bytes);
+}
+
+int bpf_ports_stream(struct bpf_ports_program *p, const struct ports_way *way,
+                     const struct ports_sink *sink, struct err *e)
+{
+    struct bpf_ports_wish wish = {.kinds = 1u << NET_TCP,
+                                  .choice = BPF_CHOOSE_WAY,
+                                  .family = net_addr_unmap(&way->local).family,
+                                  .rport = way->peer_port};
+    struct answer answer = {.sink = sink->socket, .bucket = sink->bucket, .ctx = sink->ctx};
+    put_address(wish.addr, &way->local);
+    put_address(wish.peer, &way->peer);
+    return ask(p, &wish, &answer, e);
 }
 
 int bpf_ports_sample(struct bpf_ports_program *p, const struct net_addr *local, uint16_t port,
@@ -139,9 +163,8 @@ int bpf_ports_sample(struct bpf_ports_program *p, const struct net_addr *local, 
     struct bpf_ports_wish wish = {.kinds = 1u << NET_TCP, .lport = port, .choice = BPF_CHOOSE_BUSY};
     struct answer answer = {.sink = sink, .ctx = ctx};
     if (local) {
-        struct net_addr plain = net_addr_unmap(local);
-        wish.family = plain.family;
-        memcpy(wish.addr, plain.bytes, sizeof wish.addr);
+        wish.family = net_addr_unmap(local).family;
+        put_address(wish.addr, local);
     }
     int result = ask(p, &wish, &answer, e);
     *ret = answer.tally;

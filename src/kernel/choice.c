@@ -9,7 +9,7 @@
 
 /* Measured on Linux 6.18 (docs/performance.md): loading takes 10 ms, a socket 0.8 µs by sock_diag
  * and 0.4 µs by BPF, a file 3 µs by /proc and a process 25 µs. */
-enum { MANY_SOCKETS = 25000, FEW_ENOUGH = 60000, LOADING_US = 12000, FILE_US = 3, TASK_US = 25 };
+enum { MANY_SOCKETS = 25000, LOADING_US = 12000, FILE_US = 3, TASK_US = 25 };
 
 static bool read_text(const char *path, struct buf *ret)
 {
@@ -51,9 +51,7 @@ bool choice_may_exhaust(uint32_t n)
     }
     if (read_text("/proc/net/sockstat6", &text) && (line = strstr(buf_cstr(&text), "UDP6: ")))
         (void)sscanf(line, "UDP6: inuse %llu", &udp6);
-    unsigned long long tcp = count_tcp();
-    return (waiting + allocated >= n || udp + udp6 >= n) && tcp <= FEW_ENOUGH &&
-           tcp <= 2ULL * (n > MANY_SOCKETS ? n : MANY_SOCKETS);
+    return waiting + allocated >= n || udp + udp6 >= n;
 }
 
 /* The same line's alloc is tcp_sockets_allocated, of every namespace and both families

@@ -14,6 +14,5 @@ bool choice_few_files(void);
 /* Whether the tables' n TCP sockets, of every namespace, are all that the kernel has: then none is
  * merely bound, or new. */
 bool choice_is_all_tcp(uint64_t n);
-/* Whether the sockets of TCP or UDP could take up all of n ports; not where looking at all of them
- * would take long, since there are many more. */
+/* Whether there are enough sockets of TCP or of UDP to take up n ports. */
 bool choice_may_exhaust(uint32_t n);

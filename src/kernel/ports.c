@@ -10,7 +10,6 @@
 #include "kernel/closeup.h"
 #include "kernel/owners.h"
 #include "kernel/unlisted.h"
-#include "net/bucket.h"
 #include "net/filter.h"
 
 void ports_clear(struct ports *p)
@@ -50,7 +49,7 @@ static int keep(void *ctx, const struct net_socket *s)
     return result;
 }
 
-static int read_by_diag(const struct ports_query *q, uint32_t detail, struct ports *ret,
+static int read_by_diag(const struct ports_query *q, uint32_t detail, source_sink *sink, void *ctx,
                         struct source_report *report, struct err *e)
 {
     struct net_filter *filter = NULL;
@@ -67,8 +66,15 @@ static int read_by_diag(const struct ports_query *q, uint32_t detail, struct por
                                  .scope = SOURCE_THIS_NETNS,
                                  .netns_fd = -1,
                                  .filter = filter};
-    int result = source_read(&query, keep, ret, report, e);
+    int result = source_read(&query, sink, ctx, report, e);
     net_filter_free(filter);
+    return result;
+}
+
+static int keep_by_diag(const struct ports_query *q, uint32_t detail, struct ports *ret,
+                        struct source_report *report, struct err *e)
+{
+    int result = read_by_diag(q, detail, keep, ret, report, e);
     ret->complete = !(q->kinds & 1 << NET_TCP) || unlisted_diag_tells_bound();
     return result;
 }
@@ -82,7 +88,7 @@ static int find_nobody(const struct ports_query *q, struct ports *ret, struct so
     *ret_nobody = false;
     if (q->port == 0 || choice_many_sockets())
         return 0;
-    int result = read_by_diag(q, 0, ret, report, &e);
+    int result = keep_by_diag(q, 0, ret, report, &e);
     *ret_nobody = result == 0 && ret->complete && ret->sockets.len == 0;
     return result == -ENOMEM ? result : 0;
 }
@@ -151,7 +157,17 @@ int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports
     }
     if (has_program(r))
         return bpf_ports_read(r->program, q, ret, e);
-    return read_by_diag(q, SOURCE_OWNERS | SOURCE_OPTIONS | SOURCE_TIMERS, ret, report, e);
+    return keep_by_diag(q, SOURCE_OWNERS | SOURCE_OPTIONS | SOURCE_TIMERS, ret, report, e);
+}
+
+int ports_stream(struct ports_reader *r, const struct ports_way *way, const struct ports_sink *sink,
+                 bool *ret_buckets_known, struct source_report *report, struct err *e)
+{
+    const struct ports_query all = {.kinds = 1u << way->kind};
+    *ret_buckets_known = way->kind == NET_TCP && has_program(r);
+    if (*ret_buckets_known)
+        return bpf_ports_stream(r->program, way, sink, e);
+    return read_by_diag(&all, 0, sink->socket, sink->ctx, report, e);
 }
 
 int ports_sample(const struct net_addr *local, uint16_t port, source_sink *sink, void *ctx,

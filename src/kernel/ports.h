@@ -12,6 +12,7 @@
 
 #include "base/vec.h"
 #include "kernel/source.h"
+#include "net/bucket.h"
 
 struct err;
 
@@ -40,11 +41,28 @@ int ports_open(enum source_via via, struct ports_reader **ret, struct err *e);
 void ports_close(struct ports_reader *r); /* NULL is fine */
 
 /* Of the calling thread's network namespace. By BPF, owners that no rule tells apart stand for one
- * another where one port was asked for. 0 or a negative errno with *e filled; always to be
+ * another. 0 or a negative errno with *e filled; always to be
  * cleared. */
 int ports_read(struct ports_reader *r, const struct ports_query *q, struct ports *ret,
                struct source_report *report, struct err *e);
 void ports_clear(struct ports *p);
+
+/* What a new connection between two addresses meets at all ports, in a stream: by BPF, of TCP, the
+ * connections that go the same way and the ports that such can't use (the buckets then tell all
+ * else); otherwise every socket. */
+struct ports_way {
+    enum net_kind kind;
+    struct net_addr local, peer;
+    uint16_t peer_port;
+};
+struct ports_sink {
+    source_sink *socket;
+    int (*bucket)(void *ctx, const struct net_bucket *b);
+    void *ctx;
+};
+/* *ret_buckets_known is set before the first call. The answers of source_read. */
+int ports_stream(struct ports_reader *r, const struct ports_way *way, const struct ports_sink *sink,
+                 bool *ret_buckets_known, struct source_report *report, struct err *e);
 
 /* TCP's sockets at one port, of one local address unless that is NULL, whatever their number in
  * some 250 rows: all that somebody may have to look at, as far as there is room, and of idle

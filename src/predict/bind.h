@@ -84,5 +84,9 @@ struct predict_choice {
     struct port_set certain, possible;
     uint32_t n_certain, n_possible;
 };
+/* The ports that owners keep from a newcomer. */
+struct predict_taken {
+    struct port_set certainly, perhaps;
+};
 void predict_choose_port(const struct predict_candidate *c, const struct predict_host *h,
                          struct predict_choice *ret);

@@ -5,12 +5,7 @@
 #include "predict/connect.h"
 #include "predict/rules.h"
 
-/* The ports that owners keep from the candidate, in one pass over the owners. */
-struct taken {
-    struct port_set certainly, perhaps;
-};
-
-static void note(struct taken *t, uint32_t port, enum tri clash)
+static void note(struct predict_taken *t, uint32_t port, enum tri clash)
 {
     if (clash == TRI_YES)
         port_set_add(&t->certainly, port);
@@ -19,7 +14,7 @@ static void note(struct taken *t, uint32_t port, enum tri clash)
 }
 
 static void find_taken(const struct predict_candidate *c, const struct predict_host *h,
-                       enum rules_way way, struct taken *ret)
+                       enum rules_way way, struct predict_taken *ret)
 {
     memset(ret, 0, sizeof *ret);
     for (size_t i = 0; i < h->n_sockets; i++) {
@@ -33,7 +28,8 @@ static void find_taken(const struct predict_candidate *c, const struct predict_h
     }
 }
 
-static void add(struct predict_choice *ret, const struct taken *t, uint32_t port, bool tried)
+static void add(struct predict_choice *ret, const struct predict_taken *t, uint32_t port,
+                bool tried)
 {
     if (!port_set_has(&t->perhaps, port) && tried && !port_set_has(&ret->certain, port)) {
         port_set_add(&ret->certain, port);
@@ -48,8 +44,8 @@ static void add(struct predict_choice *ret, const struct taken *t, uint32_t port
 /* TCP tries every second port from a random one on, then the others between them. Where the window
  * holds an odd number of ports it takes one too few: of three it never tries the last, of more it
  * misses the first or the last, as chance has it. */
-static void scan(struct predict_choice *ret, const struct taken *t, const struct port_set *reserved,
-                 uint32_t low, uint32_t high)
+static void scan(struct predict_choice *ret, const struct predict_taken *t,
+                 const struct port_set *reserved, uint32_t low, uint32_t high)
 {
     uint32_t n = high - low;
     bool odd = n > 1 && n % 2;
@@ -62,7 +58,7 @@ static void scan(struct predict_choice *ret, const struct taken *t, const struct
 }
 
 /* With SO_REUSEADDR the lower half of the range comes first. */
-static void scan_tcp(struct predict_choice *ret, const struct taken *t,
+static void scan_tcp(struct predict_choice *ret, const struct predict_taken *t,
                      const struct predict_settings *s, bool halves)
 {
     uint32_t low = s->range_first, high = s->range_last + 1;
@@ -75,7 +71,7 @@ static void scan_tcp(struct predict_choice *ret, const struct taken *t,
     scan(ret, t, &s->reserved, middle, high);
 }
 
-static void scan_udp(struct predict_choice *ret, const struct taken *t,
+static void scan_udp(struct predict_choice *ret, const struct predict_taken *t,
                      const struct predict_settings *s)
 {
     for (uint32_t port = s->range_first; port <= s->range_last; port++)
@@ -86,7 +82,7 @@ static void scan_udp(struct predict_choice *ret, const struct taken *t,
 void predict_choose_port(const struct predict_candidate *c, const struct predict_host *h,
                          struct predict_choice *ret)
 {
-    struct taken taken;
+    struct predict_taken taken;
     memset(ret, 0, sizeof *ret);
     find_taken(c, h, RULES_CHOOSE, &taken);
     if (c->kind != NET_TCP) {
@@ -122,30 +118,37 @@ static enum tri keeps_from(const struct predict_connection *c, const struct net_
     return owner->peer_port ? TRI_MAYBE : TRI_YES;
 }
 
-static void find_taken_sources(const struct predict_connection *c, const struct net_addr *source,
-                               const struct predict_host *h, struct taken *ret)
+void predict_sources_init(struct predict_sources *s, const struct predict_connection *c,
+                          const struct net_addr *source)
 {
-    memset(ret, 0, sizeof *ret);
-    for (size_t i = 0; i < h->n_sockets; i++)
-        if (rules_owns(h->sockets[i], NET_TCP, 0))
-            note(ret, h->sockets[i]->local_port,
-                 keeps_from(c, source, h->sockets[i], h->buckets_known));
-    for (size_t i = 0; h->buckets_known && i < h->n_buckets; i++)
-        note(ret, h->buckets[i].port,
-             tri_of(h->buckets[i].fastreuse >= 0 || h->buckets[i].fastreuseport >= 0));
+    *s = (struct predict_sources){.connection = c, .source = source};
 }
 
-void predict_choose_source(const struct predict_connection *c, const struct net_addr *source,
-                           const struct predict_host *h, struct predict_choice *ret)
+void predict_sources_see(struct predict_sources *s, const struct net_socket *owner,
+                         bool buckets_known)
 {
+    const struct predict_connection *c = s->connection;
     const struct predict_candidate any = {
         .kind = c->kind, .family = c->to.family, .addr = {.family = c->to.family}};
-    struct taken taken;
-    if (c->kind != NET_TCP) {
-        predict_choose_port(&any, h, ret);
+    enum tri accepts;
+    if (!rules_owns(owner, c->kind, 0))
         return;
-    }
+    note(&s->taken, owner->local_port,
+         c->kind == NET_TCP ? keeps_from(c, s->source, owner, buckets_known)
+                            : rules_clash_udp(&any, owner, &accepts).clash);
+}
+
+void predict_sources_see_bucket(struct predict_sources *s, const struct net_bucket *b)
+{
+    note(&s->taken, b->port, tri_of(b->fastreuse >= 0 || b->fastreuseport >= 0));
+}
+
+void predict_sources_choose(const struct predict_sources *s,
+                            const struct predict_settings *settings, struct predict_choice *ret)
+{
     memset(ret, 0, sizeof *ret);
-    find_taken_sources(c, source, h, &taken);
-    scan(ret, &taken, &h->settings.reserved, h->settings.range_first, h->settings.range_last + 1);
+    if (s->connection->kind == NET_TCP)
+        scan(ret, &s->taken, &settings->reserved, settings->range_first, settings->range_last + 1);
+    else
+        scan_udp(ret, &s->taken, settings);
 }

@@ -48,7 +48,19 @@ void predict_connect_settle(struct predict_connect *ret, const struct predict_co
                             const struct net_socket *s, bool any);
 void predict_connect_clear(struct predict_connect *c);
 
-/* The ports that connect(2) may choose for its own end, of a source address that is known. h: the
- * host at all ports. None possible: TCP gets EADDRNOTAVAIL, UDP EAGAIN. */
-void predict_choose_source(const struct predict_connection *c, const struct net_addr *source,
-                           const struct predict_host *h, struct predict_choice *ret);
+/* The ports that connect(2) may choose for its own end, of a source address that is known. None
+ * possible: TCP gets EADDRNOTAVAIL, UDP EAGAIN. Sockets and buckets at all ports are seen one by
+ * one, so that none has to be kept. */
+struct predict_sources {
+    const struct predict_connection *connection;
+    const struct net_addr *source;
+    struct predict_taken taken;
+};
+void predict_sources_init(struct predict_sources *s, const struct predict_connection *c,
+                          const struct net_addr *source);
+/* buckets_known: those of TCP are seen too, and decide where a socket's ends don't. */
+void predict_sources_see(struct predict_sources *s, const struct net_socket *owner,
+                         bool buckets_known);
+void predict_sources_see_bucket(struct predict_sources *s, const struct net_bucket *b);
+void predict_sources_choose(const struct predict_sources *s,
+                            const struct predict_settings *settings, struct predict_choice *ret);

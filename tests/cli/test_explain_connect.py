@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from lib import process, schema
+from lib import features, process, schema
 
 
 def explain(berth, *args, status=None, **keywords):
@@ -300,6 +300,17 @@ def test_no_port_is_left(berth, netns, mksock):
     said = check(berth, netns, "127.0.0.1", 4444)
     assert (said["verdict"], said["error"]) == ("blocked", "EADDRNOTAVAIL")
     assert any("ip_local_port_range" in remedy for remedy in said["remedies"])
+    assert check(berth, netns, "127.0.0.1", 4445)["verdict"] == "accepted"
+
+
+def test_no_port_is_left_among_very_many(berth, netns, mksock):
+    """At any number of sockets: only those to the same destination are looked at."""
+    features.require(features.has_bpf)
+    mksock("scene connections=31000 processes=8")
+    netns.sysctl("net.ipv4.ip_local_port_range", "20000 20003")
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:4445", *["tcp connect 127.0.0.1:4444"] * 3)
+    assert check(berth, netns, "127.0.0.1", 4444)["verdict"] == "accepted"  # and took the last
+    assert check(berth, netns, "127.0.0.1", 4444)["error"] == "EADDRNOTAVAIL"
     assert check(berth, netns, "127.0.0.1", 4445)["verdict"] == "accepted"
 
 

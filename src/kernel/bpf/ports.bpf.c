@@ -196,16 +196,24 @@ static __always_inline bool is_idle(void)
 }
 
 /* An IPv4 address may be a mapped one of an IPv6 socket. */
-static __always_inline bool has_asked_address(void)
+static __always_inline bool is_asked(const __u32 *six, __u32 four, const volatile __u32 *addr)
 {
     if (asked.family == AF_INET && record.family == AF_INET6)
-        return !record.addr[0] && !record.addr[1] && record.addr[2] == bpf_htonl(0xffff) &&
-               record.addr[3] == asked.addr[0];
+        return !six[0] && !six[1] && six[2] == bpf_htonl(0xffff) && six[3] == addr[0];
     if (asked.family == AF_INET)
-        return record.addr[0] == asked.addr[0];
-    return record.family == AF_INET6 && record.addr[0] == asked.addr[0] &&
-           record.addr[1] == asked.addr[1] && record.addr[2] == asked.addr[2] &&
-           record.addr[3] == asked.addr[3];
+        return four == addr[0];
+    return record.family == AF_INET6 && six[0] == addr[0] && six[1] == addr[1] &&
+           six[2] == addr[2] && six[3] == addr[3];
+}
+
+static __always_inline bool has_asked_address(void)
+{
+    return is_asked(record.addr, record.addr[0], asked.addr);
+}
+
+static __always_inline bool has_asked_peer(void)
+{
+    return is_asked(record.addr + 4, record.addr[1], asked.peer);
 }
 
 static __always_inline bool is_chosen(void)
@@ -220,13 +228,20 @@ static __always_inline bool is_chosen(void)
 
 static __always_inline void tell(struct seq_file *seq)
 {
-    __u32 size = describe();
+    struct sock *sk = (struct sock *)scan.sk;
+    __u32 size;
 
+    if (asked.choice == BPF_CHOOSE_WAY &&
+        BPF_CORE_READ(sk, __sk_common.skc_dport) != bpf_htons(asked.rport))
+        return;
+    size = describe();
     if (!size || scan.records >= RECORDS_MAX)
         return;
     if (scan.sorts_alike && asked.choice == BPF_CHOOSE_SORTS && is_known_sort())
         return;
     if (asked.choice == BPF_CHOOSE_BUSY && !is_chosen())
+        return;
+    if (asked.choice == BPF_CHOOSE_WAY && !(has_asked_address() && has_asked_peer()))
         return;
     if (size == BPF_SOCK_SIZE_ADDR6)
         bpf_seq_write(seq, &record, BPF_SOCK_SIZE_ADDR6);
@@ -301,7 +316,8 @@ static __always_inline void tell_bucket(struct seq_file *seq, struct inet_bind_b
     out->addr[3] = BPF_CORE_READ(b, fast_v6_rcv_saddr.in6_u.u6_addr32[3]);
     if (out->family != AF_INET6)
         out->addr[0] = BPF_CORE_READ(b, fast_rcv_saddr);
-    bpf_seq_write(seq, out, sizeof *out);
+    if (asked.choice != BPF_CHOOSE_WAY || out->fastreuse >= 0 || out->fastreuseport >= 0)
+        bpf_seq_write(seq, out, sizeof *out);
 }
 
 static long port(__u32 index, struct output *s)

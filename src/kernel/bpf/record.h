@@ -98,21 +98,22 @@ static inline __attribute__((always_inline)) __u32 bpf_inode_bit(__u64 inode)
 
 /* The question of who has a port. */
 struct bpf_ports_wish {
-    __u32 number; /* another one for each question, from 1 */
-    __u32 netns;  /* inode; 0 all */
-    __u32 kinds;  /* TCP, UDP */
-    __u16 lport;  /* host order; 0 all */
-    __u16 choice; /* enum bpf_choice */
-    __u16 family; /* of the one local address wanted, of BPF_CHOOSE_BUSY; 0 any */
-    __u16 unused;
+    __u32 number;  /* another one for each question, from 1 */
+    __u32 netns;   /* inode; 0 all */
+    __u32 kinds;   /* TCP, UDP */
+    __u16 lport;   /* host order; 0 all */
+    __u16 choice;  /* enum bpf_choice */
+    __u16 family;  /* of the one local address wanted, of BUSY and WAY; 0 any */
+    __u16 rport;   /* of WAY */
     __u32 addr[4]; /* IPv4 in the first */
+    __u32 peer[4];
 };
 
 /* Of a port with very many owners, which are told. */
 enum bpf_choice {
-    BPF_CHOOSE_ALL,   /* of one port, as many as the answer has room for */
     BPF_CHOOSE_SORTS, /* of owners that no rule tells apart only the first */
     BPF_CHOOSE_BUSY,  /* of those that wait for nobody only the first; a TALLY counts all */
+    BPF_CHOOSE_WAY, /* connections between the two ends alone, and ports that new ones can't use */
 };
 
 enum bpf_sock_flag {
