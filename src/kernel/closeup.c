@@ -37,10 +37,12 @@ int closeup_connection(const struct net_socket *ends, uint32_t detail, struct ne
     return result;
 }
 
-int closeup_listener(const struct net_socket *s, struct net_socket *ret)
+int closeup_listener(const struct net_socket *connection, struct net_socket *ret)
 {
-    struct net_addr local = net_addr_unmap(&s->local), peer = net_addr_unmap(&s->peer);
-    return diag_lookup(s->kind, &local, (uint16_t)s->local_port, &peer, 0, s->ifindex, ret, NULL);
+    struct net_addr local = net_addr_unmap(&connection->local);
+    struct net_addr peer = net_addr_unmap(&connection->peer);
+    return diag_lookup(connection->kind, &local, (uint16_t)connection->local_port, &peer, 0,
+                       connection->ifindex, ret, NULL);
 }
 
 /* Descriptors */
