@@ -90,6 +90,8 @@ int explain_ask_steering(struct explain_host *h)
     return h->reader && sockets_visit(&h->sockets, count_steering, &count, &e) == 0 ? count : -1;
 }
 
+enum { TRIED = 3 };
+
 struct exhaustion {
     uint32_t ports;
     bool possible;
@@ -122,6 +124,49 @@ static int see_bucket(void *ctx, const struct net_bucket *b)
     return 0;
 }
 
+/* Whether one port certainly is left: what the kernel remembers of it, and its connection to there.
+ */
+static bool is_left(struct explain_host *h, const struct predict_connection *c,
+                    const struct net_addr *source, uint16_t port)
+{
+    const struct predict_packet back = {.kind = c->kind,
+                                        .from = c->to,
+                                        .to = *source,
+                                        .from_port = c->to_port,
+                                        .to_port = port,
+                                        .ifindex = c->ifindex};
+    const struct predict_host *at;
+    struct explain_lookup same;
+    struct predict_sources sources;
+    struct predict_choice choice;
+    struct err e;
+    if (explain_host_at(h, c->kind, port, &at, &e) < 0 || !at->buckets_known)
+        return false;
+    explain_ask_lookup(h, &back, &same);
+    if (!same.asked || same.error)
+        return false;
+    predict_sources_init(&sources, c, source);
+    for (size_t i = 0; i < at->n_buckets; i++)
+        predict_sources_see_bucket(&sources, &at->buckets[i]);
+    if (same.found)
+        predict_sources_see(&sources, &same.socket, true);
+    predict_sources_choose(&sources, &h->settings, &choice);
+    return port_set_has(&choice.certain, port);
+}
+
+/* Where most ports are left, and a walk through all of them would take long, a few tell. */
+static bool is_any_left(struct explain_host *h, const struct predict_connection *c,
+                        const struct net_addr *source)
+{
+    const uint32_t first = h->settings.range_first, n = h->settings.range_last - first + 1;
+    if (c->kind != NET_TCP || !h->reader || h->shallow)
+        return false;
+    for (uint32_t i = 1; i <= TRIED; i++)
+        if (is_left(h, c, source, (uint16_t)(first + n * i / (TRIED + 1))))
+            return true;
+    return false;
+}
+
 static int count_ports(struct explain_host *h, const struct predict_connection *c,
                        const struct net_addr *source, enum tri *ret_none, struct err *e)
 {
@@ -145,7 +190,7 @@ int explain_ask_ports_left(struct explain_host *h, const struct predict_connecti
         return 0;
     struct exhaustion x = {h->settings.range_last - h->settings.range_first + 1, true};
     int result = h->reader ? sockets_visit(&h->sockets, look_at_numbers, &x, e) : 0;
-    if (result < 0 || !x.possible)
+    if (result < 0 || !x.possible || is_any_left(h, c, source))
         return result;
     do
         result = count_ports(h, c, source, ret_none, e);
