@@ -60,51 +60,53 @@ enum long_option {
     LONG_FAMILY, /* the option's own name is one */
 };
 
+/* In the original's order, which shows where an abbreviation is ambiguous. */
 static const struct option long_options[] = {
-    {"all", no_argument, NULL, 'a'},
-    {"appletalk", no_argument, NULL, LONG_FAMILY},
     {"ax25", no_argument, NULL, LONG_FAMILY},
-    {"bluetooth", no_argument, NULL, LONG_FAMILY},
-    {"cache", no_argument, NULL, 'C'},
-    {"context", no_argument, NULL, 'Z'},
-    {"continuous", no_argument, NULL, 'c'},
-    {"ddp", no_argument, NULL, LONG_FAMILY},
-    {"extend", no_argument, NULL, 'e'},
-    {"fib", no_argument, NULL, 'F'},
-    {"groups", no_argument, NULL, 'g'},
-    {"help", no_argument, NULL, 'h'},
-    {"inet", no_argument, NULL, LONG_FAMILY},
-    {"inet6", no_argument, NULL, LONG_FAMILY},
-    {"interfaces", no_argument, NULL, 'i'},
     {"ip", no_argument, NULL, LONG_FAMILY},
     {"ipx", no_argument, NULL, LONG_FAMILY},
-    {"l2cap", no_argument, NULL, '2'},
-    {"listening", no_argument, NULL, 'l'},
-    {"masquerade", no_argument, NULL, 'M'},
+    {"appletalk", no_argument, NULL, LONG_FAMILY},
     {"netrom", no_argument, NULL, LONG_FAMILY},
+    {"inet", no_argument, NULL, LONG_FAMILY},
+    {"inet6", no_argument, NULL, LONG_FAMILY},
+    {"ddp", no_argument, NULL, LONG_FAMILY},
+    {"rose", no_argument, NULL, LONG_FAMILY},
+    {"unix", no_argument, NULL, LONG_FAMILY},
+    {"tcpip", no_argument, NULL, LONG_FAMILY},
+    {"x25", no_argument, NULL, LONG_FAMILY},
+    {"bluetooth", no_argument, NULL, LONG_FAMILY},
+    {"version", no_argument, NULL, 'V'},
+    {"interfaces", no_argument, NULL, 'i'},
+    {"help", no_argument, NULL, 'h'},
+    {"route", no_argument, NULL, 'r'},
+    {"protocol", required_argument, NULL, 'A'},
+    {"tcp", no_argument, NULL, 't'},
+    {"udp", no_argument, NULL, 'u'},
+    {"udplite", no_argument, NULL, 'U'},
+    {"sctp", no_argument, NULL, 'S'},
+    {"raw", no_argument, NULL, 'w'},
+    {"unix", no_argument, NULL, 'x'},
+    {"l2cap", no_argument, NULL, '2'},
+    {"rfcomm", no_argument, NULL, 'f'},
+    {"statistics", no_argument, NULL, 's'},
+    {"masquerade", no_argument, NULL, 'M'},
+    {"groups", no_argument, NULL, 'g'},
     {"numeric", no_argument, NULL, 'n'},
     {"numeric-hosts", no_argument, NULL, LONG_HOSTS},
     {"numeric-ports", no_argument, NULL, LONG_PORTS},
     {"numeric-users", no_argument, NULL, LONG_USERS},
-    {"programs", no_argument, NULL, 'p'},
-    {"protocol", required_argument, NULL, 'A'},
-    {"raw", no_argument, NULL, 'w'},
-    {"rfcomm", no_argument, NULL, 'f'},
-    {"rose", no_argument, NULL, LONG_FAMILY},
-    {"route", no_argument, NULL, 'r'},
-    {"sctp", no_argument, NULL, 'S'},
-    {"statistics", no_argument, NULL, 's'},
     {"symbolic", no_argument, NULL, 'N'},
-    {"tcp", no_argument, NULL, 't'},
-    {"tcpip", no_argument, NULL, LONG_FAMILY},
+    {"all", no_argument, NULL, 'a'},
+    {"continuous", no_argument, NULL, 'c'},
+    {"cache", no_argument, NULL, 'C'},
+    {"context", no_argument, NULL, 'Z'},
+    {"fib", no_argument, NULL, 'F'},
+    {"extend", no_argument, NULL, 'e'},
+    {"listening", no_argument, NULL, 'l'},
+    {"programs", no_argument, NULL, 'p'},
     {"timers", no_argument, NULL, 'o'},
-    {"udp", no_argument, NULL, 'u'},
-    {"udplite", no_argument, NULL, 'U'},
-    {"unix", no_argument, NULL, 'x'},
     {"verbose", no_argument, NULL, 'v'},
-    {"version", no_argument, NULL, 'V'},
     {"wide", no_argument, NULL, 'W'},
-    {"x25", no_argument, NULL, LONG_FAMILY},
     {NULL, 0, NULL, 0},
 };
 
@@ -212,14 +214,18 @@ static bool take_table(struct netstat_options *o, int letter)
 {
     switch (letter) {
     case 'r':
+        o->tables++;
         return o->route = true;
     case 'i':
+        o->tables++;
         return o->interfaces = true;
     case 'g':
         return o->groups = true;
     case 's':
+        o->tables++;
         return o->statistics = true;
     case 'M':
+        o->tables++;
         return o->masquerade = true;
     case 't':
         return o->tcp = true;
@@ -255,6 +261,8 @@ static bool take_manner(struct netstat_options *o, int letter)
         return o->cache = true;
     case 'Z':
         return o->context = true;
+    case 'v':
+        return o->verbose = true;
     case 'n':
         return o->number_hosts = o->number_ports = o->number_users = true;
     case LONG_HOSTS:
@@ -269,7 +277,7 @@ static bool take_manner(struct netstat_options *o, int letter)
         o->cache = false;
         return true;
     default:
-        return letter == 'N' || letter == 'v' || letter == 'd';
+        return letter == 'N' || letter == 'd';
     }
 }
 
@@ -317,13 +325,13 @@ static int parse(struct netstat_options *o, int argc, char **argv, bool *ret_ove
 {
     int letter, index = 0;
     optind = 0; /* glibc: from the beginning */
-    while ((letter = getopt_long(argc, argv, "A:CFMNSUVWZacdefghilnoprstuvwx2346", long_options,
+    while ((letter = getopt_long(argc, argv, "?A:CFMNSUVWZacdefghilnoprstuvwx2346", long_options,
                                  &index)) >= 0) {
         int status = take_option(o, letter, index, ret_over);
         if (*ret_over)
             return status;
     }
-    if (o->route + o->interfaces + o->statistics + o->masquerade > 1) {
+    if (o->tables > 1) {
         *ret_over = true;
         return show_usage(WRONG_USAGE);
     }

@@ -16,9 +16,10 @@ struct netstat_options {
     bool tcp, udp, udplite, sctp, raw, unix_sockets;
     bool inet, inet6,
         elsewhere; /* families that were named; elsewhere: one that has no files here */
-    bool all, listening, programs, timers, wide, continuous, cache, context;
+    bool all, listening, programs, timers, wide, continuous, cache, context, verbose;
     bool number_hosts, number_ports, number_users;
     int extend;
+    int tables;        /* how often one of -r, -i, -s and -M was given */
     char families[64]; /* as the messages list them: "inet,inet6" */
 };
 

@@ -9,6 +9,7 @@ import pytest
 
 from lib import process
 from lib.twin import while_still
+from lib.wait import wait_for
 
 SCENE = (
     "tcp listen 127.0.0.1:4444 backlog=5 as=a", "tcp connect @a as=c", "tcp accept @a",
@@ -46,7 +47,8 @@ def agree(theirs, ours):
     "-tuna", "-atnp", "-npt", "-tulpn", "-an", "-anp", "-aen", "-aeen", "-tano", "-tanope", "-a", "-l",
     "-ln", "-tu", "-wan", "-xa", "-xap", "-xl", "-x", "-an6", "-4an", "-46an", "-A inet6 -an", "-tanW",
     "-A unix -an", "-a --numeric-hosts", "-a --numeric-ports", "-te --numeric-users", "-tl -x", "-4x",
-    "-la", "-tn somewhere", "--programs --tcp --all --numeric",
+    "-la", "-tn somewhere", "--programs --tcp --all --numeric", "-pantu", "-n -a -t -u", "-v", "-nav", "-vl",
+    "-vx", "-vt", "-vS", "--nu --tim --listening",
 ])
 def test_sockets(berth, netns, mksock, line):
     mksock(*SCENE)
@@ -76,6 +78,7 @@ def test_statistics(berth, netns, mksock, line):
 
 
 @pytest.mark.parametrize("line", [
+    "-rr", "-i -i", "-sss", "-MM", "-rs", "--t", "--i", "--u", "--r", "--a", "--c", "--p", "--v", "--n", "-?",
     "-q", "--foo", "-A foo", "-A", "-ri", "-M", "-2", "-S", "--ax25", "-h", "-Z", "--numeric-foo",
 ])
 def test_refusals(berth, netns, line):
@@ -100,6 +103,7 @@ def process_start(netns, command):
     with netns.inside():
         p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert p.stdout.readline()
+    wait_for(lambda: open(f"/proc/{p.pid}/comm").read() == "cat\n", what="the other program")
     return p
 
 
