@@ -71,6 +71,12 @@ static void add_marker(struct buf *out, const struct lsof_words *w)
     char text[1024];
     time_t now = time(NULL);
     struct tm local;
+    if (w->output == LSOF_JSON) /* each round is a document of its own */
+        return;
+    if (w->output == LSOF_JSON_LINES) {
+        buf_char(out, '\n');
+        return;
+    }
     buf_str(out, w->output == LSOF_FIELDS ? "m" : "");
     if (!w->marker)
         buf_str(out, w->output == LSOF_FIELDS ? "" : "=======");

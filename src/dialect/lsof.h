@@ -90,14 +90,14 @@ struct lsof_words {
     bool numeric_hosts, numeric_ports, numeric_users;
     bool show_parent, show_group, show_links, offset, size;
     char show_flags; /* 0, 'g' names, 'G' numbers */
-    unsigned info;
-    bool info_none; /* -T alone */
+    unsigned info;   /* 0: -T alone */
     unsigned command_width;
 
-    enum lsof_output output;
-    char fields[64]; /* the letters of -F; "" all */
-    bool all_fields; /* … as -F alone, or -F0 */
-    bool nul;        /* -F…0 */
+    unsigned asked;          /* 1 << enum lsof_output, of the options that were given … */
+    enum lsof_output output; /* … and the one that counts */
+    char fields[64];         /* the letters of -F */
+    bool all_fields;         /* … as -F alone, or -F0 */
+    bool nul;                /* -F…0 */
     bool verbose, quiet_search, no_warnings;
 
     bool repeat, repeat_until_none;
@@ -114,11 +114,24 @@ void lsof_words_clear(struct lsof_words *w);
 /* One value of -i, which isn't empty; false after a message. */
 bool lsof_address_read(struct lsof_words *w, const char *text);
 bool lsof_states_read(struct lsof_words *w, const char *text);
+/* Whether nothing is both asked for and excluded; messages. */
+bool lsof_states_agree(const struct lsof_words *w);
+bool lsof_commands_agree(const struct lsof_words *w);
 /* A list separated by commas; the value of -c; that of +c. */
 enum lsof_list { LSOF_PID_LIST, LSOF_GROUP_LIST, LSOF_USER_LIST, LSOF_FD_LIST };
 bool lsof_list_read(struct lsof_words *w, const char *list, enum lsof_list what);
 bool lsof_command_read(struct lsof_words *w, const char *value);
 bool lsof_width_read(struct lsof_words *w, const char *value);
+/* Values that say what is shown, and how often: -F (NULL: alone), -T (NULL: alone), +f, -r. */
+bool lsof_fields_read(struct lsof_words *w, const char *value);
+bool lsof_info_read(struct lsof_words *w, char sign, const char *value);
+bool lsof_flags_read(struct lsof_words *w, char sign, const char *value);
+void lsof_repeat_read(struct lsof_words *w, char sign, const char *value);
+/* How much of a word is -r's value; the rest are letters again. */
+size_t lsof_repeat_length(const char *value);
+/* Settles the output from what was asked for; false after messages, where that contradicts itself.
+ */
+bool lsof_output_settle(struct lsof_words *w);
 /* "lsof: …\n" on stderr; false. */
 bool lsof_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -184,10 +197,26 @@ void lsof_node(struct buf *out, const struct lsof_file *f);
 bool lsof_has_inode(const struct lsof_file *f);
 void lsof_flags(struct buf *out, const struct lsof_file *f, char how);
 void lsof_user(struct buf *out, const struct lsof_view *v, const struct lsof_process *p);
+/* NULL where the user has none (which is told), or numbers are asked for. */
+const char *lsof_login(const struct lsof_view *v, const struct lsof_process *p);
 void lsof_name(struct buf *out, const struct lsof_view *v, const struct lsof_file *f);
-/* What -T asks for: calls `item` for each, its prefix as in fields ("ST=", "QR="). */
+/* What -T asks for: calls `item` for each. */
+enum lsof_item {
+    LSOF_ITEM_STATE,
+    LSOF_ITEM_RECV_QUEUE,
+    LSOF_ITEM_SEND_QUEUE,
+    LSOF_ITEM_SOCKET_OPTIONS,
+    LSOF_ITEM_SOCKET_STATES,
+    LSOF_ITEM_TCP_FLAGS,
+    LSOF_ITEM_READ_WINDOW,
+    LSOF_ITEM_WRITE_WINDOW,
+};
+/* As fields have them: "ST=", "QR=". */
+const char *lsof_item_prefix(enum lsof_item item);
 void lsof_info(const struct lsof_view *v, const struct lsof_file *f,
-               void (*item)(void *ctx, const char *prefix, const char *value), void *ctx);
+               void (*item)(void *ctx, enum lsof_item item, const char *value), void *ctx);
+/* Whether there is something for -T to tell of: TCP, UDP, UNIX. */
+bool lsof_has_info(const struct lsof_file *f);
 /* As lsof shows bytes that can't be printed; blanks too with `blanks`. */
 void lsof_printable(struct buf *out, const char *bytes, size_t n, bool blanks);
 

@@ -1,4 +1,5 @@
 /* The values of -i and -s: addresses, ports and states. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -100,11 +101,6 @@ static bool add_ports(struct lsof_address *a, uint32_t first, uint32_t last, uin
     return vec_add(&a->ports, &p) == 0 || lsof_fault("no space for ports");
 }
 
-static bool is_number(const char *text)
-{
-    return *text && text[strspn(text, "0123456789")] == '\0';
-}
-
 /* A service, alone or as the end of a range that begins at `first`. */
 static bool read_service(struct lsof_address *a, const char *name, const struct protocol *p,
                          int64_t first)
@@ -129,18 +125,15 @@ static bool read_service(struct lsof_address *a, const char *name, const struct 
 
 static bool read_port(struct lsof_address *a, char *entry, const struct protocol *p)
 {
-    char *dash = strchr(entry, '-');
-    if (is_number(entry)) {
-        uint32_t port = (uint32_t)strtoul(entry, NULL, 10);
-        return add_ports(a, port, port, KINDS_INET);
-    }
-    if (!dash || strspn(entry, "0123456789") != (size_t)(dash - entry) || dash == entry)
+    char *at = entry;
+    if (!isdigit((unsigned char)*at))
         return read_service(a, entry, p, -1);
-    uint32_t first = (uint32_t)strtoul(entry, NULL, 10);
-    if (!is_number(dash + 1))
-        return read_service(a, dash + 1, p, first);
-    uint32_t last = (uint32_t)strtoul(dash + 1, NULL, 10);
-    if (last < first)
+    uint32_t first = (uint32_t)strtoul(entry, &at, 10), last = first;
+    if (*at == '-' && !isdigit((unsigned char)at[1]))
+        return read_service(a, at + 1, p, first);
+    if (*at == '-')
+        last = (uint32_t)strtoul(at + 1, &at, 10);
+    if (*at || last < first)
         return lsof_fault("unacceptable port specification in: -i %s", a->text);
     return add_ports(a, first, last, KINDS_INET);
 }
@@ -152,8 +145,10 @@ static bool read_ports(struct lsof_address *a, const char *text, const struct pr
     if (!ok)
         lsof_fault("unacceptable port specification in: -i %s", a->text);
     for (char *entry; ok && (entry = strsep(&rest, ","));)
-        ok = *entry ? read_port(a, entry, p)
-                    : lsof_fault("unacceptable port specification in: -i %s", a->text);
+        if (*entry)
+            ok = read_port(a, entry, p);
+        else if (rest) /* a comma at the end is none too many */
+            ok = lsof_fault("invalid service name: -i %s", a->text);
     free(copy);
     return ok;
 }
@@ -184,6 +179,8 @@ bool lsof_address_read(struct lsof_words *w, const char *text)
     const char *at = text;
     if (*at == '4' || *at == '6')
         a.family = *at++ == '4' ? AF_INET : AF_INET6;
+    if (!*text)
+        return lsof_fault("incomplete Internet address specification: -i ");
     if (*at == '\0') {
         bool both = w->net_family != AF_UNSPEC && w->net_family != a.family;
         w->net_family = both ? AF_UNSPEC : a.family;
@@ -198,6 +195,25 @@ bool lsof_address_read(struct lsof_words *w, const char *text)
     return ok;
 }
 
+static const char *state_name(enum net_state state)
+{
+    return state == NET_STATE_UNKNOWN ? "CLOSED" : net_state_name(state);
+}
+
+bool lsof_states_agree(const struct lsof_words *w)
+{
+    bool ok = true;
+    for (size_t i = 0; i < w->states.len; i++) {
+        const struct lsof_state *a = vec_at(&w->states, i);
+        for (size_t k = 0; !a->exclude && k < w->states.len; k++) {
+            const struct lsof_state *b = vec_at(&w->states, k);
+            if (b->exclude && a->state == b->state)
+                ok = lsof_fault("can't include and exclude TCP state: %s", state_name(a->state));
+        }
+    }
+    return ok;
+}
+
 /* The names that lsof has on Linux: the kernel's, by number. */
 static bool read_state(struct lsof_words *w, const char *word)
 {
@@ -207,6 +223,12 @@ static bool read_state(struct lsof_words *w, const char *word)
         s.state = NET_STATE_UNKNOWN; /* it has both, and no socket is in this one */
     else if (net_state_parse(name, &s.state) < 0 || s.state > NET_CLOSING)
         return lsof_fault("unknown TCP state name: %s", name);
+    for (size_t i = 0; i < w->states.len; i++) {
+        const struct lsof_state *o = vec_at(&w->states, i);
+        if (o->state == s.state && o->exclude == s.exclude)
+            return lsof_fault("duplicate TCP %s: %s", s.exclude ? "exclusion" : "inclusion",
+                              state_name(s.state));
+    }
     return vec_add(&w->states, &s) == 0 || lsof_fault("no space for a state");
 }
 

@@ -7,7 +7,7 @@ enum { VALUE_MAX = 64 << 10 };
 
 bool lsof_wants_field(const struct lsof_words *w, char letter)
 {
-    return w->all_fields || !w->fields[0] || strchr(w->fields, letter);
+    return w->all_fields || strchr(w->fields, letter);
 }
 
 struct printing {
@@ -51,10 +51,12 @@ static void add_process(struct printing *p, const struct lsof_process *process)
         add_text(p, 'c', buf_cstr(&text));
     if (lsof_wants_field(w, 'u'))
         add_number(p, 'u', process->uid);
+    const char *login = lsof_wants_field(w, 'L') ? lsof_login(p->view, process) : NULL;
     buf_clear(&text);
-    lsof_user(&text, p->view, process);
-    if (lsof_wants_field(w, 'L') && !w->numeric_users)
+    if (login) {
+        lsof_printable(&text, login, strlen(login), true);
         add_text(p, 'L', buf_cstr(&text));
+    }
     end_set(p);
 }
 
@@ -71,11 +73,11 @@ static void add_device(struct printing *p, const struct lsof_file *f)
         add_text(p, letter, buf_cstr(&text));
 }
 
-static void add_item(void *ctx, const char *prefix, const char *value)
+static void add_item(void *ctx, enum lsof_item item, const char *value)
 {
     struct printing *p = ctx;
     _cleanup_buf_ struct buf text = BUF_INIT(VALUE_MAX);
-    buf_printf(&text, "%s%s", prefix, value);
+    buf_printf(&text, "%s%s", lsof_item_prefix(item), value);
     add_text(p, 'T', buf_cstr(&text));
 }
 
@@ -115,7 +117,8 @@ static void add_file(struct printing *p, const struct lsof_file *f)
         add_text(p, 'l', " ");
     if (lsof_wants_field(w, 't'))
         add_text(p, 't', lsof_type(f));
-    add_made(p, 'G', make_flags, f);
+    if (w->show_flags)
+        add_made(p, 'G', make_flags, f);
     add_device(p, f);
     if (lsof_wants_field(w, 'o') && !w->size)
         add_text(p, 'o', "0t0");

@@ -77,22 +77,33 @@ static void add_tcp_flags(struct buf *out, const struct net_socket *s)
     add_flag(out, s, NET_F_NODELAY, s->nodelay, "NODELAY");
 }
 
+const char *lsof_item_prefix(enum lsof_item item)
+{
+    static const char *const prefixes[] = {
+        [LSOF_ITEM_STATE] = "ST=",         [LSOF_ITEM_RECV_QUEUE] = "QR=",
+        [LSOF_ITEM_SEND_QUEUE] = "QS=",    [LSOF_ITEM_SOCKET_OPTIONS] = "SO=",
+        [LSOF_ITEM_SOCKET_STATES] = "SS=", [LSOF_ITEM_TCP_FLAGS] = "TF=",
+        [LSOF_ITEM_READ_WINDOW] = "WR=",   [LSOF_ITEM_WRITE_WINDOW] = "WW=",
+    };
+    return prefixes[item];
+}
+
 struct telling {
-    void (*item)(void *ctx, const char *prefix, const char *value);
+    void (*item)(void *ctx, enum lsof_item item, const char *value);
     void *ctx;
 };
 
-static void tell_number(const struct telling *t, const char *prefix, uint64_t value)
+static void tell_number(const struct telling *t, enum lsof_item item, uint64_t value)
 {
     char text[24];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    t->item(t->ctx, prefix, text);
+    t->item(t->ctx, item, text);
 }
 
-static void tell_text(const struct telling *t, const char *prefix, struct buf *text)
+static void tell_text(const struct telling *t, enum lsof_item item, struct buf *text)
 {
     if (text->len > 0)
-        t->item(t->ctx, prefix, buf_cstr(text));
+        t->item(t->ctx, item, buf_cstr(text));
     buf_clear(text);
 }
 
@@ -100,41 +111,44 @@ static void tell_options(const struct telling *t, const struct lsof_file *f)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(4 << 10);
     add_socket_options(&text, f->socket);
-    tell_text(t, "SO=", &text);
+    tell_text(t, LSOF_ITEM_SOCKET_OPTIONS, &text);
     add_socket_states(&text, f);
-    tell_text(t, "SS=", &text);
+    tell_text(t, LSOF_ITEM_SOCKET_STATES, &text);
     add_tcp_flags(&text, f->socket);
-    tell_text(t, "TF=", &text);
+    tell_text(t, LSOF_ITEM_TCP_FLAGS, &text);
 }
 
 static void tell_inet(const struct telling *t, const struct lsof_file *f, unsigned info)
 {
     const struct net_socket *s = f->socket;
     if (info & LSOF_INFO_STATE && s->kind == NET_TCP)
-        t->item(t->ctx, "ST=", net_state_name(s->state));
+        t->item(t->ctx, LSOF_ITEM_STATE, net_state_name(s->state));
     if (info & LSOF_INFO_QUEUES) {
-        tell_number(t, "QR=", s->recv_q);
-        tell_number(t, "QS=", s->state == NET_LISTEN ? 0 : s->send_q); /* as /proc/net/tcp */
+        tell_number(t, LSOF_ITEM_RECV_QUEUE, s->recv_q);
+        tell_number(t, LSOF_ITEM_SEND_QUEUE,
+                    s->state == NET_LISTEN ? 0 : s->send_q); /* as /proc/net/tcp */
     }
     if (info & LSOF_INFO_OPTIONS)
         tell_options(t, f);
     if (info & LSOF_INFO_WINDOWS && net_socket_knows(s, NET_F_RCV_SPACE))
-        tell_number(t, "WR=", s->rcv_space);
+        tell_number(t, LSOF_ITEM_READ_WINDOW, s->rcv_space);
     if (info & LSOF_INFO_WINDOWS && net_socket_knows(s, NET_F_SND_WND))
-        tell_number(t, "WW=", s->snd_wnd);
+        tell_number(t, LSOF_ITEM_WRITE_WINDOW, s->snd_wnd);
+}
+
+bool lsof_has_info(const struct lsof_file *f)
+{
+    return f->kind == LSOF_INET || f->kind == LSOF_UNIX;
 }
 
 void lsof_info(const struct lsof_view *v, const struct lsof_file *f,
-               void (*item)(void *ctx, const char *prefix, const char *value), void *ctx)
+               void (*item)(void *ctx, enum lsof_item item, const char *value), void *ctx)
 {
     const struct telling t = {item, ctx};
-    unsigned info = v->words->info;
-    if (v->words->output != LSOF_TABLE && !v->words->info_none)
-        info |= LSOF_INFO_STATE | LSOF_INFO_QUEUES;
     if (f->kind == LSOF_INET)
-        tell_inet(&t, f, info);
-    else if (f->kind == LSOF_UNIX && info & LSOF_INFO_STATE)
-        item(ctx, "ST=",
+        tell_inet(&t, f, v->words->info);
+    else if (f->kind == LSOF_UNIX && v->words->info & LSOF_INFO_STATE)
+        item(ctx, LSOF_ITEM_STATE,
              f->socket->state == NET_LISTEN        ? "LISTEN"
              : f->socket->state == NET_ESTABLISHED ? "CONNECTED"
                                                    : "UNCONNECTED");

@@ -111,6 +111,8 @@ bool lsof_list_read(struct lsof_words *w, const char *list, enum lsof_list what)
         [LSOF_USER_LIST] = take_user,
         [LSOF_FD_LIST] = take_fd,
     };
+    if (what == LSOF_FD_LIST && !*list)
+        return lsof_fault("no file descriptor specified");
     return each(w, list, takes[what]);
 }
 
@@ -148,16 +150,33 @@ bool lsof_command_read(struct lsof_words *w, const char *value)
     struct lsof_command_term t = {.exclude = *value == '^'};
     t.text = value + t.exclude;
     t.n = strlen(t.text);
-    if (t.n == 0)
-        return lsof_fault("missing -c option value");
     if (*value == '/' && !read_expression(&t, value))
         return false;
-    for (size_t i = 0; !t.is_regex && i < w->commands.len; i++) {
-        const struct lsof_command_term *o = vec_at(&w->commands, i);
-        if (!o->is_regex && o->n == t.n && !memcmp(o->text, t.text, t.n) && o->exclude != t.exclude)
-            return lsof_fault("-c %s has been included and excluded.", t.text);
-    }
+    if (!t.is_regex && t.n > COMMAND_MAX)
+        return lsof_fault("\"-c %s\" length (%zu) > what system provides (%d)", t.text, t.n,
+                          COMMAND_MAX);
     return vec_add(&w->commands, &t) == 0 || no_memory();
+}
+
+static bool has_command(const struct lsof_words *w, const struct lsof_command_term *t)
+{
+    for (size_t i = 0; i < w->commands.len; i++) {
+        const struct lsof_command_term *o = vec_at(&w->commands, i);
+        if (!o->is_regex && !o->exclude && o->n == t->n && !memcmp(o->text, t->text, t->n))
+            return true;
+    }
+    return false;
+}
+
+bool lsof_commands_agree(const struct lsof_words *w)
+{
+    bool ok = true;
+    for (size_t i = 0; i < w->commands.len; i++) {
+        const struct lsof_command_term *t = vec_at(&w->commands, i);
+        if (t->exclude && !t->is_regex && has_command(w, t))
+            ok = lsof_fault("-c^%s and -c%s conflict.", t->text, t->text);
+    }
+    return ok;
 }
 
 bool lsof_width_read(struct lsof_words *w, const char *value)

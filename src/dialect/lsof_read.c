@@ -44,6 +44,7 @@ static void narrow(struct source_query *q, const struct lsof_words *w)
     if ((!inet && !wants_unix(w)) || !(only_files || w->and))
         return;
     q->scope = SOURCE_THIS_NETNS;
+    inet |= w->states.len > 0; /* these are looked for among all that are asked about */
     q->kinds = (inet ? KINDS_INET : 0u) | (wants_unix(w) ? NET_KINDS_UNIX : 0u);
 }
 

@@ -161,15 +161,15 @@ static enum answer ask_fd(const struct lsof_words *w, const struct lsof_file *f)
     return hit ? YES : NO;
 }
 
-/* With states to include, TCP sockets in others are out. */
+/* With states to include, network files in others, or without one, are out. */
 static bool state_passes(struct lsof_words *w, const struct lsof_file *f)
 {
     bool includes = false;
-    if (f->kind != LSOF_INET || f->socket->kind != NET_TCP)
+    if (f->kind != LSOF_INET)
         return true;
     for (size_t i = 0; i < w->states.len; i++) {
         struct lsof_state *s = vec_at(&w->states, i);
-        bool hit = s->state == f->socket->state;
+        bool hit = f->socket->kind == NET_TCP && s->state == f->socket->state;
         s->found |= hit;
         includes |= !s->exclude;
         if (hit)

@@ -56,10 +56,11 @@ static void add_fd(struct buf *out, const struct lsof_file *f)
     buf_printf(out, "%4d%c ", f->fd, f->access);
 }
 
-static void add_item(void *ctx, const char *prefix, const char *value)
+static void add_item(void *ctx, enum lsof_item item, const char *value)
 {
     struct buf *items = ctx;
-    buf_printf(items, "%s%s%s", items->len ? " " : "", strcmp(prefix, "ST=") ? prefix : "", value);
+    buf_printf(items, "%s%s%s", items->len ? " " : "",
+               item == LSOF_ITEM_STATE ? "" : lsof_item_prefix(item), value);
 }
 
 static void add_name(struct buf *out, const struct lsof_view *v, const struct lsof_file *f)
@@ -69,7 +70,7 @@ static void add_name(struct buf *out, const struct lsof_view *v, const struct ls
     lsof_info(v, f, add_item, &items);
     if (items.len > 0)
         buf_printf(out, " (%s)", buf_cstr(&items));
-    else if ((f->kind == LSOF_INET || f->kind == LSOF_UNIX) && !v->words->info_none)
+    else if (lsof_has_info(f) && v->words->info)
         buf_char(out, ' '); /* lsof leaves the place of what it doesn't know */
 }
 
@@ -189,8 +190,6 @@ static void start(struct table *t, const struct lsof_view *v)
     t->shown[PGID] = v->words->show_group;
     t->shown[FLAGS] = v->words->show_flags;
     t->shown[NLINK] = v->words->show_links;
-    if (v->words->numeric_users)
-        t->widths[USER] = 8;
 }
 
 void lsof_print_table(struct buf *out, const struct lsof_view *v)

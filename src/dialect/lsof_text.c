@@ -151,13 +151,33 @@ void lsof_flags(struct buf *out, const struct lsof_file *f, char how)
     }
 }
 
+const char *lsof_login(const struct lsof_view *v, const struct lsof_process *p)
+{
+    if (v->words->numeric_users)
+        return NULL;
+    const char *name = users_name(&v->host->users, p->uid);
+    if (!name && !v->words->no_warnings)
+        lsof_fault("no pwd entry for UID %u", p->uid);
+    return name;
+}
+
 void lsof_user(struct buf *out, const struct lsof_view *v, const struct lsof_process *p)
 {
-    const char *name = v->words->numeric_users ? NULL : users_name(&v->host->users, p->uid);
+    const char *name = lsof_login(v, p);
     if (name)
         lsof_printable(out, name, strlen(name), true);
     else
-        buf_u64(out, p->uid);
+        buf_printf(out, "%8u", p->uid);
+}
+
+/* Bytes that others chose: in JSON as they are, since its writer escapes them. */
+static void add_bytes(struct buf *out, const struct lsof_view *v, const char *bytes, size_t n,
+                      bool blanks)
+{
+    if (v->words->output == LSOF_JSON || v->words->output == LSOF_JSON_LINES)
+        buf_add(out, bytes, n);
+    else
+        lsof_printable(out, bytes, n, blanks);
 }
 
 static void add_end(struct buf *out, const struct lsof_view *v, const struct net_socket *s,
@@ -173,7 +193,7 @@ static void add_end(struct buf *out, const struct lsof_view *v, const struct net
     if (port && r && !w->numeric_ports && port <= UINT16_MAX)
         service = reverse_service(r, (uint16_t)port, protocol);
     if (host) {
-        lsof_printable(out, host, strlen(host), false);
+        add_bytes(out, v, host, strlen(host), false);
     } else {
         buf_str(out, plain.family == AF_INET6 ? "[" : "");
         net_addr_format(out, &plain);
@@ -181,7 +201,7 @@ static void add_end(struct buf *out, const struct lsof_view *v, const struct net
     }
     buf_char(out, ':');
     if (service)
-        lsof_printable(out, service, strlen(service), false);
+        add_bytes(out, v, service, strlen(service), false);
     else if (port)
         buf_u64(out, port);
     else
@@ -197,7 +217,7 @@ static void add_inet_name(struct buf *out, const struct lsof_view *v, const stru
     add_end(out, v, s, &s->peer, s->peer_port);
 }
 
-static void add_unix_name(struct buf *out, const struct net_socket *s)
+static void add_unix_name(struct buf *out, const struct lsof_view *v, const struct net_socket *s)
 {
     static const char *const types[] = {
         [NET_UNIX_STREAM] = "STREAM",
@@ -207,7 +227,7 @@ static void add_unix_name(struct buf *out, const struct net_socket *s)
     char path[sizeof s->path];
     for (unsigned i = 0; i < s->path_len; i++) /* as /proc/net/unix has them */
         path[i] = s->path[i] ? s->path[i] : '@';
-    lsof_printable(out, path, s->path_len, false);
+    add_bytes(out, v, path, s->path_len, false);
     buf_printf(out, "%stype=%s", s->path_len ? " " : "", types[s->kind]);
 }
 
@@ -272,7 +292,7 @@ static void add_holder(struct buf *out, const struct lsof_view *v, const struct 
     const struct lsof_process *p = find_process(v->host, end->pid);
     buf_printf(out, " %d,", end->pid);
     if (p)
-        lsof_printable(out, p->comm, strlen(p->comm), true);
+        add_bytes(out, v, p->comm, strlen(p->comm), true);
     buf_printf(out, ",%d%c", end->fd, end->access);
 }
 
@@ -299,7 +319,7 @@ void lsof_name(struct buf *out, const struct lsof_view *v, const struct lsof_fil
         add_inet_name(out, v, f->socket);
         break;
     case LSOF_UNIX:
-        add_unix_name(out, f->socket);
+        add_unix_name(out, v, f->socket);
         break;
     case LSOF_NETLINK:
         add_netlink_name(out, f->socket);
@@ -315,7 +335,7 @@ void lsof_name(struct buf *out, const struct lsof_view *v, const struct lsof_fil
         break;
     case LSOF_SOCK:
         buf_str(out, f->protocol[0] ? "protocol: " : "can't identify protocol");
-        lsof_printable(out, f->protocol, strlen(f->protocol), false);
+        add_bytes(out, v, f->protocol, strlen(f->protocol), false);
         break;
     }
     if (v->words->endpoints != LSOF_NO_ENDPOINTS)

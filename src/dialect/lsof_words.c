@@ -59,37 +59,16 @@ static bool take_E(struct lsof_words *w, char sign, const char *value)
     return true;
 }
 
-static bool take_f(struct lsof_words *w, char sign, const char *value)
+static bool take_e(struct lsof_words *w, char sign, const char *value)
 {
-    for (const char *c = value ? value : ""; *c; c++)
-        if (strchr("gG", *c))
-            w->show_flags = sign == '+' ? *c : 0;
-        else
-            return lsof_fault("unknown file struct option: %c", *c);
-    return true;
+    (void)w, (void)sign;
+    return *value == '/' || lsof_fault("-e not followed by a file system path: \"%s\"", value);
 }
-
-/* The letters of -F?, but for 0. */
-static const char field_letters[] = "acdDfGikKlLmMnopgPrRsStTu";
 
 static bool take_F(struct lsof_words *w, char sign, const char *value)
 {
     (void)sign;
-    if (w->output != LSOF_JSON && w->output != LSOF_JSON_LINES)
-        w->output = LSOF_FIELDS;
-    w->all_fields |= !value || strcmp(value, "0") == 0;
-    for (const char *c = value ? value : ""; *c; c++) {
-        size_t n = strlen(w->fields);
-        if (*c == '?')
-            w->fields_help = true;
-        else if (*c == '0')
-            w->nul = true;
-        else if (!strchr(field_letters, *c))
-            return lsof_fault("unknown field: %c", *c);
-        else if (!strchr(w->fields, *c))
-            w->fields[n] = *c, w->fields[n + 1] = '\0';
-    }
-    return true;
+    return lsof_fields_read(w, value);
 }
 
 static bool take_g(struct lsof_words *w, char sign, const char *value)
@@ -102,7 +81,7 @@ static bool take_g(struct lsof_words *w, char sign, const char *value)
 static bool take_i(struct lsof_words *w, char sign, const char *value)
 {
     (void)sign;
-    if (value && *value)
+    if (value)
         return lsof_address_read(w, value);
     w->net = true;
     w->net_family = AF_UNSPEC;
@@ -111,24 +90,16 @@ static bool take_i(struct lsof_words *w, char sign, const char *value)
 
 static bool take_j(struct lsof_words *w, char sign, const char *value)
 {
-    (void)sign, (void)value;
-    if (w->output == LSOF_JSON)
-        return lsof_fault("-J and -j are mutually exclusive");
-    if (w->output == LSOF_TERSE)
-        return lsof_fault("-j and -t are mutually exclusive");
-    w->output = LSOF_JSON_LINES;
-    return true;
+    (void)value;
+    w->asked |= 1u << LSOF_JSON_LINES;
+    return sign == '-' || lsof_fault("+j is not supported");
 }
 
 static bool take_J(struct lsof_words *w, char sign, const char *value)
 {
-    (void)sign, (void)value;
-    if (w->output == LSOF_JSON_LINES)
-        return lsof_fault("-J and -j are mutually exclusive");
-    if (w->output == LSOF_TERSE)
-        return lsof_fault("-J and -t are mutually exclusive");
-    w->output = LSOF_JSON;
-    return true;
+    (void)value;
+    w->asked |= 1u << LSOF_JSON;
+    return sign == '-' || lsof_fault("+J is not supported");
 }
 
 static bool take_K(struct lsof_words *w, char sign, const char *value)
@@ -147,8 +118,17 @@ static bool take_l(struct lsof_words *w, char sign, const char *value)
 static bool take_L(struct lsof_words *w, char sign, const char *value)
 {
     w->show_links = sign == '+';
-    return !value || lsof_fault("%cL%s: selecting plain files is not berth's job: it lists sockets",
-                                sign, value);
+    if (value && sign == '-')
+        return lsof_fault("no number may follow -L");
+    return !value ||
+           lsof_fault("+L%s: selecting plain files is not berth's job: it lists sockets", value);
+}
+
+static bool take_m(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)value;
+    return lsof_fault(sign == '-' ? "-m not supported"
+                                  : "+m: listing mounts is not berth's job: it lists sockets");
 }
 
 static bool take_n(struct lsof_words *w, char sign, const char *value)
@@ -190,23 +170,9 @@ static bool take_Q(struct lsof_words *w, char sign, const char *value)
     return w->quiet_search = true;
 }
 
-/* [seconds][c<times>][m<format>] */
 static bool take_r(struct lsof_words *w, char sign, const char *value)
 {
-    char *at = (char *)(value ? value : "");
-    w->repeat = true;
-    w->repeat_until_none = sign == '+';
-    w->repeat_s = REPEAT_S;
-    if (isdigit((unsigned char)*at))
-        w->repeat_s = (unsigned)strtoul(at, &at, 10);
-    if (*at == 'c')
-        w->repeat_count = (unsigned)strtoul(at + 1, &at, 10);
-    if (*at == 'm')
-        w->marker = at + 1;
-    if (w->marker && !*w->marker)
-        return lsof_fault("illegal <fmt>: \"\"");
-    if (*at && *at != 'm')
-        return lsof_fault("invalid repeat time: %s", value);
+    lsof_repeat_read(w, sign, value);
     return true;
 }
 
@@ -234,25 +200,8 @@ static bool take_S(struct lsof_words *w, char sign, const char *value)
 static bool take_t(struct lsof_words *w, char sign, const char *value)
 {
     (void)sign, (void)value;
-    if (w->output == LSOF_JSON || w->output == LSOF_JSON_LINES)
-        return lsof_fault("-%c and -t are mutually exclusive", w->output == LSOF_JSON ? 'J' : 'j');
-    w->output = LSOF_TERSE;
+    w->asked |= 1u << LSOF_TERSE;
     return w->no_warnings = true;
-}
-
-static bool take_T(struct lsof_words *w, char sign, const char *value)
-{
-    static const char letters[] = "sqfw"; /* in the order of LSOF_INFO_… */
-    (void)sign;
-    w->info_none = !value;
-    w->info = 0;
-    for (const char *c = value ? value : ""; *c; c++) {
-        const char *found = strchr(letters, *c);
-        if (!found)
-            return lsof_fault("unsupported TCP/TPI info selection: %c", *c);
-        w->info |= 1u << (found - letters);
-    }
-    return true;
 }
 
 static bool take_u(struct lsof_words *w, char sign, const char *value)
@@ -318,21 +267,27 @@ static bool ignore(struct lsof_words *w, char sign, const char *value)
 
 enum value { NONE, NEEDED, OPTIONAL };
 
+static size_t digits(const char *value)
+{
+    return strspn(value, "0123456789");
+}
+
 static const struct letter {
     char letter;
     enum value value;
     const char *begins;  /* the value's first character, if not any */
     const char *missing; /* the message */
     bool (*take)(struct lsof_words *w, char sign, const char *value);
+    size_t (*length)(const char *value); /* of the value: letters follow. NULL: all of the word */
 } letters[] = {
     {'a', NONE, NULL, NULL, take_a},
     {'b', NONE, NULL, NULL, ignore}, /* nothing here blocks */
     {'c', NEEDED, NULL, "missing -c option value", take_c},
     {'d', NEEDED, NULL, "no file descriptor specified", take_d},
     {'D', NEEDED, NULL, "+d not followed by a directory path", not_ours},
-    {'e', NEEDED, NULL, "-e not followed by a file system path", ignore},
+    {'e', NEEDED, NULL, "-e not followed by a file system path", take_e},
     {'E', NONE, NULL, NULL, take_E},
-    {'f', OPTIONAL, "cfgGn", NULL, take_f},
+    {'f', OPTIONAL, "cfgGn", NULL, lsof_flags_read},
     {'F', OPTIONAL, NULL, NULL, take_F},
     {'g', OPTIONAL, NULL, NULL, take_g},
     {'h', NONE, NULL, NULL, take_help},
@@ -342,21 +297,22 @@ static const struct letter {
     {'J', NONE, NULL, NULL, take_J},
     {'K', OPTIONAL, NULL, NULL, take_K},
     {'l', NONE, NULL, NULL, take_l},
-    {'L', OPTIONAL, "0123456789", NULL, take_L},
+    {'L', OPTIONAL, "0123456789", NULL, take_L, digits},
+    {'m', NONE, NULL, NULL, take_m},
     {'M', NONE, NULL, NULL, ignore}, /* the portmapper isn't asked */
     {'n', NONE, NULL, NULL, take_n},
     {'N', NONE, NULL, NULL, take_N},
-    {'o', OPTIONAL, "0123456789", NULL, take_o},
+    {'o', OPTIONAL, "0123456789", NULL, take_o, digits},
     {'O', NONE, NULL, NULL, ignore},
     {'p', NEEDED, NULL, "no process ID specified", take_p},
     {'P', NONE, NULL, NULL, take_P},
     {'Q', NONE, NULL, NULL, take_Q},
-    {'r', OPTIONAL, "0123456789cm", NULL, take_r},
+    {'r', OPTIONAL, "0123456789cm", NULL, take_r, lsof_repeat_length},
     {'R', NONE, NULL, NULL, take_R},
     {'s', OPTIONAL, NULL, NULL, take_s},
-    {'S', OPTIONAL, "0123456789", NULL, take_S},
+    {'S', OPTIONAL, "0123456789", NULL, take_S, digits},
     {'t', NONE, NULL, NULL, take_t},
-    {'T', OPTIONAL, NULL, NULL, take_T},
+    {'T', OPTIONAL, NULL, NULL, lsof_info_read},
     {'u', NEEDED, NULL, "no UIDs specified", take_u},
     {'U', NONE, NULL, NULL, take_U},
     {'v', NONE, NULL, NULL, take_v},
@@ -375,21 +331,13 @@ static const struct letter *find_letter(char c)
     return NULL;
 }
 
-/* The value of a letter: the rest of its word, or the next word. True if the word is used up. */
-static bool find_value(const struct letter *l, const char *rest, char **next, const char **ret,
-                       int *ret_used)
+/* The value of a letter: the rest of its word, or the next word. */
+static const char *find_value(const struct letter *l, const char *rest, char **next)
 {
-    *ret = NULL;
-    if (l->value == NONE)
-        return false;
     const char *from = *rest ? rest : *next;
-    if (!from || (!*rest && l->value == OPTIONAL && (*from == '-' || *from == '+')))
-        return false;
-    if (l->begins && (*from == '\0' || !strchr(l->begins, *from)))
-        return false;
-    *ret = from;
-    *ret_used = *rest == '\0';
-    return true;
+    if (l->value == NONE || !from || (l->value == OPTIONAL && (*from == '-' || *from == '+')))
+        return NULL;
+    return l->begins && !strchr(l->begins, *from) ? NULL : from;
 }
 
 /* The letters of one word; *at moves on to the last word that was used. */
@@ -399,20 +347,20 @@ static bool take_word(struct lsof_words *w, char **words, int *at)
     bool ok = true;
     for (const char *c = word + 1; *c; c++) {
         const struct letter *l = find_letter(*c);
-        const char *value;
-        int used = 0;
         if (!l) {
             ok = lsof_fault("illegal option character: %c", *c);
             continue;
         }
-        bool ends = find_value(l, c + 1, &words[*at + 1], &value, &used);
-        *at += used;
+        const char *value = find_value(l, c + 1, &words[*at + 1]);
+        bool next_word = value && value != c + 1;
+        *at += next_word;
         if (l->value == NEEDED && !value)
             ok = lsof_fault("%s", l->missing);
         else
-            ok &= l->take(w, *word, value);
-        if (ends)
+            ok &= l->take(w, *word, value && l->begins && !*value ? NULL : value);
+        if (value && (next_word || !l->length))
             break;
+        c += value ? l->length(value) : 0;
     }
     return ok;
 }
@@ -435,13 +383,16 @@ static bool take_words(struct lsof_words *w, int n, char **words)
     return ok;
 }
 
-static bool check(const struct lsof_words *w)
+/* What contradicts itself: all of it is told. */
+static bool check(struct lsof_words *w)
 {
+    bool ok = lsof_commands_agree(w) & lsof_states_agree(w);
     if (w->offset && w->size)
-        return lsof_fault("-o and -s are mutually exclusive");
-    if (w->and &&!lsof_selects_processes(w) && !lsof_selects_files(w))
+        ok = lsof_fault("-o and -s are mutually exclusive");
+    ok &= lsof_output_settle(w);
+    if (ok && w->and &&!lsof_selects_processes(w) && !lsof_selects_files(w))
         return lsof_fault("no select options to AND via -a");
-    return true;
+    return ok;
 }
 
 int lsof_words_read(struct lsof_words *w, int n, char **words)
@@ -458,9 +409,7 @@ int lsof_words_read(struct lsof_words *w, int n, char **words)
         .info = LSOF_INFO_STATE,
         .command_width = COMMAND_WIDTH,
     };
-    bool ok = take_words(w, n, words);
-    if (!w->help && !w->version && !w->fields_help)
-        ok = ok && check(w);
+    bool ok = take_words(w, n, words) & check(w);
     if (ok)
         return 0;
     lsof_usage();

@@ -94,6 +94,7 @@ LISTINGS = """
 -i:mdns
 -i:1-mdns
 -i:1-5000
+-i:4444,
 -i@[::1]
 -i4@localhost
 -itcp@localhost:4444
@@ -104,9 +105,14 @@ LISTINGS = """
 -iTCP -sTCP:^LISTEN
 -iTCP -sTCP:LISTEN,^ESTABLISHED
 -iTCP -sTCP:LISTEN -sTCP:ESTABLISHED
+-i -sTCP:LISTEN
+-i -sTCP:^LISTEN
+-i -U -a -p {pid} -sTCP:LISTEN
+-U -a -p {pid} -sTCP:LISTEN
 -a -u root -i
 -a -u 1234,0 -i
 -a -c known -i
+-a -c "" -i
 -a -c /kn.wn/ -i
 -a -c /KNOWN/i -i
 -a -d 3-5,7 -i
@@ -127,10 +133,27 @@ LISTINGS = """
 -FpfT -i:4444
 -Fi -i
 -FGg +fg -i
+-FCFNzZ -i
+-F +fg -i
++fg -F -i
+-F -fg -i
+-T -F -i
+-F -T -i
+-F -Ts -i
+-Tq -FT -i
+-FT -Tq -i
+-F "" -i
++T -i
+-T "" -i
+-o "" -i
+-o8nP -i
+-S3nP -i
 -FL -l -i
 +r1 -i:1
 -r1c1 -i:4444
 -r1c1m== -i:4444
+-r1c1nP -i:4444
+-r0nP -i:4444
 -r1c1 -F -i:4444
 """.strip().splitlines()
 
@@ -148,6 +171,7 @@ MISSING = """
 -V -c ^known -a -i
 -V -c /zz/ -c qq -c /yy/i -a -i
 -V -i:4444 -sTCP:CLOSE_WAIT
+-V -iUDP -sTCP:LISTEN
 -V -iTCP -sTCP:CLOSED
 -V -i -U -a
 -V -a -iTCP:4444 -d 77
@@ -207,6 +231,27 @@ FAULTS = """
 -iUDP -sUDP:Idle
 -K x
 -r1m -i
+-r1m%n -F -i
+-r1x -i
+-F -t -i
+-F-
+-F -t -o -s -c a -c ^a -sTCP:LISTEN,^LISTEN
+-Fo -s -i
+-Fxyj
+-Tsq,x -i
+-fgnP -i
++fcx -i
+-L3 -i
+-m
+-e x -i
+-c averyverylongcommand -i
+-sTCP:LISTEN,LISTEN -i
+-sTCP:^LISTEN,^LISTEN -i
+-i ""
+-d ""
+-i:,4444
+-i:1-2-3
+-i:9x
 """.strip().splitlines()
 
 
@@ -251,6 +296,14 @@ def test_several_processes(scene, mksock, both):
     assert_same(*both("-t", "-a", "-u", "nobody", "-i"))
     assert_same(*both("-t", "-a", "-u", "^nobody", "-i"))
     assert_same(*both("-nP", "+E", "-i:6001"))
+    other.close()
+
+
+def test_user_without_a_name(netns, mksock, both):
+    """Its number stands in eight columns, and a warning for each time that it is looked up."""
+    other = mksock("udp bind 127.0.0.1:6001 as=x", "fork as=child uid=4242")
+    for words in ("-nP -i", "-F -i", "-nP -w -i", "-FL -i", "-l -i"):
+        assert_same(*both(*words.split()))
     other.close()
 
 
@@ -396,28 +449,119 @@ def test_windows(scene, berth):
     assert any("(WR=" in row and " WW=" in row for row in rows)
 
 
+def json_files(berth, *words, **how):
+    told = berth("lsof", "-nP", "-J", *words, **how).json()
+    assert set(told) == {"lsof_version", "processes"} and isinstance(told["lsof_version"], str)
+    return told["processes"]
+
+
 def test_json(scene, berth):
-    told = berth("lsof", "-nP", "-J", "-i:4444").json()
-    assert set(told) == {"lsof_version", "processes"}
-    (holder,) = told["processes"]
-    assert holder["pid"] == scene["srv"].pid and holder["command"] == "known"
-    listener = next(f for f in holder["files"] if f["fd"] == str(scene["srv"].fd))
-    assert listener["name"] == "127.0.0.1:4444" and listener["protocol"] == "TCP"
-    assert listener["tcp_info"]["ST"] == "LISTEN"
-    assert berth("lsof", "-J", "-p", "99999999", status=1).json()["processes"] == []
+    """The keys of lsof 4.99.7, and their types."""
+    (holder,) = json_files(berth, "-i:4444")
+    files = {f["fd"]: f for f in holder.pop("files")}
+    srv = scene["srv"]
+    pid = srv.pid
+    assert holder == {"pid": pid, "pgid": os.getpgid(pid), "ppid": os.getpid(), "command": "known",
+                      "uid": 0, "login": "root"}
+    listener = files[str(srv.fd)]
+    assert listener == {"fd": str(srv.fd), "access": "u", "type": "IPv4", "device": str(srv.inode),
+                        "offset": "0", "protocol": "TCP", "flags": listener["flags"], "name": "127.0.0.1:4444",
+                        "tcp_info": {"state": "LISTEN", "recv_queue": 0, "send_queue": 0}}
+    assert listener["flags"].startswith("RW,")
+    (udp,) = json_files(berth, "-iUDP@[::1]:5353")[0]["files"]
+    assert udp["tcp_info"] == {"recv_queue": 0, "send_queue": 0}
+
+
+def test_json_of_other_kinds(scene, berth):
+    fds = ",".join(str(s.fd) for s in scene)
+    (holder,) = json_files(berth, "-w", "-a", "-p", str(scene["srv"].pid), "-d", fds)
+    files = {f["fd"]: f for f in holder["files"]}
+    unix = files[str(scene["us"].fd)]
+    assert unix["type"] == "unix" and unix["device"].startswith("0x") and unix["inode"] == str(scene["us"].inode)
+    assert unix["tcp_info"] == {"state": "LISTEN"} and "protocol" not in unix
+    bound = files[str(scene["b"].fd)]
+    assert bound["type"] == "sock" and bound["device_number"].startswith("0x") and "device" not in bound
+    assert bound["name"] == "protocol: TCP" and "tcp_info" not in bound
+    assert files[str(scene["nl"].fd)]["name"] == "ROUTE"
+
+
+def test_json_fields(scene, berth):
+    """The letters of -F choose; a letter that says nothing of a file doesn't."""
+    (holder,) = json_files(berth, "-Fpcfn", "-i:4444")
+    assert set(holder) == {"pid", "command", "files"}
+    assert all(set(f) == {"fd", "name"} for f in holder["files"])
+    assert json_files(berth, "-Fp", "-i:4444") == json_files(berth, "-i:4444")
+    (holder,) = json_files(berth, "-l", "-i:4444")
+    assert holder["uid"] == 0 and "login" not in holder
+    (holder,) = json_files(berth, "-FfG", "+fG", "-i:4444")
+    assert all(f["flags"].startswith("0x") for f in holder["files"])
+    (holder,) = json_files(berth, "-s", "-i:4444")
+    assert all("offset" not in f and "size" not in f for f in holder["files"])
+
+
+def test_json_windows_and_options(scene, berth):
+    """Beyond the original's: what it knows on other systems only."""
+    (holder,) = json_files(berth, "-FfT", "-Tfw", "-iTCP:4444")
+    info = {f["fd"]: f["tcp_info"] for f in holder["files"]}
+    assert "ACCEPTCONN" in info[str(scene["srv"].fd)]["socket_options"].split(",")
+    connected = info[str(scene["c1"].fd)]
+    assert set(connected) == {"socket_options", "socket_states", "tcp_flags", "read_window", "write_window"}
+    assert "ISCONNECTED" in connected["socket_states"] and "MSS=" in connected["tcp_flags"]
+    assert isinstance(connected["read_window"], int) and isinstance(connected["write_window"], int)
+
+
+def test_json_of_nothing(netns, berth):
+    for words in (("-p", "99999999"), ("-i:1",), ("-i",)):
+        assert json_files(berth, *words, status=1) == []
+        assert berth("lsof", "-j", *words, status=1).stdout == ""
+    assert json_files(berth, "-Q", "-i:1") == []
+
+
+def test_json_warns_on_stderr_only(netns, mksock, berth):
+    other = mksock("udp bind 127.0.0.1:6001 as=x", "fork as=child uid=4242")
+    told = berth("lsof", "-J", "-i")
+    kept = [p for p in told.json()["processes"] if p["uid"] == 4242]
+    assert len(kept) == 1 and "login" not in kept[0]
+    assert told.stderr == "lsof: no pwd entry for UID 4242\n"
+    other.close()
 
 
 def test_json_lines(scene, berth):
     rows = berth("lsof", "-nP", "-j", "-i:4444").jsonl()
     assert len(rows) == 3 and {row["pid"] for row in rows} == {scene["srv"].pid}
+    (holder,) = json_files(berth, "-i:4444")
+    files = holder.pop("files")
+    assert rows == [{**holder, **f} for f in files]
     rows = berth("lsof", "-nP", "-j", "-Fpcfn", "-i:4444").jsonl()
     assert all(set(row) == {"pid", "command", "fd", "name"} for row in rows)
-    assert berth("lsof", "-j", "-i:1", status=1).stdout == ""
+
+
+def test_json_repeats(scene, berth):
+    """A document each round; of lines, an empty one between."""
+    rounds = berth("lsof", "-J", "-r1c2", "-i:4444", status=None).jsonl()
+    assert len(rounds) == 2 and rounds[0] == rounds[1]
+    told = berth("lsof", "-j", "-r1c1", "-i:4444", status=None).stdout
+    assert told.endswith("}\n\n") and told.count("\n") == 4
 
 
 def test_json_excludes_other_forms(berth):
     for words in (["-J", "-j"], ["-J", "-t"], ["-t", "-j"]):
-        assert "mutually exclusive" in berth("lsof", *words, status=1).stderr
+        told = berth("lsof", *words, status=1)
+        assert "mutually exclusive" in told.stderr and told.stdout == ""
+    for word in ("+J", "+j"):
+        assert f"{word} is not supported" in berth("lsof", word, status=1).stderr
+
+
+def test_json_strings(netns, berth, tmp_path):
+    """Always valid: the original hands bytes that aren't UTF-8 through; here each is a character of
+    private use, as in all of berth's JSON."""
+    path = os.fsencode(f"{tmp_path}/a \"b\"\n\x1b") + b"\xff"
+    with netns.inside(), socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        told = berth("lsof", "-J", "-U", "-a", "-p", str(os.getpid()))
+    ((name,),) = [[f["name"] for f in p["files"]] for p in told.json()["processes"]]
+    assert name == f"{tmp_path}/a \"b\"\n\x1b\uefff type=STREAM"
+    assert "\x1b" not in told.stdout
 
 
 def test_control_characters_stay_out(netns, berth, tmp_path):
