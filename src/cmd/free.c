@@ -78,7 +78,7 @@ struct freeing {
 
 /* A process that was shown. */
 struct target {
-    const struct net_holder *holder;
+    const struct predict_holder *holder;
     int pidfd;
     bool ended;
 };
@@ -100,7 +100,7 @@ static int send_signal(const struct target *t, int signal)
 }
 
 /* Opens the process that was read, and no other that has its pid by now. */
-static int open_target(struct target *t, const struct net_holder *h)
+static int open_target(struct target *t, const struct predict_holder *h)
 {
     *t = (struct target){.holder = h, .pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0)};
     if (t->pidfd < 0)
@@ -111,7 +111,7 @@ static int open_target(struct target *t, const struct net_holder *h)
     return r;
 }
 
-static int fail_target(const struct net_holder *h, int code, const char *hint)
+static int fail_target(const struct predict_holder *h, int code, const char *hint)
 {
     struct err e;
     _cleanup_buf_ struct buf name = BUF_INIT(256);
@@ -126,7 +126,7 @@ static int fail_target(const struct net_holder *h, int code, const char *hint)
 static int collect_targets(struct freeing *f)
 {
     for (size_t i = 0; i < f->holding.holders.all.len; i++) {
-        const struct net_holder *holder = vec_at(&f->holding.holders.all, i);
+        const struct predict_holder *holder = vec_at(&f->holding.holders.all, i);
         struct target t;
         if (holder->pid == 0)
             continue;
@@ -146,7 +146,7 @@ static int collect_targets(struct freeing *f)
 static bool is_hidden(const struct freeing *f)
 {
     for (size_t i = 0; i < f->holding.holders.all.len; i++)
-        if (((const struct net_holder *)vec_at(&f->holding.holders.all, i))->hidden)
+        if (((const struct predict_holder *)vec_at(&f->holding.holders.all, i))->hidden)
             return true;
     return false;
 }
@@ -154,7 +154,7 @@ static bool is_hidden(const struct freeing *f)
 static bool names_process(const struct freeing *f)
 {
     for (size_t i = 0; i < f->holding.holders.all.len; i++)
-        if (((const struct net_holder *)vec_at(&f->holding.holders.all, i))->pid)
+        if (((const struct predict_holder *)vec_at(&f->holding.holders.all, i))->pid)
             return true;
     return false;
 }

@@ -21,7 +21,7 @@ static void put_escaped(struct buf *out, const char *text)
     text_escape(out, text, strlen(text));
 }
 
-void holder_name(struct buf *out, const struct net_holder *h)
+void holder_name(struct buf *out, const struct predict_holder *h)
 {
     if (h->process && h->process->comm[0])
         put_escaped(out, h->process->comm);
@@ -151,7 +151,7 @@ static void describe_listener(struct buf *out, const struct holder_text *t,
     style_end(out, t->colour, style);
     buf_char(out, ')');
     if (s->state == NET_LISTEN) {
-        uint32_t clients = net_clients_of(t->clients, s);
+        uint32_t clients = predict_clients_of(t->clients, s);
         buf_printf(out, "; %u connection%s", clients, clients == 1 ? "" : "s");
     }
     describe_queue(out, t, s);
@@ -188,17 +188,17 @@ static void describe_remains(struct buf *out, const struct holder_text *t,
 }
 
 static void describe_socket(struct buf *out, const struct holder_text *t,
-                            const struct net_held *held)
+                            const struct predict_held *held)
 {
     const struct net_socket *s = held->socket;
     switch (held->hold) {
-    case NET_HOLD_LISTENS:
+    case PREDICT_HOLD_LISTENS:
         describe_listener(out, t, s);
         break;
-    case NET_HOLD_BOUND:
+    case PREDICT_HOLD_BOUND:
         describe_bound(out, t, s);
         break;
-    case NET_HOLD_REMAINS:
+    case PREDICT_HOLD_REMAINS:
         describe_remains(out, t, s);
         break;
     default:
@@ -206,19 +206,19 @@ static void describe_socket(struct buf *out, const struct holder_text *t,
     }
 }
 
-static const char *const hold_names[NET_HOLDS] = {
-    [NET_HOLD_LISTENS] = "listens",     [NET_HOLD_SERVES] = "serves",
-    [NET_HOLD_CONNECTED] = "connected", [NET_HOLD_BOUND] = "bound",
-    [NET_HOLD_REMAINS] = "remains",
+static const char *const hold_names[PREDICT_HOLDS] = {
+    [PREDICT_HOLD_LISTENS] = "listens",     [PREDICT_HOLD_SERVES] = "serves",
+    [PREDICT_HOLD_CONNECTED] = "connected", [PREDICT_HOLD_BOUND] = "bound",
+    [PREDICT_HOLD_REMAINS] = "remains",
 };
 
 /* Accepted connections are counted at their listener; the others are told one by one, a few. */
 static void describe_sockets(struct buf *out, const struct holder_text *t,
-                             const struct net_holder *h, enum net_hold wanted)
+                             const struct predict_holder *h, enum predict_hold wanted)
 {
     uint32_t shown = 0;
     for (size_t i = 0; i < h->sockets.len; i++) {
-        const struct net_held *held = vec_at(&h->sockets, i);
+        const struct predict_held *held = vec_at(&h->sockets, i);
         if (held->hold != wanted)
             continue;
         if (shown == SHOWN_SOCKETS) {
@@ -231,14 +231,15 @@ static void describe_sockets(struct buf *out, const struct holder_text *t,
     }
 }
 
-static void describe_served(struct buf *out, const struct net_holder *h)
+static void describe_served(struct buf *out, const struct predict_holder *h)
 {
-    if (h->counts[NET_HOLD_SERVES] && !h->counts[NET_HOLD_LISTENS])
-        buf_printf(out, "  %-10s %u accepted connection%s\n", hold_names[NET_HOLD_SERVES],
-                   h->counts[NET_HOLD_SERVES], h->counts[NET_HOLD_SERVES] == 1 ? "" : "s");
+    if (h->counts[PREDICT_HOLD_SERVES] && !h->counts[PREDICT_HOLD_LISTENS])
+        buf_printf(out, "  %-10s %u accepted connection%s\n", hold_names[PREDICT_HOLD_SERVES],
+                   h->counts[PREDICT_HOLD_SERVES], h->counts[PREDICT_HOLD_SERVES] == 1 ? "" : "s");
 }
 
-static void describe_title(struct buf *out, const struct holder_text *t, const struct net_holder *h)
+static void describe_title(struct buf *out, const struct holder_text *t,
+                           const struct predict_holder *h)
 {
     enum render_style style = h->pid ? RENDER_NAME : RENDER_DIM;
     style_begin(out, t->colour, style);
@@ -252,14 +253,14 @@ static void describe_title(struct buf *out, const struct holder_text *t, const s
     buf_char(out, '\n');
 }
 
-void holder_describe(struct buf *out, const struct holder_text *t, const struct net_holder *h)
+void holder_describe(struct buf *out, const struct holder_text *t, const struct predict_holder *h)
 {
     describe_title(out, t, h);
     if (h->process)
         describe_process(out, t, h->process);
-    describe_sockets(out, t, h, NET_HOLD_LISTENS);
+    describe_sockets(out, t, h, PREDICT_HOLD_LISTENS);
     describe_served(out, h);
-    describe_sockets(out, t, h, NET_HOLD_CONNECTED);
-    describe_sockets(out, t, h, NET_HOLD_BOUND);
-    describe_sockets(out, t, h, NET_HOLD_REMAINS);
+    describe_sockets(out, t, h, PREDICT_HOLD_CONNECTED);
+    describe_sockets(out, t, h, PREDICT_HOLD_BOUND);
+    describe_sockets(out, t, h, PREDICT_HOLD_REMAINS);
 }

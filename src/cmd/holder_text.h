@@ -1,14 +1,14 @@
 /* Holders of a port in words, for `who` and `free`. */
 #pragma once
 #include "cmd/socket_view.h"
-#include "net/holders.h"
+#include "predict/holders.h"
 
 struct buf;
 struct render_options;
 
 struct holder_text {
     struct socket_view *view;
-    const struct net_clients *clients;
+    const struct predict_clients *clients;
     uint64_t real_ns; /* now, since 1970 */
     bool colour;      /* the palette of tables */
     uint16_t width;   /* of the terminal that lines are broken for; 0: they aren't */
@@ -20,6 +20,6 @@ void holder_text_fit(struct holder_text *t, const struct render_options *o);
  */
 void holder_end_line(struct buf *out, const struct holder_text *t, size_t start);
 /* One short paragraph, its last line ended. Bytes from elsewhere are escaped. */
-void holder_describe(struct buf *out, const struct holder_text *t, const struct net_holder *h);
+void holder_describe(struct buf *out, const struct holder_text *t, const struct predict_holder *h);
 /* "nginx[812]", or "pid 812". */
-void holder_name(struct buf *out, const struct net_holder *h);
+void holder_name(struct buf *out, const struct predict_holder *h);

@@ -56,7 +56,7 @@ static uint32_t kinds_with_holders(void)
 
 static int see_client(void *ctx, const struct socket_row *row)
 {
-    net_clients_see(ctx, row->socket);
+    predict_clients_see(ctx, row->socket);
     return 0;
 }
 
@@ -110,11 +110,11 @@ static int read_clients(struct holding *h, struct err *e)
 
 static int count_clients(struct holding *h, bool all_found, struct err *e)
 {
-    int r = net_clients_init(&h->clients, h->found.items, h->found.len);
+    int r = predict_clients_init(&h->clients, h->found.items, h->found.len);
     if (r < 0 || !all_found)
         return r < 0 ? r : read_clients(h, e);
     for (size_t i = 0; i < h->found.len; i++)
-        net_clients_see(&h->clients, *(const struct net_socket *const *)vec_at(&h->found, i));
+        predict_clients_see(&h->clients, *(const struct net_socket *const *)vec_at(&h->found, i));
     return 0;
 }
 
@@ -137,7 +137,7 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
         return status;
     int r = sockets_read(&h->sockets, keep, h, &e);
     if (r == 0)
-        r = net_holders_group(&h->holders, h->found.items, h->found.len);
+        r = predict_holders_group(&h->holders, h->found.items, h->found.len);
     if (r == 0)
         r = count_clients(h, t->ports, &e);
     if (r < 0 && !e.code)
@@ -174,8 +174,8 @@ int holding_look_up(struct holding *h, uint64_t timeout_ns)
 
 void holding_clear(struct holding *h)
 {
-    net_clients_clear(&h->clients);
-    net_holders_clear(&h->holders);
+    predict_clients_clear(&h->clients);
+    predict_holders_clear(&h->holders);
     for (size_t i = 0; i < h->rows.len; i++)
         socket_row_free(*(struct socket_row **)vec_at(&h->rows, i));
     vec_free(&h->rows);

@@ -6,15 +6,15 @@
 #include "cmd/holder_text.h"
 #include "cmd/sockets.h"
 #include "net/addr.h"
-#include "net/holders.h"
+#include "predict/holders.h"
 
 struct holding {
     struct sockets sockets;
-    const struct vec *addresses; /* of the target */
-    struct vec rows;             /* struct socket_row *, owned */
-    struct vec found;            /* const struct net_socket *: theirs */
-    struct net_holders holders;  /* of found */
-    struct net_clients clients;  /* of the listeners among them, whoever holds these */
+    const struct vec *addresses;    /* of the target */
+    struct vec rows;                /* struct socket_row *, owned */
+    struct vec found;               /* const struct net_socket *: theirs */
+    struct predict_holders holders; /* of found */
+    struct predict_clients clients; /* of the listeners among them, whoever holds these */
     struct holder_text text;
     struct reverse *reverse; /* NULL: no names */
 };

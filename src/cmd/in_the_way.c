@@ -145,12 +145,12 @@ static bool has_name(const struct net_socket *s, const struct wanted *w)
     return s->path_len == w->path_n && memcmp(s->path, w->path, w->path_n) == 0;
 }
 
-static const struct net_holder *find_holder(const struct holding *h, const struct wanted *w)
+static const struct predict_holder *find_holder(const struct holding *h, const struct wanted *w)
 {
     for (size_t i = 0; i < h->holders.all.len; i++) {
-        const struct net_holder *holder = vec_at(&h->holders.all, i);
+        const struct predict_holder *holder = vec_at(&h->holders.all, i);
         for (size_t k = 0; k < holder->sockets.len; k++) {
-            const struct net_held *held = vec_at(&holder->sockets, k);
+            const struct predict_held *held = vec_at(&holder->sockets, k);
             if (has_name(held->socket, w))
                 return holder;
         }
@@ -181,7 +181,7 @@ static void explain_unix(const struct target *t, struct buf *words)
     const struct wanted w = wanted_of(t);
     struct holding h = {0};
     if (holding_read_filter(&h, &command_who, &here, "unix") == 0) {
-        const struct net_holder *holder = find_holder(&h, &w);
+        const struct predict_holder *holder = find_holder(&h, &w);
         if (holder && holder->pid) {
             holder_name(words, holder);
             buf_str(words, holder->pid == getpid() ? " has it; two of the endpoints given overlap"

@@ -40,11 +40,11 @@ static int find(const struct who_arguments *a, const struct sockets_arguments *w
 
 /* As rows */
 
-static int fill_row(struct who_row *row, const struct net_holder *h, struct socket_view *view)
+static int fill_row(struct who_row *row, const struct predict_holder *h, struct socket_view *view)
 {
     *row = (struct who_row){.holder = h, .sockets = VEC_INIT(struct socket_row)};
     for (size_t i = 0; i < h->sockets.len; i++) {
-        const struct net_held *held = vec_at(&h->sockets, i);
+        const struct predict_held *held = vec_at(&h->sockets, i);
         struct socket_row s = {.socket = held->socket, .view = view, .matches = true};
         if (vec_add(&row->sockets, &s) < 0)
             return -ENOMEM;
@@ -84,10 +84,10 @@ static int show_rows(struct holding *h, const struct who_arguments *a, struct ou
 
 /* In words */
 
-static bool somebody_listens(const struct net_holders *holders)
+static bool somebody_listens(const struct predict_holders *holders)
 {
     for (size_t i = 0; i < holders->all.len; i++)
-        if (((const struct net_holder *)vec_at(&holders->all, i))->counts[NET_HOLD_LISTENS])
+        if (((const struct predict_holder *)vec_at(&holders->all, i))->counts[PREDICT_HOLD_LISTENS])
             return true;
     return false;
 }

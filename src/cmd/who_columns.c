@@ -13,7 +13,7 @@ static const struct net_process *process_of(const void *row)
 static void get_pid(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    const struct net_holder *h = ((const struct who_row *)row)->holder;
+    const struct predict_holder *h = ((const struct who_row *)row)->holder;
     ret->presence = h->pid ? KNOWN : h->hidden ? FORBIDDEN : ABSENT;
     ret->uint = (uint64_t)h->pid;
 }
@@ -96,11 +96,12 @@ static const struct render_column columns[] = {
      .help = "when it started, nanoseconds since boot",
      .kind = CELL_UINT,
      .get = get_start},
-    COUNT_COLUMN("listens", NET_HOLD_LISTENS, "how many of its sockets listen"),
-    COUNT_COLUMN("serves", NET_HOLD_SERVES, "how many are connections that it accepted"),
-    COUNT_COLUMN("connected", NET_HOLD_CONNECTED, "how many are other connections"),
-    COUNT_COLUMN("bound", NET_HOLD_BOUND, "how many are only bound"),
-    COUNT_COLUMN("remains", NET_HOLD_REMAINS, "how many are what remains of closed connections"),
+    COUNT_COLUMN("listens", PREDICT_HOLD_LISTENS, "how many of its sockets listen"),
+    COUNT_COLUMN("serves", PREDICT_HOLD_SERVES, "how many are connections that it accepted"),
+    COUNT_COLUMN("connected", PREDICT_HOLD_CONNECTED, "how many are other connections"),
+    COUNT_COLUMN("bound", PREDICT_HOLD_BOUND, "how many are only bound"),
+    COUNT_COLUMN("remains", PREDICT_HOLD_REMAINS,
+                 "how many are what remains of closed connections"),
 };
 static_assert(sizeof columns / sizeof *columns == WHO_COLUMNS - 1, "and then the sockets");
 

@@ -2,10 +2,10 @@
 #pragma once
 #include "base/vec.h"
 #include "cmd/socket_view.h"
-#include "net/holders.h"
+#include "predict/holders.h"
 
 struct who_row {
-    const struct net_holder *holder;
+    const struct predict_holder *holder;
     struct vec sockets; /* struct socket_row */
 };
 

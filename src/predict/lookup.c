@@ -117,6 +117,11 @@ static struct fit fit_of(const struct predict_packet *p, const struct net_socket
     return f;
 }
 
+bool predict_may_get(const struct net_socket *s, const struct predict_packet *p)
+{
+    return is_candidate(p, s) && fit_of(p, s).score != OUT;
+}
+
 /* The search */
 
 struct search {

@@ -52,6 +52,10 @@ struct predict_receiver {
     enum net_field unknown;
 };
 
+/* Whether a listener, or a socket of UDP, may get the packet at all: who else may isn't looked at.
+ * What isn't known of it doesn't speak against it. */
+bool predict_may_get(const struct net_socket *s, const struct predict_packet *p);
+
 /* *ret is always to be cleared. 0 or -ENOMEM. */
 int predict_lookup(const struct predict_packet *p, const struct predict_host *h,
                    struct predict_receiver *ret);

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "net/holders.h"
+#include "predict/holders.h"
 
 static const struct net_process server = {.pid = 10, .comm = "server"};
 static const struct net_process client = {.pid = 5, .comm = "client"};
@@ -42,46 +42,61 @@ static void test_groups(void **state)
     const struct net_socket *list[6];
     for (size_t i = 0; i < 6; i++)
         list[i] = &all[i];
-    struct net_holders h;
-    assert_int_equal(net_holders_group(&h, list, 6), 0);
+    struct predict_holders h;
+    assert_int_equal(predict_holders_group(&h, list, 6), 0);
     assert_int_equal(h.all.len, 4);
 
-    const struct net_holder *first = vec_at(&h.all, 0), *second = vec_at(&h.all, 1);
+    const struct predict_holder *first = vec_at(&h.all, 0), *second = vec_at(&h.all, 1);
     assert_int_equal(first->pid, 10);
     assert_int_equal(first->sockets.len, 2);
-    assert_int_equal(first->counts[NET_HOLD_LISTENS], 1);
-    assert_int_equal(first->counts[NET_HOLD_SERVES], 1);
+    assert_int_equal(first->counts[PREDICT_HOLD_LISTENS], 1);
+    assert_int_equal(first->counts[PREDICT_HOLD_SERVES], 1);
     assert_int_equal(second->pid, 5);
-    assert_int_equal(second->counts[NET_HOLD_CONNECTED], 1);
-    assert_int_equal(second->counts[NET_HOLD_BOUND], 1);
-    const struct net_holder *third = vec_at(&h.all, 2), *fourth = vec_at(&h.all, 3);
+    assert_int_equal(second->counts[PREDICT_HOLD_CONNECTED], 1);
+    assert_int_equal(second->counts[PREDICT_HOLD_BOUND], 1);
+    const struct predict_holder *third = vec_at(&h.all, 2), *fourth = vec_at(&h.all, 3);
     assert_int_equal(third->hidden + fourth->hidden, 1);
 
-    _cleanup_clients_ struct net_clients clients;
-    assert_int_equal(net_clients_init(&clients, list, 6), 0);
+    _cleanup_clients_ struct predict_clients clients;
+    assert_int_equal(predict_clients_init(&clients, list, 6), 0);
     for (size_t i = 0; i < 6; i++)
-        net_clients_see(&clients, list[i]);
-    assert_int_equal(net_clients_of(&clients, &all[1]), 2);
-    assert_int_equal(net_clients_of(&clients, &all[0]), 0);
-    net_holders_clear(&h);
+        predict_clients_see(&clients, list[i]);
+    assert_int_equal(predict_clients_of(&clients, &all[1]), 2);
+    assert_int_equal(predict_clients_of(&clients, &all[0]), 0);
+    predict_holders_clear(&h);
 }
 
-static void test_dual_stack_listener_serves_ipv4(void **state)
+/* The rule is that of the kernel's lookup: families, v6only, devices. */
+static void test_serves(void **state)
 {
     (void)state;
-    struct net_socket listener = tcp(NET_LISTEN, "::", 80, 0);
-    struct net_socket accepted = tcp(NET_ESTABLISHED, "::ffff:127.0.0.1", 80, 4000);
-    const struct net_socket *listeners[] = {&listener};
-    assert_int_equal(net_hold_of(&accepted, listeners, 1), NET_HOLD_SERVES);
-    listener.v6only = true;
-    assert_int_equal(net_hold_of(&accepted, listeners, 1), NET_HOLD_CONNECTED);
+    struct net_socket here = tcp(NET_ESTABLISHED, "127.0.0.1", 80, 4000),
+                      mapped = tcp(NET_ESTABLISHED, "::ffff:127.0.0.1", 80, 4000),
+                      six = tcp(NET_ESTABLISHED, "::1", 80, 4000);
+    struct net_socket any4 = tcp(NET_LISTEN, "0.0.0.0", 80, 0), any6 = tcp(NET_LISTEN, "::", 80, 0),
+                      other = tcp(NET_LISTEN, "127.0.0.2", 80, 0);
+    const struct net_socket *const one4[] = {&any4}, *const one6[] = {&any6},
+                                   *const two[] = {&other};
+    assert_int_equal(predict_hold_of(&here, one4, 1), PREDICT_HOLD_SERVES);
+    assert_int_equal(predict_hold_of(&here, one6, 1), PREDICT_HOLD_SERVES); /* may be dual-stack */
+    assert_int_equal(predict_hold_of(&mapped, one6, 1), PREDICT_HOLD_SERVES);
+    assert_int_equal(predict_hold_of(&six, one4, 1), PREDICT_HOLD_CONNECTED);
+    assert_int_equal(predict_hold_of(&here, two, 1), PREDICT_HOLD_CONNECTED);
+    any6.v6only = true;
+    net_socket_set(&any6, NET_F_V6ONLY);
+    assert_int_equal(predict_hold_of(&here, one6, 1), PREDICT_HOLD_CONNECTED);
+    assert_int_equal(predict_hold_of(&six, one6, 1), PREDICT_HOLD_SERVES);
+    any4.ifindex = 2;
+    assert_int_equal(predict_hold_of(&here, one4, 1), PREDICT_HOLD_CONNECTED);
+    here.ifindex = 2;
+    assert_int_equal(predict_hold_of(&here, one4, 1), PREDICT_HOLD_SERVES);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_dual_stack_listener_serves_ipv4),
+        cmocka_unit_test(test_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,45 +3,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/holders.h"
-#include "net/holders_impl.h"
+#include "predict/holders.h"
+#include "predict/holders_impl.h"
 
-struct net_client_count {
+struct predict_client_count {
     const struct net_socket *listener;
     uint32_t n;
 };
 
 static int by_port(const void *a, const void *b)
 {
-    const struct net_client_count *x = a, *y = b;
+    const struct predict_client_count *x = a, *y = b;
     uint32_t p = x->listener->local_port, q = y->listener->local_port;
     return p < q ? -1 : p > q;
 }
 
-int net_clients_init(struct net_clients *ret, const struct net_socket *const *sockets, size_t n)
+int predict_clients_init(struct predict_clients *ret, const struct net_socket *const *sockets,
+                         size_t n)
 {
-    ret->counts = VEC_INIT(struct net_client_count);
+    ret->counts = VEC_INIT(struct predict_client_count);
     for (size_t i = 0; i < n; i++)
         if (sockets[i]->state == NET_LISTEN &&
-            vec_add(&ret->counts, &(struct net_client_count){sockets[i], 0}) < 0)
+            vec_add(&ret->counts, &(struct predict_client_count){sockets[i], 0}) < 0)
             return -ENOMEM;
     if (ret->counts.len)
-        qsort(ret->counts.items, ret->counts.len, sizeof(struct net_client_count), by_port);
+        qsort(ret->counts.items, ret->counts.len, sizeof(struct predict_client_count), by_port);
     return 0;
 }
 
-void net_clients_clear(struct net_clients *c)
+void predict_clients_clear(struct predict_clients *c)
 {
     vec_free(&c->counts);
 }
 
-static struct net_client_count *count_at(const struct net_clients *c, size_t i)
+static struct predict_client_count *count_at(const struct predict_clients *c, size_t i)
 {
     return vec_at(&c->counts, i);
 }
 
 /* The first listener of a port, or of a higher one. */
-static size_t first_of(const struct net_clients *c, uint32_t port)
+static size_t first_of(const struct predict_clients *c, uint32_t port)
 {
     size_t low = 0, high = c->counts.len;
     while (low < high) {
@@ -59,7 +60,7 @@ static bool is_over(const struct net_socket *s)
 {
     const uint32_t closing = 1u << NET_TIME_WAIT | 1u << NET_FIN_WAIT1 | 1u << NET_FIN_WAIT2 |
                              1u << NET_LAST_ACK | 1u << NET_CLOSING;
-    return net_is_remains(s) || (!s->inode && closing >> s->state & 1);
+    return predict_is_remains(s) || (!s->inode && closing >> s->state & 1);
 }
 
 static bool is_client(const struct net_socket *s)
@@ -72,24 +73,24 @@ static bool is_client(const struct net_socket *s)
 static bool serves(const struct net_socket *listener, const struct net_socket *s)
 {
     if (!(1 << s->kind & NET_KINDS_UNIX))
-        return net_same_place(listener, s);
+        return predict_same_place(listener, s);
     return listener->kind == s->kind && listener->netns == s->netns && s->path_len &&
            listener->path_len == s->path_len && memcmp(listener->path, s->path, s->path_len) == 0;
 }
 
-void net_clients_see(struct net_clients *c, const struct net_socket *s)
+void predict_clients_see(struct predict_clients *c, const struct net_socket *s)
 {
     if (!is_client(s))
         return;
     for (size_t i = first_of(c, s->local_port); i < c->counts.len; i++) {
-        struct net_client_count *count = count_at(c, i);
+        struct predict_client_count *count = count_at(c, i);
         if (count->listener->local_port != s->local_port)
             return;
         count->n += serves(count->listener, s);
     }
 }
 
-uint32_t net_clients_of(const struct net_clients *c, const struct net_socket *listener)
+uint32_t predict_clients_of(const struct predict_clients *c, const struct net_socket *listener)
 {
     for (size_t i = first_of(c, listener->local_port); i < c->counts.len; i++)
         if (count_at(c, i)->listener == listener)
