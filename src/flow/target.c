@@ -90,6 +90,17 @@ const char *target_proto(int family, int type, int protocol)
     return type == SOCK_DGRAM ? "udp" : "tcp";
 }
 
+/* The device's name, as people write it; its number where it is gone, or may not be asked. */
+static void format_scope(struct buf *out, uint32_t scope)
+{
+    char name[IF_NAMESIZE];
+    buf_char(out, '%');
+    if (if_indextoname(scope, name))
+        buf_str(out, name);
+    else
+        buf_u64(out, scope);
+}
+
 static void format_ip(struct buf *out, const struct net_addr *a, uint16_t port)
 {
     bool v6 = a->family == AF_INET6;
@@ -97,7 +108,7 @@ static void format_ip(struct buf *out, const struct net_addr *a, uint16_t port)
         buf_char(out, '[');
     net_addr_format(out, a);
     if (a->scope)
-        buf_printf(out, "%%%u", a->scope);
+        format_scope(out, a->scope);
     if (v6)
         buf_char(out, ']');
     buf_printf(out, ":%u", port);

@@ -1,7 +1,7 @@
 /* One place to listen at or to connect to, as socket(2) and bind(2) take it.
  *
  * A plain value: an address with the family, type and protocol of its socket. It has words for
- * people and for berth's own command line, and no system calls.
+ * people and for berth's own command line; the kernel is only asked for the name of a link.
  */
 #pragma once
 #include <net/if.h>
@@ -31,7 +31,7 @@ void target_set_vsock(struct target *t, uint32_t cid, uint32_t port);
 bool target_get_ip(const struct sockaddr_storage *address, struct net_addr *ret_addr,
                    uint16_t *ret_port);
 
-/* "127.0.0.1:80", "[::1]:80", "[fe80::1%2]:80", "unix:/run/x.sock", "unix:@name", "vsock:2:80";
+/* "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/run/x.sock", "unix:@name", "vsock:2:80";
  * "unix:" for a UNIX socket without a name. Bytes stand as they are: escape before a terminal. */
 void target_format(struct buf *out, const struct sockaddr_storage *address, socklen_t n);
 /* The protocol of such a socket in words: "tcp", "mptcp", "udp", "unix-stream", "unix-seqpacket",

@@ -41,8 +41,10 @@ static void targets_have_words(void **state)
     struct target t = ip_target("192.0.2.7", 80);
     (void)state;
     assert_text(&t, "192.0.2.7:80");
-    t = ip_target("fe80::1%3", 65535);
-    assert_text(&t, "[fe80::1%3]:65535");
+    t = ip_target("fe80::1%1", 65535); /* the first device of every namespace */
+    assert_text(&t, "[fe80::1%lo]:65535");
+    t = ip_target("fe80::1%4000000000", 1);
+    assert_text(&t, "[fe80::1%4000000000]:1");
     assert_int_equal(target_set_unix(&t, "/run/x", 6, false), 0);
     assert_text(&t, "unix:/run/x");
     assert_int_equal(target_set_unix(&t, "a\0b", 3, true), 0);
