@@ -125,9 +125,11 @@ static int choose_sort(struct list *l)
         all = render_group_columns(l->group, &n_all);
     int r = render_sort_parse(all, n_all, a->sort, l->sort, LIST_SORT_KEYS_MAX, &l->n_sort, &bad,
                               &bad_len);
+    if (r == -E2BIG)
+        return command_usage_error(&command_list, "cannot sort by '%.*s': too many columns",
+                                   (int)bad_len, bad);
     if (r < 0)
-        return command_usage_error(&command_list, "cannot sort by '%.*s': %s", (int)bad_len, bad,
-                                   r == -E2BIG ? "too many columns" : "there is no such column");
+        return output_unknown_column(&command_list, "cannot sort by", all, n_all, bad, bad_len);
     for (size_t i = 0; i < l->n_sort && !l->group; i++) {
         l->sockets.query.detail |= socket_column_detail(l->sort[i].column);
         l->by_name |= socket_column_is_name(l->sort[i].column);

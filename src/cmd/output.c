@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/suggest.h"
 #include "base/vec.h"
 #include "render/wrap.h"
 
@@ -65,6 +66,18 @@ int output_need_word(const struct command *c, const struct output_arguments *a,
     return command_usage_error(c, "a word is missing: %s %s", c->name, c->usage);
 }
 
+int output_unknown_column(const struct command *c, const char *fault,
+                          const struct render_column *all, size_t n_all, const char *word, size_t n)
+{
+    struct suggest near = suggest_start(word, n);
+    for (size_t i = 0; i < n_all; i++)
+        suggest_offer(&near, all[i].key);
+    const char *best = suggest_best(&near);
+    return command_usage_error(c, "%s '%.*s'%s%s%s", fault, (int)n, word,
+                               best ? "; did you mean '" : " ('-o help' lists them)",
+                               best ? best : "", best ? "'?" : "");
+}
+
 int output_choose(struct output *o, const struct command *c, const char *list,
                   const struct render_column *all, size_t n_all, const char *defaults,
                   const struct render_column **ret, size_t *ret_n)
@@ -80,8 +93,7 @@ int output_choose(struct output *o, const struct command *c, const char *list,
     if (render_choose(all, n_all, list ? list : defaults, defaults, ret, n_all, ret_n, &bad,
                       &bad_len) == 0)
         return 0;
-    return command_usage_error(c, "there is no column '%.*s' ('-o help' lists them)", (int)bad_len,
-                               bad);
+    return output_unknown_column(c, "there is no column", all, n_all, bad, bad_len);
 }
 
 int output_column_values(const struct render_column *all, size_t n_all, struct vec *ret)

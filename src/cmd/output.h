@@ -76,6 +76,12 @@ int output_choose(struct output *o, const struct command *c, const char *list,
                   const struct render_column *all, size_t n_all, const char *defaults,
                   const struct render_column **ret, size_t *ret_n);
 
+/* A usage error that quotes the n bytes at word behind `fault`, and names the column that was
+ * probably meant. */
+int output_unknown_column(const struct command *c, const char *fault,
+                          const struct render_column *all, size_t n_all, const char *word,
+                          size_t n);
+
 /* For a command that needs a word, but not to describe its columns: 0, or EXIT_USAGE after a
  * message where there is none. */
 int output_need_word(const struct command *c, const struct output_arguments *a,

@@ -180,6 +180,7 @@ def test_columns(berth, netns):
     assert lines[0].split() == ["NAME", "ADDRESSES"]
     assert "127.0.0.1/8, ::1/128" in lines[1]
     assert "there is no column" in berth("interfaces", "-o", "nix", status=2).stderr
+    assert "no column 'nam'; did you mean 'name'?" in berth("interfaces", "-o", "nam", status=2).stderr
 
 
 SOCKETS = ("tcp listen 192.168.7.1:0 as=one", "tcp connect @one as=c", "tcp accept @one as=a",
