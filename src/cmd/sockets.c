@@ -122,6 +122,11 @@ static void narrow(struct source_query *q, const struct net_filter_needs *needs)
     q->families &= needs->families;
 }
 
+static bool asks_for(const struct net_filter_needs *needs, enum net_field f)
+{
+    return needs->fields.words[f / 64] >> f % 64 & 1;
+}
+
 /* Adds what the filter has to look at. */
 static void widen(struct source_query *q, const struct net_filter_needs *needs)
 {
@@ -129,7 +134,7 @@ static void widen(struct source_query *q, const struct net_filter_needs *needs)
     q->detail |= needs->cmdline ? SOURCE_OWNERS | SOURCE_CMDLINE : 0;
     q->detail |= needs->process ? SOURCE_OWNERS | SOURCE_PROCESS : 0;
     for (int f = 0; f < NET_F_LOCAL; f++)
-        if (needs->fields.words[f / 64] >> f % 64 & 1)
+        if (asks_for(needs, (enum net_field)f))
             q->detail |= socket_field_detail((enum net_field)f);
 }
 
@@ -240,6 +245,8 @@ int sockets_filter(struct sockets *s, const char *text, bool kinds_chosen)
     if (needs.kinds_named && (needs.kinds_meant & (needs.kinds_meant - 1)) == 0)
         s->query.named |= needs.kinds_meant; /* "sctp", not "inet" */
     widen(&s->query, &needs);
+    if (asks_for(&needs, NET_F_NETNS) && s->query.scope == SOURCE_THIS_NETNS)
+        s->query.scope = SOURCE_ALL_NETNS;
     if (s->whole)
         return 0;
     narrow(&s->query, &needs);

@@ -92,3 +92,12 @@ def test_range_of_automatic_ports_is_this_hosts(berth, mksock, netns):
         netns.sysctl("net.ipv4.ip_local_port_range", value)
         rows = berth("list", "--json", "tcp autobound").json()
         assert len([row for row in rows if row["cookie"] == mk["web"].cookie]) == count
+
+
+def test_netns_looks_in_every_namespace(berth, netns, make_netns, mksock):
+    there = make_netns()
+    mksock("tcp listen 127.0.0.1:4444", netns=there)
+    rows = berth("list", f"netns = {there.inode} and sport = :4444", "--json").json()
+    assert [row["netns"] for row in rows] == [there.inode]
+    assert berth("list", "sport = :4444", "--json").json() == []
+    assert netns
