@@ -159,6 +159,25 @@ static bool names_process(const struct freeing *f)
     return false;
 }
 
+static bool are_remains(const struct net_holders *h)
+{
+    for (size_t i = 0; i < h->all.len; i++) {
+        const struct net_holder *holder = vec_at(&h->all, i);
+        if (holder->hidden || holder->counts[NET_HOLD_REMAINS] != holder->sockets.len)
+            return false;
+    }
+    return h->all.len > 0;
+}
+
+/* Who waits for the port mostly needn't. */
+static void tell_of_remains(const struct freeing *f, const struct net_holders *h)
+{
+    if (are_remains(h) && f->target.port.first)
+        err_tell("that goes by itself, and a server that sets SO_REUSEADDR seldom has to wait: "
+                 "berth explain bind --reuseaddr %u",
+                 f->target.port.first);
+}
+
 /* Nobody to signal: hidden, or what is left of a connection. */
 static int tell_no_process(const struct freeing *f)
 {
@@ -167,6 +186,7 @@ static int tell_no_process(const struct freeing *f)
         return EXIT_PERMISSION;
     }
     err_tell("nothing was ended: no process holds it");
+    tell_of_remains(f, &f->holding.holders);
     return EXIT_NO;
 }
 
@@ -292,8 +312,11 @@ static int free_connections(struct freeing *f)
 static void describe_all(struct freeing *f, struct holding *h)
 {
     holder_text_fit(&h->text, &f->render);
-    for (size_t i = 0; i < h->holders.all.len; i++)
+    for (size_t i = 0; i < h->holders.all.len; i++) {
+        if (i)
+            buf_char(&f->out.buf, '\n');
         holder_describe(&f->out.buf, &h->text, vec_at(&h->holders.all, i));
+    }
 }
 
 /* The port once more: whether it is free is for the kernel to say. */
@@ -306,6 +329,7 @@ static int tell_outcome(struct freeing *f)
         name_target(&f->out.buf, f);
         buf_str(&f->out.buf, taken ? " is still taken:\n\n" : " is free\n");
         describe_all(f, &again);
+        tell_of_remains(f, &again.holders);
         status = taken ? EXIT_NO : EXIT_YES;
     }
     holding_clear(&again);

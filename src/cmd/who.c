@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -92,6 +93,15 @@ static bool somebody_listens(const struct predict_holders *holders)
     return false;
 }
 
+static void show_holders(const struct holding *h, struct buf *out)
+{
+    for (size_t i = 0; i < h->holders.all.len; i++) {
+        if (i)
+            buf_char(out, '\n');
+        holder_describe(out, &h->text, vec_at(&h->holders.all, i));
+    }
+}
+
 static void show_words(struct holding *h, struct output *o, const char *target)
 {
     struct buf *out = &o->out.buf;
@@ -100,11 +110,7 @@ static void show_words(struct holding *h, struct output *o, const char *target)
         text_escape(out, target, strlen(target));
         buf_str(out, ", but it is taken:\n\n");
     }
-    for (size_t i = 0; i < h->holders.all.len; i++) {
-        if (i)
-            buf_char(out, '\n');
-        holder_describe(out, &h->text, vec_at(&h->holders.all, i));
-    }
+    show_holders(h, out);
 }
 
 /* Nothing here: the same question in every namespace that may be entered. */
@@ -121,8 +127,7 @@ static bool look_elsewhere(const struct who_arguments *a, const struct holding_t
         buf_str(out, "nobody in this network namespace has ");
         text_escape(out, target->text, strlen(target->text));
         buf_str(out, ", but in another:\n\n");
-        for (size_t i = 0; i < h.holders.all.len; i++)
-            holder_describe(out, &h.text, vec_at(&h.holders.all, i));
+        show_holders(&h, out);
     }
     bool found = h.holders.all.len > 0;
     holding_clear(&h);
@@ -189,7 +194,10 @@ static int tell_nobody(const struct who_arguments *a, const struct holding_targe
     bool elsewhere = here && look_elsewhere(a, target, o);
     bool forwarded = here && look_at_forwards(target, o);
     if (!elsewhere && !forwarded)
-        err_tell("nobody has '%s'", target->text);
+        err_tell("nobody has '%s'%s", target->text,
+                 here && geteuid() != 0 ? " that may be seen (other network namespaces and the "
+                                          "firewall's rules are for root to see)"
+                                        : "");
     return EXIT_NO;
 }
 

@@ -138,6 +138,7 @@ def test_what_is_left_is_told(berth, mksock):
     wait_for(lambda: berth("who", port, status=None).status == 0, 5)
     result = berth("free", port, "--yes", status=1)
     assert "remains" in result.stdout and "no process holds it" in result.stderr
+    assert "that goes by itself" in result.stderr and "berth explain bind --reuseaddr" in result.stderr
 
 
 def test_still_taken_is_told(berth, mksock):

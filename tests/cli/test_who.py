@@ -322,3 +322,9 @@ def test_lines_are_broken_at_words_on_a_terminal(berth, mksock, terminal, comman
     assert f"  command    {words}\n" in piped
     assert berth("who", "8123", "--json").json()[0]["cmdline"] == words
     assert mk
+
+
+def test_who_may_not_look_everywhere_is_told(berth, netns):
+    result = berth("who", "14", user=process.NOBODY, status=1)
+    assert "nobody has '14' that may be seen" in result.stderr and "for root to see" in result.stderr
+    assert netns
