@@ -159,18 +159,18 @@ static bool names_process(const struct freeing *f)
     return false;
 }
 
-static bool are_remains(const struct net_holders *h)
+static bool are_remains(const struct predict_holders *h)
 {
     for (size_t i = 0; i < h->all.len; i++) {
-        const struct net_holder *holder = vec_at(&h->all, i);
-        if (holder->hidden || holder->counts[NET_HOLD_REMAINS] != holder->sockets.len)
+        const struct predict_holder *holder = vec_at(&h->all, i);
+        if (holder->hidden || holder->counts[PREDICT_HOLD_REMAINS] != holder->sockets.len)
             return false;
     }
     return h->all.len > 0;
 }
 
 /* Who waits for the port mostly needn't. */
-static void tell_of_remains(const struct freeing *f, const struct net_holders *h)
+static void tell_of_remains(const struct freeing *f, const struct predict_holders *h)
 {
     if (are_remains(h) && f->target.port.first)
         err_tell("that goes by itself, and a server that sets SO_REUSEADDR seldom has to wait: "
