@@ -341,6 +341,8 @@ static void run(struct loop *l, struct loop_turn *t)
         loop_turn_add(l, t);
     if (up == PUMP_RATED && rate_when(m->rate_up) < rated_ns)
         rated_ns = rate_when(m->rate_up);
+    if (up == PUMP_GATHERS && m->up.gather_ns < rated_ns)
+        rated_ns = m->up.gather_ns;
     if (down == PUMP_RATED && rate_when(m->rate_down) < rated_ns)
         rated_ns = rate_when(m->rate_down);
     set_timer(m, rated_ns);

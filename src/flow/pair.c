@@ -59,9 +59,9 @@ static void fire(struct loop *l, struct loop_timer *t)
 }
 
 /* The timer follows lazily: it is set for what holds now, and sets itself again when it fires. */
-static void set_timer(struct loop *l, struct pair *p, uint64_t rated_ns)
+static void set_timer(struct loop *l, struct pair *p, uint64_t next_ns)
 {
-    uint64_t at = sooner(deadline(p), rated_ns);
+    uint64_t at = sooner(deadline(p), next_ns);
     if (at == UINT64_MAX || (p->timer.place && p->timer.at_ns <= at))
         return;
     if (loop_timer_set(l, &p->timer, at) < 0)
@@ -183,15 +183,14 @@ static void run(struct loop *l, struct loop_turn *t)
         {&p->ba, &p->ba_passed, &p->ba_deaf, p->on_b_end, PAIR_B_ENDED, PAIR_B_FAILED,
          PAIR_A_FAILED},
     };
-    uint64_t rated_ns = UINT64_MAX;
+    uint64_t next_ns = UINT64_MAX;
     bool more = false;
     for (int i = 0; i < 2; i++) {
         int result = run_direction(l, p, &directions[i]);
         if (result == -ECANCELED)
             return;
         more = more || result == PUMP_MORE;
-        if (result == PUMP_RATED)
-            rated_ns = sooner(rated_ns, rate_when(directions[i].pump->rate));
+        next_ns = sooner(next_ns, pump_when(directions[i].pump, result));
     }
     if (p->ab_passed && p->ba_passed) {
         end(l, p, PAIR_BOTH_ENDED, 0);
@@ -199,7 +198,7 @@ static void run(struct loop *l, struct loop_turn *t)
     }
     if (more)
         loop_turn_add(l, t);
-    set_timer(l, p, rated_ns);
+    set_timer(l, p, next_ns);
 }
 
 static void ready_a(struct loop *l, struct stream *s)

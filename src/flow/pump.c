@@ -12,8 +12,11 @@ enum {
     MOST_CHUNK = 1 << 18,
     FIRST_CHUNK = 1 << 16,
     LEAST_CHUNK = 1 << 14,
-    SENDFILE_CHUNK = 1 << 24
+    SENDFILE_CHUNK = 1 << 24,
+    GATHER_BYTES = 1000000, /* to be woken for: no multiple of what senders write at once */
+    GATHER_FROM = 1 << 16,  /* so much in one go is bulk */
 };
+static const uint64_t gather_ns = 10000000;
 
 static bool is_socket(enum stream_kind k)
 {
@@ -60,8 +63,28 @@ static void close_pipe(struct pump *p)
     p->in_pipe = 0;
 }
 
+/* Nobody answers what goes there. */
+static bool may_gather(const struct pump *p)
+{
+    return p->means == PUMP_DISCARD || (p->means == PUMP_PIPE && p->to->out_kind == STREAM_FILE);
+}
+
+/* To wake for each segment is most of what bulk costs its receiver, and on one's own machine also
+ * the sender, who is stopped for it. SO_RCVLOWAT (socket(7)) alone would leave what is less than
+ * that in the socket for as long as nothing more comes, so it is taken back as soon as the time is
+ * over. */
+static bool set_gathering(struct pump *p, bool on)
+{
+    int least = on ? GATHER_BYTES : 1;
+    if (p->gathers != on && p->from->in >= 0 &&
+        setsockopt(p->from->in, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least) == 0)
+        p->gathers = on;
+    return p->gathers;
+}
+
 void pump_clear(struct pump *p)
 {
+    set_gathering(p, false);
     clear_held(p);
     close_pipe(p);
 }
@@ -205,11 +228,10 @@ static void adapt(struct pump *p, size_t got, size_t put)
 {
     if (put < got) {
         p->chunk = put > LEAST_CHUNK ? (uint32_t)put : LEAST_CHUNK;
-    } else if (got == p->chunk && p->chunk < MOST_CHUNK) {
-        uint32_t twice = 2 * p->chunk;
-        p->chunk = twice > MOST_CHUNK ? MOST_CHUNK : twice;
     } else if (got == p->chunk) {
-        open_pipe(p);
+        if (p->chunk == MOST_CHUNK || p->to->out_kind == STREAM_FILE)
+            open_pipe(p);
+        p->chunk = 2 * p->chunk < MOST_CHUNK ? 2 * p->chunk : MOST_CHUNK;
     }
 }
 
@@ -326,7 +348,7 @@ static ssize_t step_pipe(struct pump *p, size_t n)
     if (moved >= 0) {
         p->stuck = false;
         p->in_pipe = (uint32_t)moved;
-        p->trickles = moved < LEAST_CHUNK;
+        p->trickles = moved < LEAST_CHUNK && !(p->run >= GATHER_FROM && may_gather(p));
         return moved;
     }
     if (errno != EAGAIN)
@@ -380,6 +402,8 @@ static ssize_t step_by_kernel(struct pump *p, size_t n)
                     : p->means == PUMP_SENDFILE ? step_sendfile(p, n)
                     : p->means == PUMP_PIPE     ? step_pipe(p, n)
                                                 : step_discard(p, n);
+    if (moved > 0)
+        p->run += (uint64_t)moved;
     if (moved > 0 && p->means != PUMP_PIPE)
         p->bytes += (uint64_t)moved;
     else if (moved == 0)
@@ -391,6 +415,7 @@ static ssize_t step_by_kernel(struct pump *p, size_t n)
 
 static ssize_t stop_piping(struct pump *p, char *scratch, size_t n)
 {
+    set_gathering(p, false);
     close_pipe(p);
     p->trickles = false;
     p->means = PUMP_COPY;
@@ -414,6 +439,30 @@ static ssize_t step(struct pump *p, char *scratch, size_t n)
     return stop_piping(p, scratch, n);
 }
 
+/* Nothing more can be read now. -EAGAIN: it may be worth another try. */
+static int wait_for_more(struct pump *p, uint64_t now_ns)
+{
+    uint64_t run = p->run;
+    p->run = 0;
+    if (p->gathers && run == 0 && now_ns < p->gather_ns)
+        return PUMP_GATHERS;
+    if (run >= GATHER_FROM && may_gather(p) && set_gathering(p, true)) {
+        p->gather_ns = now_ns + gather_ns;
+        return PUMP_GATHERS;
+    }
+    if (!p->gathers || set_gathering(p, false))
+        return PUMP_WAITS;
+    p->from->can_read = true;
+    return -EAGAIN;
+}
+
+uint64_t pump_when(const struct pump *p, int turn)
+{
+    return turn == PUMP_RATED     ? rate_when(p->rate)
+           : turn == PUMP_GATHERS ? p->gather_ns
+                                  : UINT64_MAX;
+}
+
 int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
 {
     if (!p->chosen)
@@ -430,6 +479,7 @@ int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
             return PUMP_ENDED;
         if (p->left == 0) {
             p->drained = true;
+            set_gathering(p, false);
             result = end_hooks(p);
             if (result < 0)
                 return result;
@@ -437,8 +487,14 @@ int pump_run(struct pump *p, char *scratch, size_t budget, uint64_t now_ns)
         }
         if (budget == 0)
             return PUMP_MORE;
-        if (!p->from->can_read || !p->to->can_write)
+        if (!p->to->can_write)
             return PUMP_WAITS;
+        if (!p->from->can_read) {
+            result = wait_for_more(p, now_ns);
+            if (result == -EAGAIN)
+                continue;
+            return result;
+        }
         size_t n = p->left < budget ? (size_t)p->left : budget;
         if (p->rate)
             n = rate_allows(p->rate, n, now_ns);

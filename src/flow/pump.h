@@ -6,6 +6,9 @@
  * over stays with the pump, and nothing is read until it is gone, so a slow reader holds back its
  * own writer and nobody else, within bounded memory.
  *
+ * Bulk that nobody answers (to a file, to nowhere) is gathered: the kernel wakes us for a
+ * mebibyte of it, or the owner after a hundredth of a second.
+ *
  * SIGPIPE must be ignored in the process: splice(2) and sendfile(2) know no MSG_NOSIGNAL.
  */
 #pragma once
@@ -55,6 +58,9 @@ struct pump {
     bool no_pipe;        /* there can't be one */
     bool trickles;       /* it is bulk no more */
     bool stuck;          /* a splice said EAGAIN, with both ends ready */
+    bool gathers;        /* from is told to wake us for more than a byte */
+    uint64_t gather_ns;  /* but not later than this */
+    uint64_t run;        /* bytes moved by the kernel since from was last waited for */
     bool failed_writing; /* the error was to's, not from's */
     uint32_t chunk;      /* how much is read at once: follows what the writer takes */
     char *held;          /* what a write left over; NULL none */
@@ -63,12 +69,15 @@ struct pump {
 
 /* What a turn ended with; else a negative errno (-ETIME never, -EAGAIN never). */
 enum pump_turn {
-    PUMP_WAITS, /* until from can be read, or to be written */
-    PUMP_RATED, /* until rate_when */
-    PUMP_MORE,  /* its turn is over, there is more */
-    PUMP_ENDED, /* all is written; to isn't finished: whether it shall be, the owner knows */
+    PUMP_WAITS,   /* until from can be read, or to be written */
+    PUMP_RATED,   /* until rate_when */
+    PUMP_GATHERS, /* as PUMP_WAITS, but not after gather_ns: what has come by then is little */
+    PUMP_MORE,    /* its turn is over, there is more */
+    PUMP_ENDED,   /* all is written; to isn't finished: whether it shall be, the owner knows */
 };
 
+/* When a turn comes that no event brings, after one that ended so; UINT64_MAX: never. */
+uint64_t pump_when(const struct pump *p, int turn);
 /* Zeroed but for its ends; *p stays where it is. */
 void pump_init(struct pump *p, struct stream *from, struct stream *to);
 void pump_clear(struct pump *p);

@@ -64,7 +64,7 @@ static void run(struct loop *l, struct loop_turn *t)
     }
     if (result == PUMP_MORE)
         loop_turn_add(l, t);
-    set_timer(l, c, result == PUMP_RATED ? rate_when(c->pump.rate) : UINT64_MAX);
+    set_timer(l, c, pump_when(&c->pump, result));
 }
 
 static void ready(struct loop *l, struct stream *s)

@@ -253,6 +253,17 @@ def test_save(listen, tmp_path):
     assert "127.0.0.1" in names[0]
 
 
+def test_what_follows_bulk_is_saved_at_once(listen, tmp_path):
+    """Bulk is gathered before berth wakes; the little behind it isn't left in the socket."""
+    server = listen(HERE, "--save", tmp_path)
+    sent = 0
+    with server.connect() as s:
+        for text in (b"x" * 4_000_000, b"and ten", b"y" * 300_000, b"z"):
+            s.sendall(text)
+            sent += len(text)
+            wait_for(lambda: sum(file.stat().st_size for file in tmp_path.iterdir()) == sent)
+
+
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM])
 def test_handoff(listen, tmp_path, kind):
     path = str(tmp_path / "s")

@@ -443,6 +443,76 @@ static void test_rate_alone(void **state)
     assert_int_equal(rate_allows(&slow, 10000, now + UINT64_C(1000000000)), 10);
 }
 
+/* Gathering */
+
+static int least_of(const struct half *h)
+{
+    int least = 0;
+    socklen_t n = sizeof least;
+    assert_int_equal(getsockopt(h->from.in, SOL_SOCKET, SO_RCVLOWAT, &least, &n), 0);
+    return least;
+}
+
+static void send_now(struct half *h, size_t n)
+{
+    struct pollfd p = {.fd = h->from.in, .events = POLLIN};
+    assert_int_equal(write(h->far_in, h->bytes + h->sent, n), n);
+    h->sent += n;
+    assert_true(poll(&p, 1, 100) >= 0);
+}
+
+/* Bulk isn't woken for byte by byte, and yet what is little comes in time. */
+static void test_gathers_bulk(void **state)
+{
+    (void)state;
+    static const enum end ends[] = {FILE_, DEV_NULL};
+    char *bytes = make_bytes(ALL);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct half h;
+        uint64_t now = 1000;
+        open_half(&h, TCP, ends[i], bytes);
+        for (int round = 0; round < 4; round++) { /* a pipe comes with the second */
+            send_now(&h, 100000);
+            h.from.can_read = true;
+            assert_true(pump_run(&h.pump, scratch, SIZE_MAX, now) >= 0);
+        }
+        assert_int_equal(h.pump.bytes, h.sent);
+        assert_true(least_of(&h) > 100000);
+
+        send_now(&h, 10);
+        int turn = pump_run(&h.pump, scratch, SIZE_MAX, now);
+        assert_int_equal(turn, PUMP_GATHERS);
+        assert_int_equal(h.pump.bytes, h.sent - 10);
+        assert_true(pump_when(&h.pump, turn) > now);
+        now = pump_when(&h.pump, turn);
+        assert_int_equal(pump_run(&h.pump, scratch, SIZE_MAX, now), PUMP_WAITS);
+        assert_int_equal(h.pump.bytes, h.sent);
+        assert_int_equal(least_of(&h), 1);
+        close_half(&h);
+    }
+    free(bytes);
+}
+
+/* Who may be answered isn't kept waiting. */
+static void test_gathers_for_nobody_else(void **state)
+{
+    (void)state;
+    char *bytes = make_bytes(ALL);
+    for (int to = TCP; to <= PIPE; to++) {
+        struct half h;
+        open_half(&h, TCP, (enum end)to, bytes);
+        for (int round = 0; round < 8; round++) {
+            send_now(&h, 100000);
+            h.from.can_read = h.to.can_write = true;
+            assert_int_equal(pump_run(&h.pump, scratch, SIZE_MAX, 1), PUMP_WAITS);
+            take(&h, SIZE_MAX);
+        }
+        assert_int_equal(least_of(&h), 1);
+        close_half(&h);
+    }
+    free(bytes);
+}
+
 /* Hooks */
 
 struct upper {
@@ -639,6 +709,8 @@ int main(void)
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_rate_alone),
+        cmocka_unit_test(test_gathers_bulk),
+        cmocka_unit_test(test_gathers_for_nobody_else),
         cmocka_unit_test(test_hooks_in_a_row),
         cmocka_unit_test(test_hooks_hear_of_the_end_at_left),
         cmocka_unit_test(test_hook_that_refuses),
