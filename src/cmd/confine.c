@@ -78,13 +78,19 @@ static int keep(struct sandbox *s, int fd, unsigned rights)
     return -ENOMEM;
 }
 
-int confine_keep_folder(struct sandbox *s, int fd, bool writes)
+int confine_keep(struct sandbox *s, int fd, unsigned rights)
 {
     struct stat st;
     bool others = geteuid() == 0 && fstat(fd, &st) == 0 && st.st_uid != 0;
     s->reads_everybodys = s->reads_everybodys || others;
-    s->writes_everybodys = s->writes_everybodys || (others && writes);
-    return keep(s, fcntl(fd, F_DUPFD_CLOEXEC, 0), SANDBOX_READ | (writes ? SANDBOX_CREATE : 0));
+    s->writes_everybodys = s->writes_everybodys || (others && rights != SANDBOX_READ);
+    return keep(s, fcntl(fd, F_DUPFD_CLOEXEC, 0), rights);
+}
+
+int confine_keep_path(struct sandbox *s, const char *path, unsigned rights)
+{
+    _cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+    return fd < 0 ? 0 : confine_keep(s, fd, rights);
 }
 
 /* To remove a file is a right of its folder. */

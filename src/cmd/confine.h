@@ -32,8 +32,11 @@ struct confine_arguments {
  * be had is told unless `quiet`, and is no failure. 0, or an exit status after a message. */
 int confine(const struct confine_arguments *a, const struct sandbox *s, bool quiet);
 
-/* A folder (fd stays the caller's) that stays open to be read, or to be written as well. Where it's
- * somebody else's and we are root, root's right to get at it stays. 0 or -ENOMEM. */
-int confine_keep_folder(struct sandbox *s, int fd, bool writes);
+/* A file, or a folder with all below it (fd stays the caller's), that stays open to some of enum
+ * sandbox_right. Where it's somebody else's and we are root, root's right to get at it stays. 0 or
+ * -ENOMEM. */
+int confine_keep(struct sandbox *s, int fd, unsigned rights);
+/* The same by its path; nothing where it isn't there. */
+int confine_keep_path(struct sandbox *s, const char *path, unsigned rights);
 /* The paths of UNIX listeners, which are removed at the end. 0 or -ENOMEM. */
 int confine_keep_listener(struct sandbox *s, const struct listener *l);

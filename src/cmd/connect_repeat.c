@@ -58,6 +58,7 @@ struct probe {
     struct repeat *repeat;
     struct reach reach;
     struct pair pair;
+    struct tls_fault fault; /* nobody asks */
     struct pump_hook first_byte;
     struct hook_expect expect;
     struct hook_crlf crlf;
@@ -182,7 +183,7 @@ static int talk(struct loop *l, struct probe *p)
     int result = init_near(p);
     if (result < 0)
         return result;
-    reach_take(l, &p->reach, &p->pair.b);
+    reach_take(l, &p->reach, &p->pair.b, &p->fault);
     p->pair.on_a_end = sends && a->half_close ? PAIR_PASS : PAIR_KEEP;
     p->pair.on_b_end = PAIR_END;
     p->pair.lifetime_ns = a->timeout_ns;
@@ -203,7 +204,8 @@ static int talk(struct loop *l, struct probe *p)
 static void hang_up(struct loop *l, struct reach *reach)
 {
     struct stream s;
-    reach_take(l, reach, &s);
+    struct tls_fault fault;
+    reach_take(l, reach, &s, &fault);
     stream_close(l, &s);
 }
 

@@ -28,6 +28,7 @@ struct talk {
     const struct connect_arguments *arguments;
     struct pair pair;
     struct dgram dgram; /* of a peer that hears datagrams */
+    struct tls_fault fault;
     struct hook_crlf crlf;
     struct hook_escape escape;
     struct hook_expect expect;
@@ -131,7 +132,7 @@ static void tell_trouble(struct dgram *d, enum dgram_trouble what)
 static void init_far(struct talk *t)
 {
     struct stream *far = &t->pair.b;
-    reach_take(&t->connect->loop, &t->connect->reach, far);
+    reach_take(&t->connect->loop, &t->connect->reach, far, &t->fault);
     if (!has_datagrams(t))
         return;
     dgram_init_stream(&t->dgram, far, far->in);
@@ -264,15 +265,14 @@ static int fail_near(const struct talk *t)
 static int fail_tls(const struct talk *t)
 {
     struct err e;
-    err_word(&e, EPROTO, "go on with", t->connect->word, "%s",
-             tls_fault_words(t->connect->reach.fault));
+    err_word(&e, EPROTO, "go on with", t->connect->word, "%s", tls_fault_words(t->fault));
     err_print(&e, stderr);
     return EXIT_NO;
 }
 
 static int status_of_end(const struct talk *t)
 {
-    if (t->connect->reach.fault.kind && t->pair.why != PAIR_A_FAILED)
+    if (t->fault.kind && t->pair.why != PAIR_A_FAILED)
         return fail_tls(t);
     switch (t->pair.why) {
     case PAIR_A_FAILED:

@@ -44,7 +44,7 @@ static const struct command_option listen_options[] = {
      .type = OPTION_TEXT,
      .field = offsetof(struct listen_arguments, forward),
      .metavar = "ENDPOINT",
-     .help = "a connection to another place"},
+     .help = "a far end of its own: a connection to there, a file, a process …"},
     {.name = "chat",
      .field = offsetof(struct listen_arguments, chat),
      .help = "the lines of all the others"},
@@ -189,7 +189,7 @@ static int check(const struct server *s)
         return command_usage_error(&command_listen, "--refuse goes with --max-clients");
     if (a->ipv4 && a->ipv6)
         return command_usage_error(&command_listen, "only one of --ipv4 and --ipv6 can be given");
-    if (a->workers > 1 && (s->mode->alone || a->once))
+    if (a->workers > 1 && (s->mode->alone || s->once))
         return command_usage_error(&command_listen,
                                    "--workers doesn't go with --once, --chat, or standard input");
     return 0;
@@ -216,6 +216,7 @@ static int prepare_mode(struct server *s)
 static int prepare(struct server *s)
 {
     int status = choose_mode(s);
+    s->accept.max = (uint32_t)s->a->max_clients;
     if (status == 0)
         status = check(s);
     if (status == 0)
@@ -228,7 +229,6 @@ static int prepare(struct server *s)
         status = prepare_mode(s);
     if (s->a->workers > 1)
         sockopt_choose(&s->options, SOCKOPT_REUSEPORT, 1);
-    s->accept.max = (uint32_t)s->a->max_clients;
     s->accept.refuse = s->a->refuse;
     s->accept.allow = &s->allow;
     s->accept.deny = &s->deny;
@@ -333,7 +333,7 @@ static int run_server(struct server *s)
     stop_threads(s);
     if (result < 0)
         return fail(result);
-    bool failed = s->no_output || (s->a->once && atomic_load(&s->failed));
+    bool failed = s->no_output || (s->once && atomic_load(&s->failed));
     return failed ? EXIT_NO : EXIT_YES;
 }
 
@@ -347,9 +347,7 @@ static void clear(struct server *s)
     tls_context_free(s->tls);
     vec_free(&s->allow);
     vec_free(&s->deny);
-    vec_free(&s->forward);
-    tls_context_free(s->forward_tls);
-    buf_free(&s->forward_host);
+    listen_forward_clear(s);
     buf_free(&s->reply);
     free((void *)s->exec_words);
     free(s->exec_path);
@@ -364,7 +362,7 @@ static int run(const void *arguments, const struct command_words *words)
                        .listeners = VEC_INIT(struct listener),
                        .allow = VEC_INIT(struct net_prefix),
                        .deny = VEC_INIT(struct net_prefix),
-                       .forward = VEC_INIT(struct target),
+                       .once = a->once,
                        .save_dir = -1};
     int status = prepare(&s);
     if (status == 0)
@@ -372,7 +370,7 @@ static int run(const void *arguments, const struct command_words *words)
     if (status == 0)
         status = run_server(&s);
     clear(&s);
-    if (s.started_ns && !a->once)
+    if (s.started_ns && !s.once)
         tell_totals(&s);
     return status;
 }

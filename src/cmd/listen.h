@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cmd/confine.h"
+#include "cmd/far.h"
 #include "cmd/flow_events.h"
 #include "cmd/listeners.h"
 #include "cmd/sockopt_options.h"
@@ -65,6 +66,7 @@ struct server {
     const struct listen_arguments *a;
     const struct listen_mode *mode;
     enum listen_kind kind;
+    bool once;
     struct sockopt_set options;
     struct flow_events events;
     struct accept_shared accept;
@@ -79,10 +81,9 @@ struct server {
     struct buf reply;
     char **exec_words, *exec_path;
     int save_dir;
-    struct vec forward;              /* struct target */
-    struct tls_context *forward_tls; /* NULL: as it is */
-    struct tls_peer_name forward_name;
-    struct buf forward_host; /* its text */
+    struct endpoint forward_to;
+    struct far_plan forward;
+    struct buf forward_host; /* text of the name that its certificate has to bear */
     struct handoff *handoff;
     struct tls_context *tls; /* NULL: no listener speaks TLS */
 
@@ -107,6 +108,7 @@ struct worker {
     uint32_t n_clients;
     struct hub hub;
     struct stream null; /* /dev/null, for --discard */
+    struct far_place forward;
     bool stopping;
     bool pressed;          /* the grace is over too */
     struct client *coming; /* whose first datagram is being dealt with */
@@ -146,6 +148,7 @@ int listen_save_check(const struct server *s);
 int listen_forward_prepare(struct server *s);
 int listen_handoff_prepare(struct server *s);
 int listen_reply_prepare(struct server *s);
+void listen_forward_clear(struct server *s);
 void listen_handoff_clear(struct server *s);
 
 /* listen_open.c */

@@ -32,7 +32,7 @@ static void accepted(struct loop *l, struct acceptor *a, int fd,
 {
     struct worker_listener *from = listener_of(a);
     (void)l;
-    if (from->worker->server->a->once)
+    if (from->worker->server->once)
         stop_accepting(from->worker);
     client_accept(from, fd, peer, n);
 }
@@ -78,7 +78,7 @@ static struct peer *came_by(struct loop *l, struct peers *p, const struct peer *
 {
     struct worker_listener *from = of_peers(p);
     (void)l;
-    if (from->worker->server->a->once)
+    if (from->worker->server->once)
         stop_accepting(from->worker);
     return client_hear(from, heard);
 }
@@ -181,7 +181,7 @@ void worker_stop(struct worker *w)
 
 void worker_client_gone(struct worker *w)
 {
-    if (w->n_clients == 0 && (w->stopping || w->server->a->once)) {
+    if (w->n_clients == 0 && (w->stopping || w->server->once)) {
         loop_stop(&w->loop);
         return;
     }
@@ -274,6 +274,7 @@ static int prepare_mode(struct worker *w)
         w->hub.out_failed = out_failed;
         return hub_init(&w->hub, &w->loop, w->scratch);
     }
+    far_place_init(&w->forward, &w->loop, &w->server->forward);
     if (kind == LISTEN_DISCARD) {
         int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
         if (fd < 0)
@@ -344,13 +345,15 @@ void worker_clear(struct worker *w)
         return;
     stop_accepting(w);
     w->stopping = true;
-    stop_clients(w, WHY_STOPPED, false);
+    for (int i = 0; i < 2; i++) /* those with processes are told first */
+        stop_clients(w, WHY_STOPPED, false);
     for (size_t i = 0; i < w->n_listeners; i++)
         close_listener(w, &w->listeners[i]);
     free(w->listeners);
     if (w->hub.loop)
         hub_clear(&w->hub);
     stream_close(&w->loop, &w->null);
+    far_place_clear(&w->forward);
     if (w->signals.watch.active)
         signals_stop(&w->loop, &w->signals);
     loop_watch_stop(&w->loop, &w->stop_watch);

@@ -1,6 +1,7 @@
 #include "cmd/reach.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/time.h"
@@ -138,17 +139,29 @@ static void start_tls(struct loop *l, struct reach *r)
 /* From the connection on, if there is one. */
 static void go_on(struct loop *l, struct reach *r)
 {
+    int result = r->fd >= 0 && r->greet ? r->greet(r, r->fd) : 0;
+    if (result < 0) {
+        err_set(&r->error, -result, "speak to", r->plan->word, NULL);
+        fd_close(&r->fd);
+    }
     if (r->fd >= 0 && r->plan->tls)
         start_tls(l, r);
     else
         r->done(l, r);
 }
 
+int reach_set_targets(struct reach *r, const struct vec *targets)
+{
+    for (size_t i = 0; i < targets->len; i++)
+        if (vec_add(&r->targets, vec_at(targets, i)) < 0)
+            return -ENOMEM;
+    return 0;
+}
+
 int reach_share(struct reach *r, const struct reach *resolved)
 {
-    for (size_t i = 0; i < resolved->targets.len; i++)
-        if (vec_add(&r->targets, vec_at(&resolved->targets, i)) < 0)
-            return -ENOMEM;
+    if (reach_set_targets(r, &resolved->targets) < 0)
+        return -ENOMEM;
     r->request = resolved->request;
     proxy_talk_init(&r->proxy.talk, &r->request);
     return 0;
@@ -217,6 +230,12 @@ static void dialled(struct loop *l, struct dial *d)
     go_on(l, r);
 }
 
+/* Without a name of its own a UNIX socket of datagrams can't be answered: autobind, unix(7). */
+static const struct target any_name = {.family = AF_UNIX,
+                                       .type = SOCK_DGRAM,
+                                       .address.ss_family = AF_UNIX,
+                                       .address_n = sizeof(sa_family_t)};
+
 int reach_start(struct loop *l, struct reach *r)
 {
     begin(r, REACH_CONNECT);
@@ -228,6 +247,10 @@ int reach_start(struct loop *l, struct reach *r)
     r->dial.options = r->plan->options;
     r->dial.sources = r->plan->sources;
     r->dial.n_sources = r->plan->n_sources;
+    if (!r->dial.n_sources && r->plan->endpoint->scheme == ENDPOINT_UNIX_DGRAM) {
+        r->dial.sources = &any_name;
+        r->dial.n_sources = 1;
+    }
     r->dial.all = r->plan->all;
     r->dial.deadline_ns = r->deadline_ns;
     r->dial.done = dialled;
@@ -239,11 +262,11 @@ int reach_fd(const struct reach *r)
     return r->handshake.session ? r->handshake.fd : r->fd;
 }
 
-void reach_take(struct loop *l, struct reach *r, struct stream *ret)
+void reach_take(struct loop *l, struct reach *r, struct stream *ret, struct tls_fault *fault)
 {
-    r->fault = (struct tls_fault){0};
+    *fault = (struct tls_fault){0};
     if (r->handshake.session)
-        tls_handshake_take(l, &r->handshake, ret, &r->fault);
+        tls_handshake_take(l, &r->handshake, ret, fault);
     else
         stream_init_socket(ret, fd_take(&r->fd));
 }

@@ -41,26 +41,32 @@ struct reach {
     struct loop_timer deadline; /* of the proxy's answer */
     int fd;                     /* the connection; -1 none, or in the handshake of TLS */
     struct tls_handshake handshake;
-    struct tls_fault fault; /* what was wrong with the stream, or its end */
-    struct err error;       /* where there is none */
+    struct err error; /* where there is none */
     enum reach_stage stage;
     uint64_t began_ns[REACH_STAGES], ended_ns[REACH_STAGES];
     uint64_t deadline_ns; /* 0: none */
     /* Called once for reach_resolve and for reach_start, from the loop; error.code and reach_fd
      * tell. The owner may clear it there. */
     void (*done)(struct loop *l, struct reach *r);
+    /* What is to be said first over the connection, before TLS too: 0 or a negative errno. May be
+     * NULL. */
+    int (*greet)(struct reach *r, int fd);
+    void *owner; /* the owner's own; unused here */
 };
 
 void reach_init(struct reach *r, const struct reach_plan *plan);
 /* Looks the name up, until r->deadline_ns; `done` is to be set. 0, or a negative errno with
  * r->error filled: then it isn't called. */
 int reach_resolve(struct loop *l, struct reach *r);
+/* Takes what was found elsewhere: struct target. 0 or -ENOMEM. */
+int reach_set_targets(struct reach *r, const struct vec *targets);
 /* Takes what another of the same plan has looked up. 0 or -ENOMEM. */
 int reach_share(struct reach *r, const struct reach *resolved);
 /* Dials what was found; `done` is to be set. 0 or -ENOMEM. */
 int reach_start(struct loop *l, struct reach *r);
 /* The connection's descriptor, which stays where it is; -1: there is no connection. */
 int reach_fd(const struct reach *r);
-/* The connection as a stream, which is the caller's then. *r outlives it. */
-void reach_take(struct loop *l, struct reach *r, struct stream *ret);
+/* The connection as a stream, which is the caller's then; fault tells what was wrong with it, or
+ * with its end, and outlives it. */
+void reach_take(struct loop *l, struct reach *r, struct stream *ret, struct tls_fault *fault);
 void reach_clear(struct loop *l, struct reach *r);

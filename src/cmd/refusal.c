@@ -13,7 +13,7 @@
 enum { NAMED = 4, WORDS_MAX = 1 << 12 };
 
 /* An address that a socket can be bound to is this host's: the cheap half of the question, so that
- * nothing is read for others. */
+ * nothing is read for others. By UDP, since the sandbox lets nobody bind TCP. */
 static bool is_own(const struct target *t)
 {
     struct target own = *t;
@@ -22,7 +22,7 @@ static bool is_own(const struct target *t)
     if (t->type != SOCK_STREAM || !target_get_ip(&t->address, &a, &port))
         return false;
     target_set_ip(&own, &a, 0);
-    _cleanup_fd_ int fd = socket(t->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_fd_ int fd = socket(t->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     /* EADDRINUSE: the kernel has no port left to choose. */
@@ -66,17 +66,17 @@ static void put_reason(struct buf *out, struct explain_host *h, const struct con
     }
 }
 
-static void tell_remedy(struct connect_question *q, const struct connect_answer *a)
+static void put_remedy(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     struct vec remedies = VEC_INIT(char *);
     if (explain_connect_remedies(q, a, &remedies) == 0 && remedies.len)
-        err_tell("what helps: %s", *(char **)vec_at(&remedies, 0));
+        buf_str(out, *(char **)vec_at(&remedies, 0));
     explain_connect_free_remedies(&remedies);
 }
 
-static void tell(struct connect_question *q, const struct target *t, int error)
+static void answer(struct connect_question *q, const struct target *t, int error,
+                   struct buf *reason, struct buf *remedy)
 {
-    _cleanup_buf_ struct buf words = BUF_INIT(WORDS_MAX);
     struct err e = {0};
     struct connect_answer *a = vec_push(&q->answers);
     if (!a || explain_connect_answer(q, t, a, &e) < 0)
@@ -88,14 +88,14 @@ static void tell(struct connect_question *q, const struct target *t, int error)
         a->connect.outcome = CONNECT_BLOCKED;
         a->connect.error = error;
     }
-    put_reason(&words, q->host, a);
-    if (words.len == 0)
-        return;
-    err_tell("%s", buf_cstr(&words));
-    tell_remedy(q, a);
+    put_reason(reason, q->host, a);
+    if (reason->len)
+        put_remedy(remedy, q, a);
 }
 
-void refusal_tell(const struct endpoint *ep, const struct target *t, int error)
+/* Both stay empty where nothing can be said. */
+static void find(const struct endpoint *ep, const struct target *t, int error, struct buf *reason,
+                 struct buf *remedy)
 {
     static const struct explain_connect_arguments none = {0};
     struct explain_host host;
@@ -107,7 +107,25 @@ void refusal_tell(const struct endpoint *ep, const struct target *t, int error)
                                  .followed = true, /* the host's own sockets alone */
                                  .answers = VEC_INIT(struct connect_answer)};
     if (explain_host_open(&host, &command_explain_connect, &none.sockets) == 0)
-        tell(&q, t, error);
+        answer(&q, t, error, reason, remedy);
     explain_connect_question_clear(&q);
     explain_host_close(&host);
+}
+
+void refusal_explain(const struct endpoint *ep, const struct target *t, int error, struct buf *out)
+{
+    _cleanup_buf_ struct buf remedy = BUF_INIT(WORDS_MAX);
+    find(ep, t, error, out, &remedy);
+    if (remedy.len)
+        buf_printf(out, "; what helps: %s", buf_cstr(&remedy));
+}
+
+void refusal_tell(const struct endpoint *ep, const struct target *t, int error)
+{
+    _cleanup_buf_ struct buf reason = BUF_INIT(WORDS_MAX), remedy = BUF_INIT(WORDS_MAX);
+    find(ep, t, error, &reason, &remedy);
+    if (reason.len)
+        err_tell("%s", buf_cstr(&reason));
+    if (remedy.len)
+        err_tell("what helps: %s", buf_cstr(&remedy));
 }

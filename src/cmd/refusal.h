@@ -5,6 +5,10 @@
 struct endpoint;
 struct target;
 
-/* A line on stderr each for who has the port and for what helps; none where that isn't known, or
- * the address is another host's. ep is what the user asked for, error the positive errno. */
+struct buf;
+
+/* Who has the port, and what helps: nothing where that isn't known, or the address is another
+ * host's. ep is what the user asked for, error the positive errno. */
+void refusal_explain(const struct endpoint *ep, const struct target *t, int error, struct buf *out);
+/* The same, as a line on stderr each. */
 void refusal_tell(const struct endpoint *ep, const struct target *t, int error);

@@ -133,8 +133,8 @@ void relay_tell(const struct relay *r, const struct event *e)
 static int status_of(const struct talk *t)
 {
     for (int i = 0; i < SIDES; i++)
-        if (t->sides[i].end.child.status)
-            return t->sides[i].end.child.status;
+        if (t->sides[i].far.end.child.status)
+            return t->sides[i].far.end.child.status;
     return 0;
 }
 
@@ -158,8 +158,8 @@ static void tell_why(const struct talk *t, int error)
 {
     for (int i = 0; i < SIDES && t->why == WHY_FAR_FAILED; i++) {
         const struct relay_side *s = &t->relay->sides[i];
-        if (s->targets.len && !t->sides[i].there)
-            refusal_tell(&s->endpoint, vec_at(&s->targets, 0), error);
+        if (s->plan.targets.len && !t->sides[i].there)
+            refusal_tell(&s->endpoint, vec_at(&s->plan.targets, 0), error);
     }
 }
 
@@ -377,7 +377,6 @@ static int run(const void *arguments, const struct command_words *words)
     r.shared.allow = &r.allow;
     r.shared.deny = &r.deny;
     for (int i = 0; i < SIDES; i++) {
-        r.sides[i].targets = VEC_INIT(struct target);
         r.sides[i].listeners = VEC_INIT(struct listener);
     }
     int status = check(a);

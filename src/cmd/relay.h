@@ -10,13 +10,13 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
+#include "cmd/far.h"
 #include "cmd/flow_events.h"
 #include "cmd/listeners.h"
+#include "cmd/pairing.h"
 #include "cmd/sockopt_options.h"
 #include "cmd/tls_options.h"
 #include "flow/accept.h"
-#include "flow/dial.h"
-#include "flow/ends.h"
 #include "flow/hook_escape.h"
 #include "flow/pair.h"
 #include "flow/peers.h"
@@ -50,13 +50,15 @@ struct relay_listener {
 struct relay_side {
     const char *word;
     struct endpoint endpoint;
-    struct vec targets;   /* struct target: to connect to */
+    /* Where nobody comes: */
+    struct far_plan plan;
+    struct far_place place;
+    struct buf tls_text;
+    /* Where somebody comes: */
     struct vec listeners; /* struct listener */
     struct relay_listener *heard;
     size_t n_heard;
-    struct tls_context *tls; /* NULL: it speaks none */
-    const char *tls_name;    /* that its certificate has to bear */
-    struct buf tls_text;
+    struct tls_context *tls; /* NULL: they speak none */
 };
 
 struct relay_mirror {
@@ -90,17 +92,17 @@ struct talk_side {
     struct stream *stream; /* in the pair */
     bool there;            /* it is open */
     bool counted;          /* it came from a listener */
-    struct end end;
-    struct dial dial;
+    struct talk *talk;
+    struct far far; /* it is opened */
+    /* Somebody came: */
     struct peer peer;
     struct dgram dgram;
     struct dgram *datagrams; /* where it is made of them */
-    struct talk *talk;       /* whose it is, while TLS is agreed on */
     struct tls_handshake handshake;
     struct tls_fault fault;
     const struct listener *listener;
-    struct sockaddr_storage local, far;
-    socklen_t local_n, far_n;
+    struct sockaddr_storage local, remote;
+    socklen_t local_n, remote_n;
 };
 
 struct relay_hooks {
@@ -125,8 +127,6 @@ struct talk {
     struct rate rates[SIDES];
     struct relay_hooks hooks;
     struct loop_turn turn;
-    struct loop_timer timer; /* for a process that doesn't end */
-    bool pressed;
 };
 
 /* relay_ends.c */
@@ -150,8 +150,8 @@ void talk_take_socket(struct talk *t, int side, int fd);
 void talk_tell_troubles(struct talk *t, int side);
 /* Its side is open; with the other one the conversation begins. */
 void talk_side_is_there(struct talk *t, int side);
-/* It couldn't begin. */
-void talk_fail(struct talk *t, const struct err *e);
+/* It couldn't begin. words: for events; NULL: those of the error. */
+void talk_fail(struct talk *t, const struct err *e, const char *words);
 void talk_stop(struct talk *t, enum event_why why);
 /* One that is over, but for its processes: they are killed. */
 void talk_drop(struct talk *t);
@@ -161,7 +161,7 @@ struct event talk_event(const struct talk *t, enum event_kind kind);
 /* The contexts of those ends that speak TLS. 0, or an exit status after a message. */
 int relay_tls_open(struct relay *r);
 void relay_tls_close(struct relay *r);
-/* Takes the socket over. */
+/* With who came; takes the socket over. */
 void talk_start_tls(struct talk *t, int side, int fd);
 /* Changes how it ended, if something was wrong with TLS. */
 void talk_judge_tls(const struct talk *t, enum event_why *why, int *error, const char **words);
@@ -170,7 +170,7 @@ void talk_judge_tls(const struct talk *t, enum event_why *why, int *error, const
 /* 0, or an exit status after a message. */
 int relay_mirrors_open(struct relay *r);
 void relay_mirrors_close(struct relay *r);
-void relay_hooks_add(struct talk *t);
+void relay_hooks_add(struct talk *t, const struct pairing_side sides[SIDES]);
 void relay_hooks_clear(struct talk *t);
 
 /* relay.c */

@@ -10,7 +10,6 @@
 #include "base/fd.h"
 #include "cmd/commands.h"
 #include "cmd/relay.h"
-#include "cmd/targets.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262 /* linux/in.h since 5.6 */
@@ -25,23 +24,21 @@ static int read_side(struct relay *r, int i, const char *word)
     s->word = word;
     if (endpoint_parse(word, ENDPOINT_MAY_LISTEN, &s->endpoint, &e) < 0)
         return command_usage_error(&command_relay, "'%s': %s", e.subject, e.hint);
+    s->plan.reach.endpoint = &s->endpoint;
     r->listens = r->listens || s->endpoint.listens;
     return 0;
 }
 
 /* What there is only once: whoever has it, has it to the end. */
-static bool is_unique(enum endpoint_scheme scheme)
-{
-    return scheme == ENDPOINT_STDIO || scheme == ENDPOINT_FD;
-}
-
 static int check(struct relay *r)
 {
-    enum endpoint_scheme a = r->sides[0].endpoint.scheme, b = r->sides[1].endpoint.scheme;
-    if (is_unique(a) && a == b && r->sides[0].endpoint.fd == r->sides[1].endpoint.fd)
-        return command_usage_error(&command_relay, "'%s' can't be both ends", r->sides[0].word);
-    r->single = !r->listens || r->a->once || is_unique(a) || is_unique(b);
-    if (a == ENDPOINT_SERIAL || b == ENDPOINT_SERIAL)
+    const struct relay_side *a = &r->sides[0], *b = &r->sides[1];
+    if (far_plan_is_unique(&a->plan) && a->endpoint.scheme == b->endpoint.scheme &&
+        a->endpoint.fd == b->endpoint.fd)
+        return command_usage_error(&command_relay, "'%s' can't be both ends", a->word);
+    r->single =
+        !r->listens || r->a->once || far_plan_is_unique(&a->plan) || far_plan_is_unique(&b->plan);
+    if (far_plan_is_single(&a->plan) || far_plan_is_single(&b->plan))
         r->shared.max = 1; /* the others wait */
     return 0;
 }
@@ -66,17 +63,20 @@ static int listen_at(struct relay *r, struct relay_side *s)
     return listeners_open(&s->listeners, &s->endpoint, &how);
 }
 
-static int look_up(struct relay *r, struct relay_side *s)
+static int prepare(struct relay *r, struct relay_side *s)
 {
-    const struct targets_question q = {
-        .endpoint = &s->endpoint, .family = family_of(r), .protocol = protocol_of(r)};
-    struct err e;
-    if (end_is_for(s->endpoint.scheme))
+    struct err e = {0};
+    s->plan = (struct far_plan){.reach = {.endpoint = &s->endpoint,
+                                          .word = s->word,
+                                          .family = family_of(r),
+                                          .protocol = protocol_of(r),
+                                          .options = &r->options},
+                                .role = s == &r->sides[0] ? END_SOURCE : END_SINK,
+                                .timeout_ns = r->a->timeout_ns,
+                                .tells_tls = r->a->tls_to.info,
+                                .explains = r->listens};
+    if (far_plan_prepare(&s->plan, &e) == 0)
         return 0;
-    if (targets_find(&q, &s->targets, &e) == 0) {
-        targets_prefer_heard(&s->endpoint, &s->targets);
-        return 0;
-    }
     err_print(&e, stderr);
     return EXIT_NO;
 }
@@ -88,10 +88,13 @@ int relay_ends_open(struct relay *r, const struct command_words *words)
         status = read_side(r, i, words->words[i]);
     if (status == 0)
         status = check(r);
-    for (int i = 0; i < SIDES && status == 0; i++) {
-        struct relay_side *s = &r->sides[i];
-        status = s->endpoint.listens ? listen_at(r, s) : look_up(r, s);
-    }
+    /* What can't be reached is told before anybody may come. */
+    for (int i = 0; i < SIDES && status == 0; i++)
+        if (!r->sides[i].endpoint.listens)
+            status = prepare(r, &r->sides[i]);
+    for (int i = 0; i < SIDES && status == 0; i++)
+        if (r->sides[i].endpoint.listens)
+            status = listen_at(r, &r->sides[i]);
     return status ? status : relay_tls_open(r);
 }
 
@@ -103,8 +106,8 @@ static void find_addresses(struct talk_side *s, const struct listener *l,
     s->listener = l;
     s->local = l->target.address;
     s->local_n = l->target.address_n;
-    memcpy(&s->far, peer, n < sizeof s->far ? n : sizeof s->far);
-    s->far_n = n;
+    memcpy(&s->remote, peer, n < sizeof s->remote ? n : sizeof s->remote);
+    s->remote_n = n;
 }
 
 /* The first is the only one. */
@@ -237,6 +240,7 @@ int relay_ends_start(struct relay *r)
 {
     for (int side = 0; side < SIDES; side++) {
         struct relay_side *s = &r->sides[side];
+        far_place_init(&s->place, &r->loop, &s->plan);
         s->heard = calloc(s->listeners.len + 1, sizeof *s->heard);
         if (!s->heard)
             return -ENOMEM;
@@ -292,7 +296,8 @@ void relay_ends_close(struct relay *r)
     relay_tls_close(r);
     for (int side = 0; side < SIDES; side++) {
         listeners_close(&r->sides[side].listeners);
-        vec_free(&r->sides[side].targets);
+        far_place_clear(&r->sides[side].place);
+        far_plan_clear(&r->sides[side].plan);
         free(r->sides[side].heard);
     }
 }

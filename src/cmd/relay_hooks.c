@@ -109,25 +109,17 @@ static void add(struct pump *p, struct pump_hook *h)
     *end = h;
 }
 
-/* Whether it is a socket that speaks: what is here is no stranger's. */
-static bool is_stranger(const struct talk *t, int side)
-{
-    return !end_is_for(t->relay->sides[side].endpoint.scheme);
-}
-
-void relay_hooks_add(struct talk *t)
+void relay_hooks_add(struct talk *t, const struct pairing_side sides[SIDES])
 {
     struct pump *pumps[] = {&t->pair.ab, &t->pair.ba};
     static int (*const mirrors[])(struct pump_hook *, const char **, size_t *) = {mirror_forth,
                                                                                   mirror_back};
     for (int from = 0; from < SIDES; from++) {
-        const struct stream *to = t->sides[!from].stream;
         t->hooks.mirror[from].pass = mirrors[from];
         if (is_mirrored(t->relay, from == 0 ? RELAY_FORTH : RELAY_BACK))
             add(pumps[from], &t->hooks.mirror[from]);
         hook_escape_init(&t->hooks.escape[from]);
-        if (is_stranger(t, from) && to->out_kind == STREAM_TERMINAL && !t->relay->a->raw &&
-            t->relay->sides[!from].endpoint.scheme == ENDPOINT_STDIO)
+        if (pairing_escapes(&t->pair, sides, from) && !t->relay->a->raw)
             add(pumps[from], &t->hooks.escape[from].hook);
         t->hooks.key.pass = look_for_key;
         if (t->relay->keyboard.kept && t->relay->sides[from].endpoint.scheme == ENDPOINT_STDIO)

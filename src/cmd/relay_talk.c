@@ -10,10 +10,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/time.h"
-#include "cmd/child_environment.h"
 #include "cmd/relay.h"
-
-#define CHILD_TIME_NS UINT64_C(2000000000) /* between SIGTERM and SIGKILL */
 
 static struct loop *loop_of(const struct talk *t)
 {
@@ -34,8 +31,8 @@ struct event talk_event(const struct talk *t, enum event_kind kind)
     e.proto = listener_proto(s->listener);
     e.local = &s->local;
     e.local_n = s->local_n;
-    e.peer = &s->far;
-    e.peer_n = s->far_n;
+    e.peer = &s->remote;
+    e.peer_n = s->remote_n;
     return e;
 }
 
@@ -44,10 +41,7 @@ struct event talk_event(const struct talk *t, enum event_kind kind)
 static void finish(struct talk *t)
 {
     struct relay *r = t->relay;
-    for (int i = 0; i < SIDES; i++)
-        end_close(&r->loop, &t->sides[i].end);
     loop_turn_stop(&r->loop, &t->turn);
-    loop_timer_stop(&r->loop, &t->timer);
     *t->at = t->next;
     if (t->next)
         t->next->at = t->at;
@@ -57,26 +51,20 @@ static void finish(struct talk *t)
             accept_gone(&r->shared);
     relay_hooks_clear(t);
     relay_talk_over(r, t);
+    for (int i = 0; i < SIDES; i++)
+        far_close(&t->sides[i].far, false);
     free(t);
 }
 
 static bool runs(const struct talk *t)
 {
-    return t->sides[0].end.child.pid > 0 || t->sides[1].end.child.pid > 0;
+    return far_runs(&t->sides[0].far) || far_runs(&t->sides[1].far);
 }
 
-static void signal_children(struct talk *t, int signal)
+static void press(struct talk *t)
 {
     for (int i = 0; i < SIDES; i++)
-        child_signal(&t->sides[i].end.child, signal);
-}
-
-static void press(struct loop *l, struct loop_timer *timer)
-{
-    struct talk *t = (struct talk *)((char *)timer - offsetof(struct talk, timer));
-    signal_children(t, t->pressed ? SIGKILL : SIGTERM);
-    t->pressed = true;
-    loop_timer_after(l, timer, CHILD_TIME_NS);
+        far_press(&t->sides[i].far);
 }
 
 /* Processes may go on to their own end, unless something went wrong. */
@@ -88,13 +76,17 @@ static void close_talk(struct talk *t, enum event_why why, int error)
     if (!runs(t))
         finish(t);
     else if (why != WHY_ENDED)
-        press(loop_of(t), &t->timer);
+        press(t);
 }
 
-static void exited(struct loop *l, struct end *e)
+static struct talk *of_far(struct far *f)
 {
-    (void)l;
-    struct talk *t = e->owner;
+    return ((struct talk_side *)((char *)f - offsetof(struct talk_side, far)))->talk;
+}
+
+static void exited(struct far *f)
+{
+    struct talk *t = of_far(f);
     if (t->over && !runs(t))
         finish(t);
 }
@@ -103,7 +95,7 @@ static void exited(struct loop *l, struct end *e)
 static void give_up(struct talk *t, enum event_why why, int error)
 {
     for (int i = 0; i < SIDES; i++) {
-        dial_clear(loop_of(t), &t->sides[i].dial);
+        far_cancel(&t->sides[i].far);
         tls_handshake_drop(loop_of(t), &t->sides[i].handshake);
         stream_close(loop_of(t), t->sides[i].stream);
     }
@@ -128,7 +120,7 @@ static void pair_over(struct loop *l, struct pair *p)
 void talk_stop(struct talk *t, enum event_why why)
 {
     if (t->over)
-        press(loop_of(t), &t->timer);
+        press(t);
     else if (t->joined)
         pair_stop(loop_of(t), &t->pair);
     else
@@ -137,34 +129,12 @@ void talk_stop(struct talk *t, enum event_why why)
 
 void talk_drop(struct talk *t)
 {
-    signal_children(t, SIGKILL);
+    for (int i = 0; i < SIDES; i++)
+        child_signal(&t->sides[i].far.end.child, SIGKILL);
     finish(t);
 }
 
 /* Joining the sides */
-
-/* Whether this side never says that it has said all. */
-static bool is_endless(const struct talk *t, int side)
-{
-    const struct talk_side *s = &t->sides[side];
-    return endpoint_of(t, side)->scheme == ENDPOINT_SERIAL ||
-           (s->datagrams && !s->datagrams->packets);
-}
-
-static enum pair_on_end on_end_of(const struct talk *t, int side)
-{
-    const struct talk_side *s = &t->sides[side], *other = &t->sides[!side];
-    enum endpoint_scheme scheme = endpoint_of(t, side)->scheme;
-    if (s->stream->in_kind == STREAM_NONE)
-        return PAIR_KEEP; /* it only listens */
-    if (scheme == ENDPOINT_EXEC || scheme == ENDPOINT_PTY || is_endless(t, !side))
-        return PAIR_LEAVE;
-    /* A person has nothing more to say to somebody who is gone. */
-    if (endpoint_of(t, !side)->scheme == ENDPOINT_STDIO &&
-        other->stream->in_kind == STREAM_TERMINAL)
-        return PAIR_END;
-    return PAIR_PASS;
-}
 
 static void set_limits(struct talk *t)
 {
@@ -188,14 +158,14 @@ static void join(struct talk *t)
     struct pair *p = &t->pair;
     if (t->joined || !t->sides[0].there || !t->sides[1].there)
         return;
-    p->on_a_end = on_end_of(t, 0);
-    p->on_b_end = on_end_of(t, 1);
-    p->lingers = endpoint_of(t, 0)->scheme == ENDPOINT_SERIAL ||
-                 endpoint_of(t, 1)->scheme == ENDPOINT_SERIAL;
+    const struct pairing_side sides[SIDES] = {
+        {endpoint_of(t, 0)->scheme, t->sides[0].datagrams},
+        {endpoint_of(t, 1)->scheme, t->sides[1].datagrams},
+    };
     p->over = pair_over;
     set_limits(t);
-    dgram_join(p, t->sides[0].datagrams, t->sides[1].datagrams);
-    relay_hooks_add(t);
+    pairing_set(p, sides);
+    relay_hooks_add(t, sides);
     t->joined = true;
     int result = pair_start(loop_of(t), p, t->relay->scratch);
     if (result < 0)
@@ -257,71 +227,41 @@ void talk_take_socket(struct talk *t, int side, int fd)
     talk_side_is_there(t, side);
 }
 
-void talk_fail(struct talk *t, const struct err *e)
+void talk_fail(struct talk *t, const struct err *e, const char *words)
 {
     t->trouble = *e;
-    t->words = e->worded ? t->trouble.hint : t->trouble.subject;
+    t->words = words ? words : e->worded ? t->trouble.hint : t->trouble.subject;
     give_up(t, WHY_FAR_FAILED, e->code);
 }
 
-static void dialled(struct loop *l, struct dial *d)
+static void opened(struct far *f, const struct err *e)
 {
-    struct talk *t = d->owner;
-    int side = d == &t->sides[1].dial, fd = dial_take(d);
-    struct err e = d->attempts[0].error;
-    dial_clear(l, d);
-    if (fd < 0)
-        talk_fail(t, &e);
-    else
-        talk_take_socket(t, side, fd);
-}
-
-/* Without a name of its own a UNIX socket of datagrams can't be answered: autobind, unix(7). */
-static const struct target any_name = {.family = AF_UNIX,
-                                       .type = SOCK_DGRAM,
-                                       .address.ss_family = AF_UNIX,
-                                       .address_n = sizeof(sa_family_t)};
-
-static int connect_side(struct talk *t, int side)
-{
-    struct relay *r = t->relay;
-    struct dial *d = &t->sides[side].dial;
-    const struct vec *targets = &r->sides[side].targets;
-    int result = dial_init(d, targets->items, targets->len);
-    if (result < 0)
-        return result;
-    d->options = &r->options;
-    if (r->sides[side].endpoint.scheme == ENDPOINT_UNIX_DGRAM) {
-        d->sources = &any_name;
-        d->n_sources = 1;
+    struct talk_side *s = (struct talk_side *)((char *)f - offsetof(struct talk_side, far));
+    struct talk *t = s->talk;
+    int side = s == &t->sides[1];
+    if (e) {
+        talk_fail(t, e, f->words);
+        return;
     }
-    d->owner = t;
-    d->done = dialled;
-    d->deadline_ns = r->a->timeout_ns ? loop_of(t)->now_ns + r->a->timeout_ns : 0;
-    return dial_start(&r->loop, d);
+    s->datagrams = f->datagrams;
+    if (s->datagrams)
+        talk_tell_troubles(t, side);
+    talk_side_is_there(t, side);
 }
 
-static int open_side(struct talk *t, int side, struct err *e)
+static int open_side(struct talk *t, int side)
 {
     struct relay *r = t->relay;
-    struct talk_side *s = &t->sides[side];
-    const struct talk_side *near = &t->sides[t->near];
-    struct child_environment env;
+    struct far *f = &t->sides[side].far;
     struct winsize size;
-    struct end_how how = {.role = side == 0 ? END_SOURCE : END_SINK};
-    struct event told = talk_event(t, EVENT_OPENED);
-    if (near->listener) {
-        child_environment_fill(&env, told.proto, &near->local, near->local_n, &near->far,
-                               near->far_n);
-        how.environment = env.entries;
-    }
+    const struct event near = talk_event(t, EVENT_OPENED);
+    struct far_how how = {.near = t->sides[t->near].listener ? &near : NULL};
     if (r->keyboard.kept && ioctl(r->keyboard.fd, TIOCGWINSZ, &size) == 0)
         how.size = &size;
-    s->end.owner = t;
-    s->end.exited = exited;
-    int result = end_open(&r->loop, &s->end, s->stream, &r->sides[side].endpoint, &how, e);
-    s->there = result == 0;
-    return result;
+    f->stream = t->sides[side].stream;
+    f->opened = opened;
+    f->exited = exited;
+    return far_open(f, &r->sides[side].place, &how);
 }
 
 /* Opens what nobody comes to. */
@@ -332,13 +272,10 @@ static void begin(struct loop *l, struct loop_turn *turn)
     for (int i = 0; i < SIDES; i++) {
         struct err e = {0};
         const struct relay_side *s = &t->relay->sides[i];
-        if (t->sides[i].there || s->endpoint.listens)
-            continue;
-        int result = end_is_for(s->endpoint.scheme) ? open_side(t, i, &e) : connect_side(t, i);
-        if (result < 0 && !e.code)
-            err_set(&e, -result, "open", s->word, NULL);
+        int result = s->endpoint.listens ? 0 : open_side(t, i);
         if (result < 0) {
-            talk_fail(t, &e);
+            err_set(&e, -result, "open", s->word, NULL);
+            talk_fail(t, &e, NULL);
             return;
         }
     }
@@ -356,11 +293,10 @@ struct talk *talk_new(struct relay *r)
     t->relay = r;
     t->id = ++r->last_id;
     t->started_ns = r->loop.now_ns;
-    t->sides[0].stream = &t->pair.a;
-    t->sides[1].stream = &t->pair.b;
+    t->sides[0] = (struct talk_side){.stream = &t->pair.a, .talk = t};
+    t->sides[1] = (struct talk_side){.stream = &t->pair.b, .talk = t};
     t->near = r->sides[1].endpoint.listens && !r->sides[0].endpoint.listens;
     t->turn.run = begin;
-    t->timer.fire = press;
     t->next = r->talks;
     if (t->next)
         t->next->at = &t->next;

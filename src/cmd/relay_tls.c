@@ -1,4 +1,4 @@
-/* TLS at an end of `berth relay`: the handshake between the socket and the conversation. */
+/* TLS at the ends of `berth relay`: which speak it, and the handshake with who comes. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -24,8 +24,8 @@ static int open_side(struct relay *r, struct relay_side *s)
     if (s->endpoint.listens)
         return tls_server_open(&command_relay, &r->a->tls, NULL, r->a->events.quiet, &s->tls);
     s->tls_text = BUF_INIT(64);
-    s->tls_name = tls_client_name(&r->a->tls_to, &s->endpoint, &s->tls_text);
-    return tls_client_open(&command_relay, &r->a->tls_to, &s->tls);
+    s->plan.reach.tls_name = tls_client_name(&r->a->tls_to, &s->endpoint, &s->tls_text);
+    return tls_client_open(&command_relay, &r->a->tls_to, &s->plan.reach.tls);
 }
 
 /* Options without an end that they are for would be forgotten in silence. */
@@ -34,8 +34,8 @@ static int check(const struct relay *r)
     bool here = false, there = false;
     for (int i = 0; i < SIDES; i++) {
         const struct relay_side *s = &r->sides[i];
-        here = here || (s->tls && s->endpoint.listens);
-        there = there || (s->tls && !s->endpoint.listens);
+        here = here || s->tls;
+        there = there || s->plan.reach.tls;
     }
     if (tls_server_wanted(&r->a->tls) && !here)
         return command_usage_error(&command_relay,
@@ -58,58 +58,42 @@ void relay_tls_close(struct relay *r)
 {
     for (int i = 0; i < SIDES; i++) {
         tls_context_free(r->sides[i].tls);
+        tls_context_free(r->sides[i].plan.reach.tls);
         buf_free(&r->sides[i].tls_text);
     }
 }
 
 /* The handshake */
 
-static void tell(const struct talk *t, int side)
-{
-    struct tls_info info;
-    const struct relay_side *s = &t->relay->sides[side];
-    if (s->endpoint.listens || !t->relay->a->tls_to.info ||
-        tls_handshake_info(&t->sides[side].handshake, &info) < 0)
-        return;
-    tls_tell_info(&info);
-    tls_info_clear(&info);
-}
-
 static void shaken(struct loop *l, struct tls_handshake *h, const struct err *e)
 {
     struct talk_side *s = (struct talk_side *)((char *)h - offsetof(struct talk_side, handshake));
-    struct talk *t = s->talk;
-    int side = s == &t->sides[1];
-    tell(t, side);
     if (e) {
-        talk_fail(t, e);
+        talk_fail(s->talk, e, NULL);
         return;
     }
     tls_handshake_take(l, h, s->stream, &s->fault);
-    talk_side_is_there(t, side);
+    talk_side_is_there(s->talk, s == &s->talk->sides[1]);
 }
 
 void talk_start_tls(struct talk *t, int side, int fd)
 {
     const struct relay *r = t->relay;
     struct talk_side *s = &t->sides[side];
-    const struct relay_side *of = &r->sides[side];
-    const struct tls_peer_name peer = {.who = of->endpoint.listens ? "the client" : of->word,
-                                       .name = of->tls_name};
-    uint64_t ns = of->endpoint.listens ? r->a->tls.timeout_ns : r->a->timeout_ns;
+    const struct tls_peer_name peer = {.who = "the client"};
     struct err e = {0};
-    s->talk = t;
     s->handshake.done = shaken;
-    if (tls_handshake_start(&t->relay->loop, &s->handshake, of->tls, fd, &peer, ns / 1000000, &e) <
-        0)
-        talk_fail(t, &e);
+    if (tls_handshake_start(&t->relay->loop, &s->handshake, r->sides[side].tls, fd, &peer,
+                            r->a->tls.timeout_ns / 1000000, &e) < 0)
+        talk_fail(t, &e, NULL);
 }
 
 /* What was wrong with TLS is what was wrong. */
 void talk_judge_tls(const struct talk *t, enum event_why *why, int *error, const char **words)
 {
     for (int i = 0; i < SIDES; i++) {
-        const char *fault = tls_fault_words(t->sides[i].fault);
+        const struct talk_side *s = &t->sides[i];
+        const char *fault = tls_fault_words(s->listener ? s->fault : s->far.fault);
         if (!fault)
             continue;
         *words = fault;

@@ -377,9 +377,9 @@ static int open_tls(struct serving *s)
 static int give_up(struct serving *s)
 {
     struct sandbox sandbox = SANDBOX_INIT;
-    int r = confine_keep_folder(&sandbox, s->site.root_fd, false);
+    int r = confine_keep(&sandbox, s->site.root_fd, SANDBOX_READ);
     if (r == 0 && s->site.upload_fd >= 0)
-        r = confine_keep_folder(&sandbox, s->site.upload_fd, true);
+        r = confine_keep(&sandbox, s->site.upload_fd, SANDBOX_READ | SANDBOX_CREATE);
     for (size_t i = 0; i < s->places.listeners.len && r == 0; i++)
         r = confine_keep_listener(&sandbox, vec_at(&s->places.listeners, i));
     int status = r < 0 ? fail_errno(r, "serve", s->folder, NULL)

@@ -22,9 +22,9 @@ static const struct {
 };
 enum { WAY_READ, WAY_WRITE, WAYS = sizeof ways / sizeof *ways };
 
-/* The path without its last word, if that is one of ours. */
-static int cut_path(const struct endpoint *ep, enum end_role role, char path[PATH_MAX],
-                    int *ret_flags)
+/* The last word behind the path, if it is one of ours, says how. */
+int end_file_path(const struct endpoint *ep, enum end_role role, char path[PATH_MAX],
+                  int *ret_flags)
 {
     size_t n = strlen(ep->text);
     const char *comma = strrchr(ep->text, ',');
@@ -46,7 +46,7 @@ static int open_file(struct stream *ret, const struct endpoint *ep, enum end_rol
                      struct err *err)
 {
     char path[PATH_MAX];
-    int flags, result = cut_path(ep, role, path, &flags);
+    int flags, result = end_file_path(ep, role, path, &flags);
     if (result < 0)
         return err_set(err, -result, "open", ep->text, NULL);
     bool reads = (flags & O_ACCMODE) == O_RDONLY;
@@ -58,9 +58,32 @@ static int open_file(struct stream *ret, const struct endpoint *ep, enum end_rol
     return 0;
 }
 
+static int check_file(const struct endpoint *ep, enum end_role role, struct err *err)
+{
+    char path[PATH_MAX];
+    int flags, result = end_file_path(ep, role, path, &flags);
+    if (result < 0)
+        return err_set(err, -result, "open", ep->text, NULL);
+    bool reads = (flags & O_ACCMODE) == O_RDONLY;
+    if (access(path, reads ? R_OK : W_OK) == 0)
+        return 0;
+    if (errno != ENOENT || reads)
+        return err_set(err, errno, reads ? "read" : "write", path, NULL);
+    /* It will be made, in a folder that is there. */
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path ? 1 : 0] = '\0';
+    if (access(slash ? path : ".", W_OK | X_OK) == 0)
+        return 0;
+    int error = errno;
+    end_file_path(ep, role, path, &flags);
+    return err_set(err, error, "write", path, error == ENOENT ? "no such folder" : NULL);
+}
+
 /* Descriptors from elsewhere */
 
-static int open_inherited(struct stream *ret, int fd, struct err *err)
+/* Its mode, or a negative errno. */
+static int check_inherited(int fd, struct err *err)
 {
     char name[16];
     int mode = fcntl(fd, F_GETFL);
@@ -69,8 +92,15 @@ static int open_inherited(struct stream *ret, int fd, struct err *err)
         return err_set(err, errno, "use", name, "no such descriptor was inherited");
     if (fcntl(fd, F_GETFD) & FD_CLOEXEC)
         return err_set(err, EBADF, "use", name, "it wasn't inherited, but is our own");
+    return mode & O_ACCMODE;
+}
+
+static int open_inherited(struct stream *ret, int fd, struct err *err)
+{
+    int mode = check_inherited(fd, err);
+    if (mode < 0)
+        return mode;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    mode &= O_ACCMODE;
     stream_init_shared(ret, mode == O_WRONLY ? -1 : fd, mode == O_RDONLY ? -1 : fd);
     return 0;
 }
@@ -89,6 +119,25 @@ bool end_is_for(enum endpoint_scheme scheme)
         return true;
     default:
         return false;
+    }
+}
+
+int end_check(const struct endpoint *ep, enum end_role role, struct err *err)
+{
+    switch (ep->scheme) {
+    case ENDPOINT_FILE:
+        return check_file(ep, role, err);
+    case ENDPOINT_SERIAL:
+        return end_check_serial(ep, err);
+    case ENDPOINT_EXEC:
+    case ENDPOINT_PTY:
+        return end_check_process(ep, err);
+    case ENDPOINT_FD: {
+        int mode = check_inherited(ep->fd, err);
+        return mode < 0 ? mode : 0;
+    }
+    default:
+        return 0;
     }
 }
 

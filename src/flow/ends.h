@@ -2,6 +2,7 @@
  * serial lines, descriptors from elsewhere, standard input and output.
  */
 #pragma once
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -35,6 +36,13 @@ struct end {
 /* Whether this is such an end. */
 bool end_is_for(enum endpoint_scheme scheme);
 
+/* Whether it could be opened now, as far as that can be told without doing it: there is such a file
+ * or line that may be read or written, such a command, such a descriptor. 0, or a negative errno
+ * with *err filled. */
+int end_check(const struct endpoint *ep, enum end_role role, struct err *err);
+/* The path of a file, and how it is opened: open(2). 0 or -ENAMETOOLONG. */
+int end_file_path(const struct endpoint *ep, enum end_role role, char path[PATH_MAX],
+                  int *ret_flags);
 /* Opens it. The words behind a file's path are `read`, `write` (made, and emptied) or `append`; a
  * process's command is looked for in PATH. *e stays where it is, until end_close. 0, or a negative
  * errno with *err filled. */
@@ -49,4 +57,6 @@ void end_resize(struct stream *s, const struct winsize *size);
 /* of ends.c, for the others */
 int end_open_process(struct loop *l, struct end *e, struct stream *ret, const struct endpoint *ep,
                      const struct end_how *how, struct err *err);
+int end_check_process(const struct endpoint *ep, struct err *err);
+int end_check_serial(const struct endpoint *ep, struct err *err);
 int end_open_serial(struct end *e, struct stream *ret, const struct endpoint *ep, struct err *err);

@@ -41,6 +41,14 @@ static int find(const struct endpoint *ep, struct command_found *ret, struct err
     return result < 0 ? err_set(err, -result, "run", ret->argv[0], NULL) : 0;
 }
 
+int end_check_process(const struct endpoint *ep, struct err *err)
+{
+    struct command_found f = {0};
+    int result = find(ep, &f, err);
+    release(&f);
+    return result;
+}
+
 static int fail(struct err *err, int error, const struct command_found *f)
 {
     return err_set(err, error, "run", f->path, NULL);

@@ -22,6 +22,7 @@ enum sandbox_right {
     SANDBOX_WRITE = 1 << 1,  /* files that are there */
     SANDBOX_CREATE = 1 << 2, /* make, write, rename and remove files and folders */
     SANDBOX_REMOVE = 1 << 3, /* remove files: a socket's path */
+    SANDBOX_DEVICE = 1 << 4, /* what is more to a device than reading and writing: ioctl(2) */
 };
 
 /* A file, or a folder with all below it. */

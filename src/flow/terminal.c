@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -35,8 +36,10 @@ void terminal_restore(struct terminal_mode *m)
     if (!m->kept)
         return;
     tcsetattr(m->fd, TCSANOW, &m->before);
+    if (m->alone) /* it would last as long as anybody has it open */
+        ioctl(m->fd, TIOCNXCL);
     fd_close(&m->fd);
-    m->kept = false;
+    m->kept = m->alone = false;
 }
 
 /* The words of a line */
@@ -108,6 +111,12 @@ static int set_words(struct termios *t, const char *words, struct err *e)
     return 0;
 }
 
+int terminal_check_words(const char *words, struct err *e)
+{
+    struct termios t = {0};
+    return set_words(&t, words, e);
+}
+
 int terminal_set_line(struct terminal_mode *m, int fd, const char *words, struct err *e)
 {
     int result = keep(m, fd);
@@ -123,5 +132,7 @@ int terminal_set_line(struct terminal_mode *m, int fd, const char *words, struct
         result = err_set(e, errno, "set up serial line", words ? words : "", NULL);
     if (result < 0)
         terminal_restore(m);
+    else
+        m->alone = ioctl(fd, TIOCEXCL) == 0;
     return result;
 }

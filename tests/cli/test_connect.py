@@ -218,6 +218,16 @@ def test_wait_goes_on_where_no_name_server_answers(berth, etc, silent_name_serve
     assert "cannot resolve 'slow.test:80': no answer in time\nberth: gave up after" in result.stderr
 
 
+def test_unix_datagrams_are_answered(berth, netns, tmp_path):
+    """Though nobody gave its socket a name, and though who answers is confined."""
+    at = f"unix-dgram:{tmp_path}/s"
+    server = berth.start("listen", at, "--reply", "answer", stderr=subprocess.PIPE)
+    server.stderr.readline()
+    assert berth("connect", at, "--send", "question", "--expect", "answer", "--timeout", "10s").stdout == "answer"
+    server.send_signal(signal.SIGINT)
+    server.communicate(timeout=20)
+
+
 def test_timeout(berth, netns):
     with netns.inside():
         full = socket.socket()

@@ -57,6 +57,8 @@ static uint64_t access_of(unsigned rights)
                   LANDLOCK_ACCESS_FS_REFER | LANDLOCK_ACCESS_FS_READ_DIR;
     if (rights & SANDBOX_REMOVE)
         access |= LANDLOCK_ACCESS_FS_REMOVE_FILE;
+    if (rights & SANDBOX_DEVICE)
+        access |= ACCESS_FS_IOCTL_DEV;
     return access;
 }
 
