@@ -691,7 +691,7 @@ def test_info_of_whom_nobody_vouches_for(berth, peer, good, pin, newest):
     context = server_context(good)
     context.maximum_version = newest
     at = peer(echo_then_end, context)
-    for retries in [], ["--wait", "100ms"]:
+    for retries in [], ["--wait", "20s"]:
         lines = berth("connect", f"tls:localhost:{at.port}", "--tls-info", *pin, *retries, input="x",
                       status=1).stderr.splitlines()
         assert f"berth:   SHA256:{fingerprint(good)}" in lines
