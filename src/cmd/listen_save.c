@@ -88,7 +88,7 @@ const struct listen_mode listen_mode_save = {sizeof(struct client_save), false, 
 static int fail(const struct server *s, const char *hint)
 {
     struct err e;
-    err_set(&e, errno, "save into", s->a->save, hint);
+    err_set(&e, errno, "save into", s->a->save, hint ? "%s" : NULL, hint);
     err_print(&e, stderr);
     return e.code == EACCES ? EXIT_PERMISSION : EXIT_NO;
 }
