@@ -213,11 +213,27 @@ static int set_reuseaddr(int fd, const struct target *t, const struct open_liste
     return result < 0 ? err_set(e, -result, "set", "reuseaddr", NULL) : 0;
 }
 
+/* Before bind, since what comes earlier doesn't say which address it was sent to, and an answer
+ * would come from another (ipv4_pktinfo_prepare of net/ipv4/ip_sockglue.c). */
+static void ask_where_sent(int fd, const struct target *t)
+{
+    struct net_addr a;
+    uint16_t port;
+    if (t->type != SOCK_DGRAM || !target_get_ip(&t->address, &a, &port) ||
+        !net_addr_is_wildcard(&a))
+        return;
+    if (t->family == AF_INET)
+        set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    else
+        set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
 int open_listener(const struct target *t, const struct open_listen *how, struct err *e)
 {
     _cleanup_fd_ int fd = open_socket(t, "listen on", e);
     if (fd < 0)
         return fd;
+    ask_where_sent(fd, t);
     int result = set_reuseaddr(fd, t, how, e);
     if (result == 0)
         result = set_options(fd, t, how->options, SOCKOPT_BEFORE_BIND, e);

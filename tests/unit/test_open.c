@@ -222,6 +222,22 @@ static void left_over_names_are_taken_over(void **state)
     unlink(path);
 }
 
+/* From the first datagram on, so from before bind. */
+static void datagrams_say_where_they_were_sent(void **state)
+{
+    struct target t = ip_target("0.0.0.0", 0);
+    struct open_listen how = {.backlog = -1};
+    struct err e = {0};
+    int asked = 0;
+    socklen_t n = sizeof asked;
+    (void)state;
+    t.type = SOCK_DGRAM;
+    _cleanup_fd_ int fd = open_listener(&t, &how, &e);
+    assert_true(fd >= 0);
+    assert_int_equal(getsockopt(fd, IPPROTO_IP, IP_PKTINFO, &asked, &n), 0);
+    assert_int_equal(asked, 1);
+}
+
 static void what_has_no_path_leaves_none_behind(void **state)
 {
     struct target t = {.type = SOCK_STREAM, .v6only = -1};
@@ -242,6 +258,7 @@ int main(void)
         cmocka_unit_test(failures_are_explained),
         cmocka_unit_test(refusals_come_later),
         cmocka_unit_test(left_over_names_are_taken_over),
+        cmocka_unit_test(datagrams_say_where_they_were_sent),
         cmocka_unit_test(what_has_no_path_leaves_none_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
