@@ -151,7 +151,7 @@ static void print_row(struct listing *l, const struct row *row)
     struct buf *out = &l->out->buf;
     char state[24];
     format_state(state, sizeof state, row);
-    buf_printf(out, "%-4s  %6llu %6llu ", protocol_name(row), (unsigned long long)row->recv_q,
+    buf_printf(out, "%-5s %6llu %6llu ", protocol_name(row), (unsigned long long)row->recv_q,
                (unsigned long long)row->send_q);
     format_end(out, l, row, true);
     buf_char(out, ' ');

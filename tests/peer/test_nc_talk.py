@@ -7,12 +7,14 @@ import pty
 import re
 import shutil
 import socket
+import stat
 import struct
 import threading
 
 import pytest
 
 from lib import features, process
+from lib.terminal import Terminal
 from lib.twin import both
 from lib.wait import wait_for
 
@@ -350,16 +352,48 @@ def test_unix_listener(line):
     compare(scenario)
 
 
-def test_unix_path_is_taken_over():
+def unix_names(nc):
+    """Of the namespace's sockets, as the kernel has them; @ stands for each NUL."""
+    with nc.ns.inside(), open("/proc/thread-self/net/unix", encoding="utf-8") as table:
+        return [row.split()[7] for row in table.readlines()[1:] if len(row.split()) > 7]
+
+
+@pytest.mark.parametrize("line", ["-lvU so", "-luvU so"])
+def test_unix_path_is_taken_over(line):
+    """Whatever it is: a file, or what another listens at."""
+
     def scenario(nc):
         with open(os.path.join(nc.folder, "so"), "w", encoding="ascii"):
             pass
-        running = nc.start("-lvU", "so")
-        line = running.stderr.readline()
+        first = nc.start(*line.split())
+        lines = [first.stderr.readline()]
+        second = nc.start(*line.split())
+        lines.append(second.stderr.readline())
+        names = unix_names(nc)
+        first.terminate()
+        second.terminate()
+        return lines, names, nc.end(first)[0], nc.end(second)[0], os.path.exists(os.path.join(nc.folder, "so"))
+
+    assert compare(scenario)[1] == ["so", "so"]
+
+
+@pytest.mark.parametrize("line", ["-lvU", "-luvU"])
+@pytest.mark.parametrize("name", ["s" * 107, "@" + "s" * 107, "@", "@a b"], ids=["path", "abstract", "empty", "blank"])
+def test_unix_names_to_their_limit(line, name):
+    def scenario(nc):
+        running = nc.start(line, name)
+        said = running.stderr.readline()
+        names = unix_names(nc)
         running.terminate()
-        return line, nc.end(running)[0]
+        return said, names, nc.end(running)
 
     compare(scenario)
+
+
+@pytest.mark.parametrize("line", ["-uvU {0} so", "-lU {0}", "-lvU {0}", "-luvU {0}", "-uvU -s {0} so"])
+@pytest.mark.parametrize("name", ["s" * 108, "@" + "s" * 108, "s" * 300], ids=["path", "abstract", "long"])
+def test_unix_names_beyond_it(line, name):
+    compare(lambda nc: nc.run(*line.format(name).split()))
 
 
 @pytest.mark.parametrize("line", ["-uUvw1 so", "-uUq0 so", "-uUvw1 -s mine so", "-uUzv so"])
@@ -379,14 +413,47 @@ def test_unix_datagram_client(line):
     compare(scenario)
 
 
-@pytest.mark.parametrize("line", ["-luvU so", "-lukvU so"])
+@pytest.mark.parametrize("own", [None, "@own", "taken"])
+def test_unix_datagram_clients_own_name(own):
+    """It is there while the client talks, and a temporary one is gone afterwards with its folder."""
+
+    def scenario(nc):
+        with open(os.path.join(nc.folder, "taken"), "w", encoding="ascii"):
+            pass
+        with nc.ns.inside():
+            peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        peer.bind(os.path.join(nc.folder, "so"))
+        peer.settimeout(10)
+        running = nc.start("-uvUq0", *(["-s", own] if own else []), "so")
+        running.stdin.write(b"in")
+        running.stdin.flush()
+        data, sender = peer.recvfrom(100)
+        path = os.path.join(nc.folder, sender) if isinstance(sender, str) else None
+        there = path and stat.S_ISSOCK(os.stat(path).st_mode)
+        names = [nc.plain(name) for name in unix_names(nc)]
+        peer.sendto(b"an answer", path or sender)
+        assert running.stdout.read(9) == b"an answer"
+        result = nc.end(running)
+        peer.close()
+        left = path and (os.path.exists(path), os.path.exists(os.path.dirname(path)))
+        return data, nc.plain(sender) if path else sender, there, names, result, left
+
+    saw = compare(scenario)
+    if own is None:
+        assert saw[1] == "/tmp/nc-XXXXXX/recv.sock" and saw[5] == (False, False)
+
+
+@pytest.mark.parametrize("line", ["-luvU so", "-lukvU so", "-luvU @so"])
 def test_unix_datagram_listener(line):
     def scenario(nc):
+        name = line.split()[-1]
+        address = "\0" + name[1:] if name[0] == "@" else os.path.join(nc.folder, name)
         running = nc.start(*line.split())
-        peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with nc.ns.inside():
+            peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         peer.bind(os.path.join(nc.folder, "peer"))
         peer.settimeout(10)
-        wait_for(lambda: peer.connect_ex(os.path.join(nc.folder, "so")) == 0)
+        wait_for(lambda: peer.connect_ex(address) == 0)
         peer.send(b"one")
         out = running.stdout.read(3)
         running.stdin.write(b"back")
@@ -439,3 +506,24 @@ def test_signatures_ask_for_their_key():
     compare(lambda nc: with_terminal(nc, ["-vSw1", "127.0.0.1", "1"], b"secret\n"))
     compare(lambda nc: with_terminal(nc, ["-vSw1", "127.0.0.1", "1"], b"\n"))
     compare(lambda nc: with_terminal(nc, ["-uvS", "127.0.0.1", "1"], b"secret\n"))
+
+
+@pytest.mark.parametrize("key", ["secret", "another"])
+def test_signatures_of_both_ends(key):
+    """Who has another key isn't heard."""
+
+    def scenario(nc):
+        listener = Terminal([nc.path, "-lvSn", "127.0.0.1", "4444"], netns=nc.ns)
+        try:
+            listener.expect("password: $")
+            listener.type("secret\n")
+            with contextlib.suppress(AssertionError):
+                listener.expect("Listening on 127.0.0.1 4444")
+            shown = with_terminal(nc, ["-zvnSw1", "127.0.0.1", "4444"], key.encode() + b"\n")
+            if key == "secret" or listener.process.poll() is not None:
+                listener.wait()
+            return shown, nc.plain(listener.shown)
+        finally:
+            listener.close()
+
+    compare(scenario)

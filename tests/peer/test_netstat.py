@@ -4,10 +4,11 @@ for the time that a timer has left."""
 import os
 import re
 import subprocess
+import threading
 
 import pytest
 
-from lib import process
+from lib import features, process
 from lib.twin import while_still
 from lib.wait import wait_for
 
@@ -53,6 +54,53 @@ def agree(theirs, ours):
 def test_sockets(berth, netns, mksock, line):
     mksock(*SCENE)
     compare(berth, netns, line)
+
+
+@pytest.mark.parametrize("line", ["-Uan", "-U", "-Ual", "-tUuan", "-Uanp", "-Uaneo", "-Uan6", "-4Uan"])
+def test_udplite(berth, netns, mksock, line):
+    features.require(features.has_udplite)
+    mksock(*SCENE, "udplite bind 0.0.0.0:53", "udplite bind 127.0.0.1:5353 as=l", "udplite connect @l",
+           "udplite bind [::]:123", "udplite bind [::1]:5354 as=s", "udplite connect @s")
+    compare(berth, netns, line)
+
+
+def rounds(command, netns, heading, n):
+    """What it says in its first N rounds, each of which begins with HEADING."""
+    p = process.start(command, netns=netns, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    late = threading.Timer(30, p.kill)
+    late.start()
+    said, begun = [""], []
+    try:
+        while len(begun) <= n:
+            line = p.stdout.readline()
+            assert line, f"it ended after {''.join(said)}"
+            if line.startswith(heading):
+                begun.append(len(said))
+            said.append(line)
+        return ["".join(said[i:k]) for i, k in zip(begun, begun[1:])]
+    finally:
+        late.cancel()
+        process.end(p)
+
+
+@pytest.mark.parametrize("line, heading", [
+    ("-cant", "Active Internet"), ("-canutx", "Active Internet"), ("--continuous -ln", "Active Internet"),
+    ("-crn", "Kernel IP"), ("-ci", "Iface"),
+])
+def test_again_and_again(berth, netns, mksock, line, heading):
+    mksock(*SCENE)
+    netns.ip("route add unreachable 10.8.0.0/16")
+    theirs, ours = (rounds([*command, *line.split()], netns, heading, 2)
+                    for command in (["netstat"], berth.command("netstat")))
+    assert [without_times(said) for said in ours] == [without_times(said) for said in theirs]
+
+
+def test_groups_again(berth, netns):
+    """On purpose otherwise than the original, which loses IPv4's groups from its second round on."""
+    theirs, ours = (rounds([*command, "-cgn"], netns, "IPv6/IPv4", 2)
+                    for command in (["netstat"], berth.command("netstat")))
+    assert ours[0] == ours[1] == theirs[0]
+    assert "224.0.0.1" in theirs[0] and "224.0.0.1" not in theirs[1]
 
 
 @pytest.mark.parametrize("line", [
@@ -134,6 +182,19 @@ def test_control_characters_are_escaped(berth, netns):
         assert "\x1b" not in ours.stdout and f"{p.pid}/we\\x1b[31mird" in ours.stdout
     finally:
         end(p)
+
+
+def test_interfaces_called_by_what_a_terminal_obeys(berth, netns):
+    """The same; the kernel lets an interface be called so."""
+    netns.ip("link", "add", "we\x1b[31mird", "type", "veth", "peer", "name", "en1")
+    netns.ip("addr", "add", "10.1.2.3/24", "dev", "we\x1b[31mird")
+    netns.ip("link", "set", "en1", "up")
+    netns.ip("link", "set", "we\x1b[31mird", "up")
+    for words in (["netstat", "-rn"], ["netstat", "-rn6"], ["netstat", "-gn"], ["netstat", "-ia"],
+                  ["ifconfig", "-a"], ["ifconfig", "-s"], ["ifconfig", "-l"]):
+        said = berth(*words).stdout
+        assert "\x1b" not in said and "we\\x1b[31mird" in said, said
+    assert "\x1b" in both(berth, netns, "-rn")[0].stdout
 
 
 def test_by_its_name(berth, netns, mksock, tmp_path):
