@@ -32,6 +32,7 @@ enum bpf_gap {
     BPF_GAP_LISTENERS = 1 << 0, /* of TCP */
     BPF_GAP_CONNECTIONS = 1 << 1,
     BPF_GAP_UDP = 1 << 2,
+    BPF_GAP_WALK = 1 << 3, /* the tables of TCP weren't walked, the kernel refused that program */
 };
 /* gaps: mask of enum bpf_gap. 0 to go on, else what bpf_read returns. */
 typedef int bpf_gap_sink(void *ctx, unsigned gaps);

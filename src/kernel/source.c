@@ -310,8 +310,21 @@ static int join_missed(void *ctx, const struct net_socket *s)
     return join(reading, s);
 }
 
+/* No table could be walked: diag tells of TCP what the descriptors didn't. */
+static int replace_walk(struct reading *reading, struct err *e)
+{
+    struct source_query q = *reading->joiner.query;
+    q.kinds = 1u << NET_TCP;
+    reading->take = join_unheld;
+    int r = read_namespaces(reading, &q, diag_read, e);
+    reading->take = join;
+    return r;
+}
+
 static int fill_gaps(struct reading *reading, bool listeners, struct err *e)
 {
+    if (reading->gaps & BPF_GAP_WALK)
+        return listeners ? 0 : replace_walk(reading, e);
     const uint32_t listening = 1u << NET_LISTEN | 1u << NET_CLOSE; /* CLOSE: UDP without a peer */
     struct source_query q = *reading->joiner.query;
     q.kinds &=

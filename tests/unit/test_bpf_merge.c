@@ -20,7 +20,7 @@ static void add_task(struct buf *b, uint32_t pid)
     buf_add(b, &task, sizeof task);
 }
 
-static struct bpf_sock_chunk sock_of(uint64_t cookie, uint8_t state, uint32_t fd, uint32_t holders)
+static struct bpf_sock_chunk sock_of(uint32_t inode, uint8_t state, uint32_t fd, uint32_t holders)
 {
     return (struct bpf_sock_chunk){
         .chunk = {BPF_SOCK_SIZE_ADDR4, BPF_TAG_SOCK},
@@ -31,22 +31,22 @@ static struct bpf_sock_chunk sock_of(uint64_t cookie, uint8_t state, uint32_t fd
         .flags = BPF_SOCK_HAS_ADDR4,
         .fd = fd,
         .holders = holders,
-        .cookie = cookie,
+        .inode = inode,
         .addr = {htonl(INADDR_LOOPBACK)},
     };
 }
 
-static void add_sock(struct buf *b, uint64_t cookie, uint8_t state, uint32_t fd, uint32_t holders)
+static void add_sock(struct buf *b, uint32_t inode, uint8_t state, uint32_t fd, uint32_t holders)
 {
-    struct bpf_sock_chunk sock = sock_of(cookie, state, fd, holders);
+    struct bpf_sock_chunk sock = sock_of(inode, state, fd, holders);
     buf_add(b, &sock, sock.chunk.size);
 }
 
-/* The rows as text: "cookie:state[pid/fd pid/fd] ". */
+/* The rows as text: "inode:state[pid/fd pid/fd] ". */
 static int note_row(void *ctx, const struct net_socket *s)
 {
     struct buf *out = ctx;
-    buf_printf(out, "%u:%s[", (unsigned)s->cookie, net_state_name(s->state));
+    buf_printf(out, "%u:%s[", (unsigned)s->inode, net_state_name(s->state));
     for (uint32_t i = 0; i < s->n_owners; i++)
         buf_printf(out, "%s%d/%d", i ? " " : "", s->owners[i].pid, s->owners[i].fd);
     buf_str(out, "] ");

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -22,6 +24,7 @@
 #else
 #pragma GCC diagnostic ignored "-Wstringop-truncation"
 #endif
+#include "held.lskel.h"
 #include "holders_full.lskel.h"
 #include "holders_inet.lskel.h"
 #include "ports.lskel.h"
@@ -52,27 +55,40 @@ static int open_stream(int prog_fd, int map_fd)
     return fd < 0 ? -errno : fd;
 }
 
-/* One function a skeleton: the same steps over a type of its own. map is the one that the iterator
- * walks, or -1. */
-#define OPENER(name, map)                                        \
-    static int open_##name(const struct bpf_wish *wish)          \
-    {                                                            \
-        struct name *skel = name##__open();                      \
-        int r;                                                   \
-                                                                 \
-        if (!skel)                                               \
-            return -ENOMEM;                                      \
-        memcpy((void *)&skel->rodata->wish, wish, sizeof *wish); \
-        r = name##__load(skel);                                  \
-        if (r >= 0)                                              \
-            r = open_stream(skel->progs.name.prog_fd, map);      \
-        name##__destroy(skel);                                   \
-        return r;                                                \
+/* Maps the memory that a program writes to. */
+static int share(int map_fd, struct bpf_output **ret)
+{
+    void *at = mmap(NULL, sizeof **ret, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    *ret = at;
+    return 0;
+}
+
+/* One function a skeleton: the same steps over a type of its own. walked is the map that the
+ * iterator walks, written the one that it writes to, or -1. */
+#define OPENER(name, walked, written)                                           \
+    static int open_##name(const struct bpf_wish *wish, struct bpf_stream *ret) \
+    {                                                                           \
+        struct name *skel = name##__open();                                     \
+        int r;                                                                  \
+                                                                                \
+        if (!skel)                                                              \
+            return -ENOMEM;                                                     \
+        memcpy((void *)&skel->rodata->wish, wish, sizeof *wish);                \
+        r = name##__load(skel);                                                 \
+        if (r >= 0 && (written) >= 0)                                           \
+            r = share(written, &ret->output);                                   \
+        if (r >= 0)                                                             \
+            r = ret->fd = open_stream(skel->progs.name.prog_fd, walked);        \
+        name##__destroy(skel);                                                  \
+        return r;                                                               \
     }
 
-OPENER(holders_inet, -1)
-OPENER(holders_full, -1)
-OPENER(unheld, skel->maps.slices.map_fd)
+OPENER(held, -1, skel->maps.output.map_fd)
+OPENER(holders_inet, -1, -1)
+OPENER(holders_full, -1, -1)
+OPENER(unheld, skel->maps.slices.map_fd, -1)
 
 static int explain(int code, struct err *e)
 {
@@ -86,15 +102,17 @@ static int explain(int code, struct err *e)
                    err_name(code));
 }
 
-static int open_reader(enum bpf_reader program, const struct bpf_wish *wish)
+static int open_reader(enum bpf_reader program, const struct bpf_wish *wish, struct bpf_stream *ret)
 {
     switch (program) {
+    case BPF_READER_HELD:
+        return open_held(wish, ret);
     case BPF_READER_HOLDERS_INET:
-        return open_holders_inet(wish);
+        return open_holders_inet(wish, ret);
     case BPF_READER_HOLDERS_FULL:
-        return open_holders_full(wish);
+        return open_holders_full(wish, ret);
     case BPF_READER_UNHELD:
-        return open_unheld(wish);
+        return open_unheld(wish, ret);
     }
     return -ENOSYS;
 }
@@ -105,16 +123,50 @@ static bool may_be_too_new(int r)
     return r < 0 && r != -EPERM && r != -ENOMEM && r != -EMFILE && r != -ENFILE;
 }
 
-int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct err *e)
+/* Any socket of ours: its file has the operations by which the program knows one. */
+static int open_held_stream(struct bpf_wish *w, struct bpf_stream *ret)
 {
+    ret->socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (ret->socket_fd < 0)
+        return -errno;
+    w->socket_fd = (__u32)ret->socket_fd;
+    return open_reader(BPF_READER_HELD, w, ret);
+}
+
+int bpf_load_open(enum bpf_reader program, const struct bpf_wish *wish, struct bpf_stream *ret,
+                  struct err *e)
+{
+    struct bpf_stream stream = BPF_STREAM_INIT;
     struct bpf_wish w = *wish;
+    int r = -ENOSYS;
+
     w.in_place = true;
-    int r = open_reader(program, &w);
-    if (may_be_too_new(r)) {
-        w.in_place = false;
-        r = open_reader(program, &w);
+    if (program == BPF_READER_HELD) {
+        r = open_held_stream(&w, &stream);
+        program = BPF_READER_HOLDERS_INET;
+    } else {
+        r = open_reader(program, &w, &stream);
     }
-    return r < 0 ? explain(-r, e) : r;
+    if (may_be_too_new(r)) {
+        bpf_stream_close(&stream);
+        w.in_place = false;
+        r = open_reader(program, &w, &stream);
+    }
+    if (r < 0) {
+        bpf_stream_close(&stream);
+        return explain(-r, e);
+    }
+    *ret = stream;
+    return 0;
+}
+
+void bpf_stream_close(struct bpf_stream *s)
+{
+    if (s->output)
+        munmap(s->output, sizeof *s->output);
+    fd_close(&s->fd);
+    fd_close(&s->socket_fd);
+    s->output = NULL;
 }
 
 /* Who has a port */

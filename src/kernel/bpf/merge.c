@@ -119,7 +119,12 @@ static void count(struct bpf_merge *m, const struct bpf_sock_chunk *c)
     if (table < 0)
         return;
     m->met.sockets[table]++;
-    m->met.cookies[table] += c->cookie;
+    m->met.inodes[table] += c->inode;
+}
+
+uint64_t bpf_merge_met_tcp(const struct bpf_merge *m)
+{
+    return m->met.sockets[BPF_TABLE_LISTENING] + m->met.sockets[BPF_TABLE_ESTABLISHED];
 }
 
 static int take_tally(void *ctx, const struct bpf_tally_chunk *tally)
@@ -128,7 +133,7 @@ static int take_tally(void *ctx, const struct bpf_tally_chunk *tally)
     m->tcp = tally->tcp;
     for (int i = 0; i < BPF_TABLES; i++)
         if (tally->walked >> i & 1 &&
-            (tally->sockets[i] != m->met.sockets[i] || tally->cookies[i] != m->met.cookies[i]))
+            (tally->sockets[i] != m->met.sockets[i] || tally->inodes[i] != m->met.inodes[i]))
             m->gaps |= 1u << i;
     return 0;
 }
@@ -203,11 +208,11 @@ static int wait_for_listeners(struct bpf_merge *m, const struct bpf_item *item)
     return 0;
 }
 
-/* An accepted MPTCP socket has the cookie of its listener, and its subflow has its inode: only both
- * together name one socket. */
+/* Not by its cookie, which it may not have yet, and which an accepted MPTCP socket has from its
+ * listener. That one's subflow has its inode, so that the kind is needed too. */
 static uint64_t shared_key(const struct bpf_sock_chunk *c)
 {
-    return c->cookie << 32 ^ c->inode;
+    return c->inode | (uint64_t)c->kind << 56;
 }
 
 static struct shared *shared_find(struct bpf_merge *m, const struct bpf_item *item)
@@ -322,7 +327,7 @@ static int take_item(void *ctx, const struct bpf_item *item)
         bpf_item_to_socket(item, m->hz, &m->row);
     if (item->sock.flags & BPF_SOCK_WALKED)
         return now ? m->sink(m->ctx, &m->row) : -EBADMSG;
-    if (held && item->sock.holders > 1 && item->sock.cookie)
+    if (held && item->sock.holders > 1 && item->sock.inode)
         return take_shared(m, item, now);
     if (held)
         count(m, &item->sock);

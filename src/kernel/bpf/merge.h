@@ -21,7 +21,7 @@ struct bpf_merge {
     uint32_t hz;
     struct net_process *process;    /* of the TASK chunk that came last; in processes */
     struct hash process_by_pid;     /* pid -> struct net_process *, owned */
-    struct hash shared_by_key;      /* cookie and inode -> index in shared, + 1 */
+    struct hash shared_by_key;      /* inode and kind -> index in shared, + 1 */
     struct vec shared;              /* struct shared */
     struct vec shared_owners;       /* struct shared_owner, linked lists */
     struct block *shared_bytes;     /* items of shared sockets */
@@ -38,6 +38,8 @@ void bpf_merge_clear(struct bpf_merge *m);
 
 /* Takes bytes of a program. 0, the sink's answer, -EBADMSG or -ENOMEM. */
 int bpf_merge_feed(struct bpf_merge *m, const void *bytes, size_t n);
+/* How many TCP sockets were met at descriptors that stand in the kernel's tables. */
+uint64_t bpf_merge_met_tcp(const struct bpf_merge *m);
 /* Tells the listeners that still wait for other holders. The same answers. */
 int bpf_merge_end_listeners(struct bpf_merge *m);
 /* Tells all that still waits. The same answers. */

@@ -83,10 +83,18 @@ struct bpf_wish {
     __u16 rport;
     __u8 ipv4; /* whether AF_INET, AF_INET6 sockets are wanted */
     __u8 ipv6;
-    __u8 walk;     /* enum bpf_walk: what the walk over the kernel's tables tells */
-    __u8 in_place; /* whether the kernel lets memory be read by plain loads (bpf_rdonly_cast) */
-    __u8 few;      /* of what is held, only the inodes in the set; and more, by chance */
+    __u8 walk;       /* enum bpf_walk: what the walk over the kernel's tables tells */
+    __u8 in_place;   /* whether the kernel lets memory be read by plain loads (bpf_rdonly_cast) */
+    __u8 few;        /* of what is held, only the inodes in the set; and more, by chance */
+    __u32 socket_fd; /* a socket of the reader's, by which others are known */
     __u64 inodes[BPF_INODE_BITS / 64];
+};
+
+/* What a program that shares memory with its reader has told since the reader emptied it. */
+struct bpf_output {
+    __u32 used;     /* of bytes */
+    __u32 requests; /* for connections (SYN_RECV) that wait at the listeners told so far */
+    __u8 bytes[(1 << 18) - 8];
 };
 
 /* The set of inodes: each is the bit of its lowest digits, sockets that were made one after the
@@ -156,12 +164,12 @@ struct bpf_clock_chunk {
 };
 
 /* What of the question the tables hold for processes to have open: how many, and the sum of their
- * cookies. Who met the same sockets at descriptors has the same numbers. */
+ * inodes. Who met the same sockets at descriptors has the same numbers. */
 struct bpf_tally_chunk {
     struct bpf_chunk chunk;
     __u32 walked; /* mask of 1 << enum bpf_table: tables of which that is known */
     __u64 sockets[BPF_TABLES];
-    __u64 cookies[BPF_TABLES];
+    __u64 inodes[BPF_TABLES];
     __u64 tcp; /* TCP sockets met, of every namespace and whatever was asked; no mini ones */
 };
 

@@ -194,7 +194,7 @@ static __always_inline void count(struct sock *sk)
     if (table >= BPF_TABLES)
         return;
     tally.sockets[table]++;
-    tally.cookies[table] += sk->__sk_common.skc_cookie.counter;
+    tally.inodes[table] += inode_of(sk);
 }
 
 /* Makes record, and timer if that is wished, of the socket that was fetched. The size of the
@@ -381,7 +381,9 @@ static long block(__u32 index, struct output *s)
 static __always_inline void find_tables(void)
 {
     struct task_struct *reader = bpf_get_current_task_btf();
-    struct net *net = reader->nsproxy->net_ns;
+    /* probed: for a load from a structure that it trusts, the verifier searches the kernel's names
+     */
+    struct net *net = BPF_CORE_READ(reader, nsproxy, net_ns);
     struct inet_hashinfo *info;
 
     if (bpf_core_field_exists(struct net___ptr, ipv4.tcp_death_row)) {

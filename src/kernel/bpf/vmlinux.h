@@ -37,7 +37,7 @@ typedef _Bool bool;
 #define false 0
 
 /* All that is taken from linux/bpf.h, whose asm/types.h a BPF target may lack. */
-enum { BPF_MAP_TYPE_ARRAY = 2 };
+enum { BPF_MAP_TYPE_ARRAY = 2, BPF_F_MMAPABLE = 1 << 10 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -589,6 +589,11 @@ struct bpf_iter_meta {
     struct seq_file *seq;
     __u64 session_id;
     __u64 seq_num;
+};
+
+struct bpf_iter__task {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
 };
 
 struct bpf_iter__task_file {
