@@ -43,7 +43,7 @@ static void add_word(const struct nc *n, const char *word, struct vec *ret)
         char *first = strndup(word, (size_t)(dash - word));
         if (!first)
             nc_die("%s", strerror(ENOMEM));
-        uint16_t a = one_port(first), b = one_port(dash + 1);
+        uint16_t b = one_port(dash + 1), a = one_port(first); /* in the order of the faults */
         free(first);
         add_range(ret, a < b ? a : b, a < b ? b : a);
     } else {
