@@ -130,14 +130,12 @@ static int choose(const struct predict_host *host, struct bind_answer *a)
     return 0;
 }
 
-/* A refusal may be certain, and what would help hidden: the options of a connection that no process
- * has any more decide whether SO_REUSEADDR lets a server start again. */
-static bool is_vague(const struct bind_answer *a)
+bool explain_bind_is_vague(const struct predict_bind *b)
 {
-    const struct predict_blocker *all = a->bind.blockers.items;
-    if (a->bind.verdict == PREDICT_DEPENDS)
+    const struct predict_blocker *all = b->blockers.items;
+    if (b->verdict == PREDICT_DEPENDS)
         return true;
-    for (size_t i = 0; a->bind.verdict == PREDICT_FAILS && i < a->bind.blockers.len; i++)
+    for (size_t i = 0; b->verdict == PREDICT_FAILS && i < b->blockers.len; i++)
         if (!net_socket_knows(all[i].socket, NET_F_REUSEADDR) ||
             !net_socket_knows(all[i].socket, NET_F_REUSEPORT))
             return true;
@@ -156,7 +154,7 @@ static int foretell(struct bind_question *q, struct bind_answer *a,
         result = predict_bind(&a->candidate, *ret_host, &a->bind);
         if (result < 0)
             return err_set(e, -result, "explain", "", NULL);
-    } while (is_vague(a) && explain_host_deepen(q->host));
+    } while (explain_bind_is_vague(&a->bind) && explain_host_deepen(q->host));
     return 0;
 }
 

@@ -45,6 +45,10 @@ const struct bind_answer *explain_bind_overall(const struct bind_question *q);
 /* What a program would ask for at a target. */
 void explain_bind_candidate(const struct bind_question *q, const struct target *t,
                             struct predict_candidate *ret);
+/* Whether a deeper look may say more. A refusal may be certain, and what would help hidden: the
+ * options of a connection that no process has any more decide whether SO_REUSEADDR lets a server
+ * start again. */
+bool explain_bind_is_vague(const struct predict_bind *b);
 
 void explain_bind_show_words(struct output *o, struct bind_question *q);
 void explain_bind_show_json(struct output *o, struct bind_question *q);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "cmd/commands.h"
 #include "cmd/explain_ask.h"
+#include "cmd/explain_bind.h"
 #include "cmd/explain_words.h"
 #include "cmd/holding.h"
 #include "flow/open.h"
@@ -116,7 +117,7 @@ static void explain(struct explain_host *h, const struct predict_candidate *c, s
         b = (struct predict_bind){0};
         if (explain_host_at(h, c->kind, c->port, &host, &e) < 0 || predict_bind(c, host, &b) < 0)
             break;
-    } while (b.verdict == PREDICT_DEPENDS && explain_host_deepen(h));
+    } while (explain_bind_is_vague(&b) && explain_host_deepen(h));
     if (b.error == EADDRINUSE && b.blockers.len)
         put_holder(words, h, c, host, &b);
     predict_bind_clear(&b);
