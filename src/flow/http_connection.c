@@ -128,6 +128,9 @@ static struct http_question ask(struct http_connection *c, const char *base)
 {
     struct http_worker *w = c->worker;
     http_worker_set_clock(w);
+    w->files.round = w->loop->now_ns;
+    w->files.waited = c->waited;
+    c->waited = false; /* what is behind it may have come just now */
     return (struct http_question){.site = w->site,
                                   .files = &w->files,
                                   .request = &c->parser.request,
@@ -345,9 +348,18 @@ static int step(struct http_connection *c)
 
 static void drive(struct http_connection *c)
 {
-    for (int i = 0; i < STEPS; i++)
-        if (step(c) <= 0)
+    c->dry = false;
+    for (int i = 0; i < STEPS; i++) {
+        int r = step(c);
+        if (r < 0)
             return;
+        if (r == 0) {
+            c->dry = !c->stream.can_read;
+            c->waited = false;
+            return;
+        }
+    }
+    c->waited = false;
     loop_turn_add(c->worker->loop, &c->turn);
 }
 
@@ -357,8 +369,10 @@ static void stream_ready(struct loop *l, struct stream *s)
 {
     struct http_connection *c = of_stream(s);
     (void)l;
-    if (!c->turn.at)
-        drive(c);
+    if (c->turn.at)
+        return;
+    c->waited = c->dry && s->can_read; /* as epoll said at the round's beginning */
+    drive(c);
 }
 
 static void run_turn(struct loop *l, struct loop_turn *t)

@@ -41,7 +41,9 @@ struct http_connection {
     size_t held_at;
     struct buf line; /* of the log, for an answer under way */
     uint64_t log_bytes;
-    bool half;     /* the rest of a head is waited for */
+    bool half;   /* the rest of a head is waited for */
+    bool dry;    /* all that had come was received */
+    bool waited; /* what comes next to be parsed had begun to come before this round of the loop */
     bool may_talk; /* after an answer that closes: the client may not have said all */
     uint64_t deadline_ns;
     struct loop_timer timer;

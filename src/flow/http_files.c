@@ -104,6 +104,7 @@ static int make_file(struct http_files *f, const char *path, struct http_file **
     file->compresses = http_type_compresses(file->type);
     file->is_text = strncmp(file->type, "text/", 5) == 0;
     file->refs = 1;
+    file->round = f->round;
     file->fd = fd_take(&fd);
     file->st = st;
     file->size = (uint64_t)st.st_size;
@@ -162,13 +163,22 @@ void http_files_forget(struct http_files *f, const char *path)
         http_file_unref(slot);
 }
 
+/* Whether a file that is kept is still the one at its path. */
+static bool is_current(const struct http_files *f, struct http_file *file)
+{
+    struct stat st;
+    if (f->waited && file->round == f->round)
+        return true;
+    file->round = f->round;
+    return fstatat(f->root_fd, file->path, &st, 0) == 0 && is_same(&st, &file->st);
+}
+
 int http_files_open(struct http_files *f, const char *path, struct http_file **ret)
 {
     uint64_t hash = hash_of(path);
     struct http_file **slot = find_slot(f, path, hash);
     if (slot) {
-        struct stat st;
-        if (fstatat(f->root_fd, path, &st, 0) == 0 && is_same(&st, &(*slot)->st)) {
+        if (is_current(f, *slot)) {
             (*slot)->used = ++f->clock;
             (*slot)->refs++;
             *ret = *slot;

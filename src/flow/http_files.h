@@ -2,8 +2,9 @@
  *
  * Every path is resolved by openat2(2) with RESOLVE_BENEATH: links within the root are followed,
  * those that lead out fail, and so do absolute ones. What is no plain file is never opened. A file
- * that is kept is looked at again (one fstatat) each time that it is asked for, and opened anew if
- * it was changed, replaced or removed: nothing old is ever given.
+ * that is kept is looked at again (one fstatat) when it is asked for, and opened anew if it was
+ * changed, replaced or removed: nothing is given that was old already when somebody began to ask.
+ * One look is enough for all whose requests had come before it.
  *
  * One thread uses a struct http_files; several may share the root's descriptor and the types.
  */
@@ -31,6 +32,7 @@ struct http_file {
     /* of the cache */
     struct stat st;
     uint64_t hash, used;
+    uint64_t round; /* in which it was looked at */
     char path[];
 };
 
@@ -38,6 +40,8 @@ struct http_files {
     int root_fd; /* borrowed */
     const struct http_types *types;
     uint64_t clock;
+    uint64_t round; /* of the loop, set by the owner: a number that doesn't come again */
+    bool waited;    /* the same: the request had come before this round */
     struct http_file *slots[HTTP_FILES_SETS][HTTP_FILES_WAYS];
 };
 

@@ -1,6 +1,7 @@
 """berth serve: what clients get, what they never get, and what it tells."""
 
 import base64
+import contextlib
 import email.utils
 import gzip
 import http.client
@@ -9,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import threading
 
 import pytest
 
@@ -68,6 +70,38 @@ def test_a_changed_file_is_never_old(serve, site):
         assert server.ask("/f").body.decode() == text
     os.unlink(site / "f")
     assert server.ask("/f").status == 404
+
+
+def test_a_changed_file_is_never_old_among_many(serve, site):
+    """One look at a file does for requests that came before it, and for no other."""
+    server = serve()
+    (site / "f").write_text("first")
+    over = threading.Event()
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(server.connect()) for _ in range(8)]
+        stack.callback(over.set)
+
+        def ask_and_ask():
+            while not over.is_set():
+                for s in others:
+                    s.sendall(b"GET /f HTTP/1.1\r\n" + HOST + b"\r\n")
+                for s in others:
+                    assert s.recv(65536).startswith(b"HTTP/1.1 200")
+
+        thread = threading.Thread(target=ask_and_ask)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(over.set)
+        mine = stack.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1")))
+        mine.sock = server.connect()
+        for i in range(500):
+            (site / "new").write_text(f"version {i}")
+            os.replace(site / "new", site / "f")
+            if i % 2:
+                assert server.ask("/f").body.decode() == f"version {i}"
+            else:
+                mine.request("GET", "/f")
+                assert mine.getresponse().read().decode() == f"version {i}"
 
 
 def test_keep_alive_and_pipelining(serve, site):
