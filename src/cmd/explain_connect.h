@@ -24,6 +24,7 @@ struct explain_connect_arguments {
 struct connect_forward {
     const struct kernel_forward *rule; /* NULL: none */
     struct target target;
+    unsigned n_places; /* namespaces of this host that have the address; 2: several */
     /* Who answers there, asked as a question of its own; answers empty: it couldn't be. */
     struct explain_host *there; /* owned; NULL: in the same namespace */
     struct sockets_arguments place;

@@ -61,15 +61,15 @@ static int has_address(int fd, const struct net_addr *addr, bool *ret, struct er
     return back;
 }
 
-/* Its inode, or 0. */
-static int find_netns(const struct net_addr *addr, uint64_t *ret, struct err *e)
+/* Its inode where there is one such alone; *ret_n: how many there are, where 2 stands for more. */
+static int find_netns(const struct net_addr *addr, uint64_t *ret, unsigned *ret_n, struct err *e)
 {
     _cleanup_vec_ struct vec all = VEC_INIT(struct net_namespace);
     uint32_t hidden;
-    *ret = 0;
+    *ret_n = 0;
     if (netns_list(&all, &hidden) < 0)
         return 0;
-    for (size_t i = 0; i < all.len && !*ret; i++) {
+    for (size_t i = 0; i < all.len && *ret_n < 2; i++) {
         const struct net_namespace *ns = vec_at(&all, i);
         bool found = false;
         struct err ignored;
@@ -80,8 +80,10 @@ static int find_netns(const struct net_addr *addr, uint64_t *ret, struct err *e)
         close(fd);
         if (result < 0)
             return result;
-        if (found)
-            *ret = ns->inode;
+        if (!found)
+            continue;
+        *ret = ns->inode;
+        ++*ret_n;
     }
     return 0;
 }
@@ -118,14 +120,17 @@ static int ask_there(struct connect_question *q, struct connect_answer *a, struc
                                              .followed = true,
                                              .answers = VEC_INIT(struct connect_answer)};
     struct connect_answer *there = vec_push(&f->question->answers);
-    return there ? explain_connect_answer(f->question, &f->target, there, e) : -ENOMEM;
+    int result = there ? explain_connect_answer(f->question, &f->target, there, e) : -ENOMEM;
+    if (result == 0 && f->n_places > 1)
+        there->connect.outcome = CONNECT_DEPENDS;
+    return result;
 }
 
 static int follow(struct connect_question *q, struct connect_answer *a, struct err *e)
 {
     struct net_addr to;
     uint16_t port;
-    uint64_t netns;
+    uint64_t netns = 0;
     struct net_route route;
     struct connect_forward *f = &a->forward;
     if (!parse_target(f->rule, &a->connection, &to, &port) || to.family != a->connection.to.family)
@@ -140,8 +145,8 @@ static int follow(struct connect_question *q, struct connect_answer *a, struct e
     int result = explain_ask_route(q->host, &query, &route, e);
     if (result == 0 && route.kind == NET_ROUTE_REMOTE) {
         a->route.source = a->connection.comes_in ? a->connection.from : route.source;
-        result = find_netns(&to, &netns, e);
-        if (result == 0 && netns)
+        result = find_netns(&to, &netns, &f->n_places, e);
+        if (result == 0 && f->n_places == 1)
             result = open_there(q, f, netns);
     }
     return result == 0 ? ask_there(q, a, e) : result;

@@ -446,6 +446,11 @@ static void put_forward(struct buf *out, struct connect_question *q, const struc
         return;
     if (a->forward.there)
         buf_str(out, "  that address is in another network namespace of this host\n");
+    if (a->forward.n_places > 1) {
+        buf_str(out, "  several network namespaces of this host have that address, so which one "
+                     "gets it can't be told\n");
+        return;
+    }
     put_listener(out, there, behind);
     put_others(out, there, behind);
     put_doubt(out, there, behind);

@@ -460,6 +460,20 @@ def test_published_port_is_followed_into_its_namespace(berth, veth, mksock):
     assert explain(berth, "127.0.0.1:8080", status=1)["verdict"] == "refused"
 
 
+def test_published_port_where_two_namespaces_have_the_address(berth, veth, make_netns, mksock):
+    other = make_netns()
+    other.ip("addr add 192.168.1.1 dev lo")
+    for there in veth.there, other:
+        mksock("tcp listen 192.168.1.1:80", netns=there)
+    nft(veth.here, "table ip n { chain o { type nat hook output priority -100;",
+        f"ip daddr {veth.here_address} tcp dport 8080 dnat to 192.168.1.1:80", "}", "}")
+    said = one(explain(berth, f"{veth.here_address}:8080", status=3))
+    assert said["verdict"] == "depends" and said["forward"]["verdict"] is not None
+    words = berth("explain", "connect", f"{veth.here_address}:8080", status=3).stdout
+    assert "several network namespaces of this host have that address" in words
+    assert "only root can see" not in words
+
+
 # Names, and all of it
 
 
