@@ -386,7 +386,8 @@ static bool take_words(struct lsof_words *w, int n, char **words)
 /* What contradicts itself: all of it is told. */
 static bool check(struct lsof_words *w)
 {
-    bool ok = lsof_commands_agree(w) & lsof_states_agree(w);
+    bool ok = lsof_commands_agree(w);
+    ok &= lsof_states_agree(w);
     if (w->offset && w->size)
         ok = lsof_fault("-o and -s are mutually exclusive");
     ok &= lsof_output_settle(w);
@@ -409,7 +410,8 @@ int lsof_words_read(struct lsof_words *w, int n, char **words)
         .info = LSOF_INFO_STATE,
         .command_width = COMMAND_WIDTH,
     };
-    bool ok = take_words(w, n, words) & check(w);
+    bool ok = take_words(w, n, words);
+    ok &= check(w);
     if (ok)
         return 0;
     lsof_usage();
