@@ -15,6 +15,7 @@
 #include "kernel/bpf.h"
 #include "kernel/bytecode.h"
 #include "kernel/choice.h"
+#include "kernel/closeup.h"
 #include "kernel/diag.h"
 #include "kernel/join.h"
 #include "kernel/netns.h"
@@ -64,6 +65,27 @@ static int join_unlisted(struct reading *reading, const struct net_socket *s)
     return wants_owners(reading->joiner.query) ? join(reading, &row) : 0;
 }
 
+/* The walk over the kernel's tables tells the ends and the state of what no process holds, and
+ * timers. Of orphans and of what waits to be accepted there is more to know, and they are few: diag
+ * is asked for each. It answers for this namespace. */
+static bool is_told_briefly(const struct reading *reading, const struct net_socket *s)
+{
+    const uint32_t whole = ~(1u << NET_TIME_WAIT | 1u << NET_NEW_SYN_RECV | 1u << NET_LISTEN);
+    const uint32_t more = SOURCE_TCP_INFO | SOURCE_MEMORY | SOURCE_OPTIONS;
+    return s->kind == NET_TCP && s->n_owners == 0 && whole >> s->state & 1 &&
+           reading->joiner.query->detail & more && s->netns == reading->joiner.netns;
+}
+
+static int join_unheld_by_bpf(struct reading *reading, const struct net_socket *s)
+{
+    struct net_socket whole;
+    if (!is_told_briefly(reading, s) ||
+        closeup_connection(s, reading->joiner.query->detail, &whole) < 0)
+        return join(reading, s);
+    whole.detached = s->detached;
+    return join(reading, &whole);
+}
+
 /* The sink of the pass over descriptors, which tells every socket that a process holds. */
 static int join_held(void *ctx, const struct net_socket *s)
 {
@@ -76,7 +98,7 @@ static int join_held(void *ctx, const struct net_socket *s)
     bool note = reading->after_bpf || reading->gaps || net_socket_is_listener(s);
     if (note && s->inode && !hash_put(&reading->told_by_bpf, told_key(s), NULL))
         return -ENOMEM;
-    return unlisted_is(s) ? join_unlisted(reading, s) : join(reading, s);
+    return unlisted_is(s) ? join_unlisted(reading, s) : join_unheld_by_bpf(reading, s);
 }
 
 /* The sink of the way that fills that pass's gaps: what no process holds. */

@@ -11,7 +11,7 @@ from lib.features import require
 from lib.wait import wait_for
 
 ROWS = process.built("ROWS", "tests/helper/rows")
-OWNERS, CMDLINE, PROCESS, OPTIONS = 1, 2, 4, 8
+OWNERS, CMDLINE, PROCESS, OPTIONS, MEMORY, TCP_INFO = 1, 2, 4, 8, 32, 64
 
 
 class Read:
@@ -129,6 +129,21 @@ def test_without_owner_it_says_why(rows, mksock, via, state, why):
     row = sock.find(rows(via).rows)
     assert row["owners"] == []
     assert row["detached"] == why
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "FIN_WAIT1 orphan"])
+def test_without_owner_it_is_told_in_full(rows, mksock, state):
+    """Also by BPF, whose walk over the tables tells ends and state alone."""
+    require(features.has_bpf)
+    mk = mksock()
+    sock = mk.state(*state.split(), name="x")
+    sock = mk["x"] if state == "QUEUED" else sock
+    detail = f"detail={OWNERS | MEMORY | TCP_INFO}"
+    by_bpf, by_diag = (sock.find(rows(via, detail).rows) for via in ("via=bpf", "via=diag"))
+    told = [key for key in ("rtt_us", "mss", "cwnd", "rcvbuf_bytes", "sndbuf_bytes") if by_bpf[key] is not None]
+    assert len(told) == 5
+    assert [by_bpf[key] for key in told] == [by_diag[key] for key in told]
+    assert by_bpf["detached"] == by_diag["detached"]
 
 
 def test_socket_in_flight_has_no_process(rows, mksock, via):
