@@ -16,10 +16,13 @@ static struct {
     jmp_buf died;
 } talk;
 
-int __wrap_nc_connect_inet(const struct nc *n, const char *host, const char *port, char *numeric);
-_Noreturn void __wrap_nc_die(const char *format, ...);
-void __wrap_nc_tell(const char *format, ...);
-char *__wrap_nc_ask_secret(const char *prompt);
+/* Used: what the linker puts in a function's place isn't seen by link-time optimization. */
+#define WRAPPED __attribute__((used))
+WRAPPED int __wrap_nc_connect_inet(const struct nc *n, const char *host, const char *port,
+                                   char *numeric);
+WRAPPED _Noreturn void __wrap_nc_die(const char *format, ...);
+WRAPPED void __wrap_nc_tell(const char *format, ...);
+WRAPPED char *__wrap_nc_ask_secret(const char *prompt);
 
 /* Behind the words of the dead lies what cleanups would have freed. */
 void __lsan_disable(void) __attribute__((weak));
