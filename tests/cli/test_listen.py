@@ -519,7 +519,7 @@ def test_what_remains_of_a_connection(berth, listen):
         s.connect(("127.0.0.1", server.port))
         s.shutdown(socket.SHUT_WR)
         assert read_all(s) == b""
-    result = berth("listen", f"127.0.0.1:{port}", status=1, timeout=5)
+    result = berth("listen", f"127.0.0.1:{port}", status=1, timeout=30)
     assert "no process any more: what remains of a closed connection from" in result.stderr
     assert re.search(r"\(TIME_WAIT\), \S+ left; wait \S+: then it is gone by itself; port \d+ is free", result.stderr)
 
