@@ -83,6 +83,15 @@ const struct connect_answer *explain_connect_overall(const struct connect_questi
 void explain_connect_put_weight(struct buf *out, const struct connect_answer *a);
 void explain_connect_json_weight(struct jsonw *j, const struct connect_answer *a);
 
+/* At the most so many sockets are looked at one by one; the others are counted. */
+enum { EXPLAIN_CONNECT_NAMED = 6 };
+
+/* "tcp 127.0.0.1:80". */
+void explain_connect_put_endpoint(struct buf *out, const struct connect_answer *a);
+/* The answer's first line. */
+void explain_connect_put_verdict(struct buf *out, struct connect_question *q,
+                                 const struct connect_answer *a, bool colour);
+
 void explain_connect_show_words(struct output *o, struct connect_question *q);
 void explain_connect_show_json(struct output *o, struct connect_question *q);
 

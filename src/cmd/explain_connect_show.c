@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "cmd/explain_connect.h"
 #include "cmd/explain_words.h"
-#include "render/style.h"
 
 static void put(struct buf *out, const char *text)
 {
@@ -21,158 +20,6 @@ static void put_device(struct buf *out, const struct connect_question *q, uint32
         put(out, name);
     else
         buf_printf(out, "device %u", ifindex);
-}
-
-static void put_endpoint(struct buf *out, const struct connect_answer *a)
-{
-    _cleanup_buf_ struct buf text = BUF_INIT(1024);
-    target_format(&text, &a->target.address, a->target.address_n);
-    buf_str(out, a->connection.kind == NET_UDP ? "udp " : "tcp ");
-    put(out, buf_cstr(&text));
-}
-
-/* The first line */
-
-static void put_error(struct buf *out, const struct connect_answer *a)
-{
-    buf_printf(out, "%s fails with %s (%s)", a->bind_fails ? "bind" : "connect",
-               err_name(a->connect.error), strerror(a->connect.error));
-}
-
-enum { SHOWN = 6 };
-
-/* Of the sockets of a group, the first that this holder has. */
-static bool is_new_holder(const struct vec *group, size_t n)
-{
-    const struct net_socket *const *all = group->items;
-    for (size_t i = 0; i < n; i++)
-        if (all[i]->n_owners == 0 ? all[n]->n_owners == 0
-                                  : all[n]->n_owners && all[i]->owners->pid == all[n]->owners->pid)
-            return false;
-    return true;
-}
-
-/* "2 sockets of app[812]", "2 sockets, of app-v1[812] or app-v2[813]", "8 sockets of several
- * processes" */
-static void put_members(struct buf *out, struct connect_question *q, const struct vec *group)
-{
-    const struct net_socket *const *all = group->items;
-    size_t looked_at = group->len < SHOWN ? group->len : SHOWN, holders = 0;
-    for (size_t i = 0; i < looked_at; i++) {
-        explain_host_find_owner(q->host, all[i]);
-        holders += is_new_holder(group, i);
-    }
-    bool name = holders <= 2 && (holders == 1 || group->len <= SHOWN);
-    buf_printf(out, "%zu sockets", group->len);
-    buf_str(out, !name ? " of several processes" : holders == 1 ? " of " : ", of ");
-    for (size_t i = 0, named = 0; name && i < looked_at; i++) {
-        if (!is_new_holder(group, i))
-            continue;
-        buf_str(out, named++ ? " or " : "");
-        explain_put_owner(out, q->host, all[i]);
-    }
-}
-
-static void put_receiver(struct buf *out, struct connect_question *q,
-                         const struct connect_answer *a)
-{
-    const struct predict_receiver *r = &a->connect.receiver;
-    const struct connect_answer *behind = explain_connect_behind(a);
-    if (behind) {
-        put_receiver(out, a->forward.question, behind);
-        return;
-    }
-    if (r->group.len) {
-        buf_str(out, "one of ");
-        put_members(out, q, &r->group);
-    } else {
-        explain_put_owner(out, q->host, r->socket);
-    }
-}
-
-static void put_accepted(struct buf *out, struct connect_question *q,
-                         const struct connect_answer *a)
-{
-    put_endpoint(out, a);
-    buf_str(out, a->connection.kind == NET_UDP ? " is received by " : " is accepted by ");
-    put_receiver(out, q, a);
-}
-
-static void put_refused(struct buf *out, struct connect_question *q, const struct connect_answer *a)
-{
-    (void)q;
-    put_endpoint(out, a);
-    if (a->connection.kind == NET_UDP)
-        buf_str(out, " has no receiver: connect succeeds, and what follows it gets ECONNREFUSED");
-    else
-        buf_printf(out, " is refused, %s (%s): nobody listens there", err_name(ECONNREFUSED),
-                   strerror(ECONNREFUSED));
-}
-
-static void put_dropped(struct buf *out, struct connect_question *q, const struct connect_answer *a)
-{
-    put_endpoint(out, a);
-    buf_str(out, " is not answered, ETIMEDOUT in the end: the accept queue of ");
-    put_receiver(out, q, a);
-    buf_str(out, " is full");
-}
-
-static void put_failed(struct buf *out, struct connect_question *q, const struct connect_answer *a)
-{
-    (void)q;
-    put_endpoint(out, a);
-    buf_str(out, ", ");
-    put_error(out, a);
-}
-
-static void put_remote(struct buf *out, struct connect_question *q, const struct connect_answer *a)
-{
-    put_endpoint(out, a);
-    if (a->route.kind == NET_ROUTE_MULTICAST)
-        buf_str(out, " is a group: who receives it can't be known here");
-    else if (a->connection.comes_in)
-        buf_str(out, " is not this host's for another one: who answers can't be known here");
-    else
-        buf_str(out, " is on another host: who answers there can't be known here");
-    (void)q;
-}
-
-static void put_depends(struct buf *out, struct connect_question *q, const struct connect_answer *a)
-{
-    put_endpoint(out, a);
-    if (a->weight.decides && a->connect.receiver.socket) {
-        buf_str(out, " would get to ");
-        put_receiver(out, q, a);
-        buf_str(out, ", but a rule of the firewall may stop it");
-    }
-}
-
-struct verdict {
-    const char *word;
-    enum render_style style;
-    void (*put)(struct buf *out, struct connect_question *q, const struct connect_answer *a);
-};
-
-static const struct verdict verdicts[] = {
-    [CONNECT_ACCEPTED] = {"yes", RENDER_GOOD, put_accepted},
-    [CONNECT_REFUSED] = {"no", RENDER_BAD, put_refused},
-    [CONNECT_DROPPED] = {"no", RENDER_BAD, put_dropped},
-    [CONNECT_UNREACHABLE] = {"no", RENDER_BAD, put_failed},
-    [CONNECT_BLOCKED] = {"no", RENDER_BAD, put_failed},
-    [CONNECT_REMOTE] = {"it leaves this host", RENDER_WARN, put_remote},
-    [CONNECT_DEPENDS] = {"it depends", RENDER_WARN, put_depends},
-};
-
-static void put_verdict(struct buf *out, struct connect_question *q, const struct connect_answer *a,
-                        bool colour)
-{
-    const struct verdict *v = &verdicts[a->connect.outcome];
-    style_begin(out, colour, v->style);
-    buf_str(out, v->word);
-    style_end(out, colour, v->style);
-    buf_str(out, ": ");
-    v->put(out, q, a);
-    buf_char(out, '\n');
 }
 
 /* The way */
@@ -305,10 +152,10 @@ static void put_group(struct buf *out, struct connect_question *q, const struct 
                "decides by both ends (--from ADDRESS:PORT tells for one), or a program of "
                "theirs:\n",
                group->len);
-    for (size_t i = 0; i < group->len && i < SHOWN; i++)
+    for (size_t i = 0; i < group->len && i < EXPLAIN_CONNECT_NAMED; i++)
         put_socket(out, q, *(const struct net_socket **)vec_at(group, i), "    ");
-    if (group->len > SHOWN)
-        buf_printf(out, "    and %zu more\n", group->len - SHOWN);
+    if (group->len > EXPLAIN_CONNECT_NAMED)
+        buf_printf(out, "    and %zu more\n", group->len - EXPLAIN_CONNECT_NAMED);
 }
 
 static void put_listener(struct buf *out, struct connect_question *q,
@@ -353,7 +200,7 @@ static void put_others(struct buf *out, struct connect_question *q, const struct
     for (size_t i = 0; i < r->others.len; i++) {
         if (all[i].socket == r->socket)
             continue;
-        if (++n > SHOWN)
+        if (++n > EXPLAIN_CONNECT_NAMED)
             continue;
         put_socket(out, q, all[i].socket, r->socket ? "  passed over: " : "  ");
         put_loss(out, &all[i], r->socket != NULL);
@@ -459,7 +306,7 @@ static void put_forward(struct buf *out, struct connect_question *q, const struc
 static void put_answer(struct buf *out, struct connect_question *q, const struct connect_answer *a,
                        bool colour)
 {
-    put_verdict(out, q, a, colour);
+    explain_connect_put_verdict(out, q, a, colour);
     put_fault(out, q, a);
     put_way(out, q, a);
     put_forward(out, q, a);
@@ -512,7 +359,7 @@ static void put_conclusion(struct buf *out, struct connect_question *q)
         buf_printf(out, "gets %s from all of them\n", err_name(a->connect.error));
         return;
     }
-    put_endpoint(out, a);
+    explain_connect_put_endpoint(out, a);
     buf_char(out, '\n');
 }
 
