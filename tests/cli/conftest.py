@@ -1,12 +1,15 @@
 """What several files of tests share."""
 
+import contextlib
 import os
 
 import pytest
 
 from lib import features, process
+from lib.certificates import Authority
 from lib.etc import Etc
 from lib.http_server import Server
+from lib.listening import Listening
 
 
 @pytest.fixture
@@ -14,6 +17,28 @@ def etc(tmp_path, netns):
     """An /etc of the test's own: etc.write("hosts", …), etc.run(command), etc.prefix."""
     features.require(features.is_root)
     return Etc(tmp_path / "etc", netns)
+
+
+@pytest.fixture
+def listen(berth, netns):
+    """listen(ARGS…): a running `berth listen`, as lib/listening.py has it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*args, **how):
+            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def good(authority):
+    """A certificate and its key that are in order."""
+    return authority.issue("localhost", "DNS:localhost", "IP:127.0.0.1")
 
 
 @pytest.fixture

@@ -17,16 +17,6 @@ from lib.wait import wait_for
 HERE = "127.0.0.1:0"
 
 
-@pytest.fixture
-def listen(berth, netns):
-    with contextlib.ExitStack() as stack:
-
-        def start(*args, **how):
-            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
-
-        yield start
-
-
 def is_reset(s):
     try:
         return s.recv(1) == b"" and False

@@ -22,16 +22,6 @@ from lib.wait import wait_for
 HERE = "127.0.0.1:0"
 
 
-@pytest.fixture
-def listen(berth, netns):
-    with contextlib.ExitStack() as stack:
-
-        def start(*args, **how):
-            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
-
-        yield start
-
-
 def reset(s):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     s.close()

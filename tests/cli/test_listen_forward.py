@@ -18,16 +18,6 @@ NAMES = ["listen", "relay"]
 
 
 @pytest.fixture
-def listen(berth, netns):
-    with contextlib.ExitStack() as stack:
-
-        def start(*args, **how):
-            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
-
-        yield start
-
-
-@pytest.fixture
 def forward(listen):
     """forward(to, command): the same by listen and by relay."""
 

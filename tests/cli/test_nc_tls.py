@@ -19,16 +19,6 @@ from lib.wait import wait_for
 BULK = os.urandom(3 << 20)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def good(authority):
-    return authority.issue("localhost", "DNS:localhost", "IP:127.0.0.1")
-
-
 def in_two_files(pem, folder):
     """The certificate, and its key."""
     text = pem.read_text()

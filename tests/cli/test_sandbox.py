@@ -13,23 +13,13 @@ import pytest
 
 from lib.features import require
 from lib.inject import can_inject, injected
-from lib.listening import Listening, read_all
+from lib.listening import read_all
 from lib.process import child_setup
 from lib.wait import wait_for
 
 HERE = "127.0.0.1:0"
 AT_FDCWD, O_RDONLY, O_CREAT_WRONLY = -100, 0, 0o101
 ACCMODE_600 = 0o600
-
-
-@pytest.fixture
-def listen(berth, netns):
-    with contextlib.ExitStack() as stack:
-
-        def start(*args, **how):
-            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
-
-        yield start
 
 
 class Serving:

@@ -22,26 +22,6 @@ HERE = "127.0.0.1:0"
 MIB = os.urandom(1 << 20)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def good(authority):
-    return authority.issue("localhost", "DNS:localhost", "IP:127.0.0.1")
-
-
-@pytest.fixture
-def listen(berth, netns):
-    with contextlib.ExitStack() as stack:
-
-        def start(*args, **how):
-            return stack.enter_context(contextlib.closing(Listening(berth, *args, **how)))
-
-        yield start
-
-
 @pytest.fixture
 def run(netns):
     """run(command…, input=b"") in the test's namespace: its output."""
