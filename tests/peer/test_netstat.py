@@ -64,23 +64,31 @@ def test_udplite(berth, netns, mksock, line):
     compare(berth, netns, line)
 
 
-def rounds(command, netns, heading, n):
-    """What it says in its first N rounds, each of which begins with HEADING."""
-    p = process.start(command, netns=netns, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    late = threading.Timer(30, p.kill)
-    late.start()
+def read_rounds(output, heading, n):
     said, begun = [""], []
+    while len(begun) <= n:
+        line = output.readline()
+        assert line, f"it ended after {''.join(said)}"
+        if line.startswith(heading):
+            begun.append(len(said))
+        said.append(line)
+    return ["".join(said[i:k]) for i, k in zip(begun, begun[1:])]
+
+
+def rounds(berth, netns, line, heading, n=2):
+    """What both, running side by side, say in their first N rounds, each of which begins with HEADING."""
+    running = [
+        process.start([*command, *line.split()], netns=netns, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for command in (["netstat"], berth.command("netstat"))
+    ]
+    late = threading.Timer(30, lambda: [p.kill() for p in running])
+    late.start()
     try:
-        while len(begun) <= n:
-            line = p.stdout.readline()
-            assert line, f"it ended after {''.join(said)}"
-            if line.startswith(heading):
-                begun.append(len(said))
-            said.append(line)
-        return ["".join(said[i:k]) for i, k in zip(begun, begun[1:])]
+        return [read_rounds(p.stdout, heading, n) for p in running]
     finally:
         late.cancel()
-        process.end(p)
+        for p in running:
+            process.end(p)
 
 
 @pytest.mark.parametrize("line, heading", [
@@ -90,15 +98,13 @@ def rounds(command, netns, heading, n):
 def test_again_and_again(berth, netns, mksock, line, heading):
     mksock(*SCENE)
     netns.ip("route add unreachable 10.8.0.0/16")
-    theirs, ours = (rounds([*command, *line.split()], netns, heading, 2)
-                    for command in (["netstat"], berth.command("netstat")))
+    theirs, ours = rounds(berth, netns, line, heading)
     assert [without_times(said) for said in ours] == [without_times(said) for said in theirs]
 
 
 def test_groups_again(berth, netns):
     """On purpose otherwise than the original, which loses IPv4's groups from its second round on."""
-    theirs, ours = (rounds([*command, "-cgn"], netns, "IPv6/IPv4", 2)
-                    for command in (["netstat"], berth.command("netstat")))
+    theirs, ours = rounds(berth, netns, "-cgn", "IPv6/IPv4")
     assert ours[0] == ours[1] == theirs[0]
     assert "224.0.0.1" in theirs[0] and "224.0.0.1" not in theirs[1]
 
@@ -108,7 +114,7 @@ def test_groups_again(berth, netns):
     "-i", "-ia", "-ie", "-iae", "-gn", "-gn6", "-gtn",
 ])
 def test_tables(berth, veth, line):
-    veth.here.ip("addr add 10.0.0.1/8 dev en0 label en0:1")
+    veth.here.ip("addr add 172.16.0.1/12 dev en0 label en0:1")
     veth.here.ip("route add 10.9.0.0/16 via 192.168.1.1 metric 7 mtu 1300 window 4000")
     veth.here.ip("route add unreachable 10.8.0.0/16")
     veth.here.ip("-6 route add 2001:db8::/32 via fd00:1::1")
