@@ -1,5 +1,6 @@
 /* Which port the kernel takes where a program leaves it the choice: inet_csk_find_open_port of
- * net/ipv4/inet_connection_sock.c, udp_lib_get_port of net/ipv4/udp.c. */
+ * net/ipv4/inet_connection_sock.c, udp_lib_get_port of net/ipv4/udp.c.
+ * test: tests/prove */
 #include <string.h>
 
 #include "predict/connect.h"
@@ -97,7 +98,8 @@ void predict_choose_port(const struct predict_candidate *c, const struct predict
 }
 
 /* connect(2) of TCP: __inet_hash_connect of net/ipv4/inet_hashtables.c. Ports that others took by
- * connecting are shared, but for the same two ends; those that were bound are not. */
+ * connecting are shared, but for the same two ends; those that were bound are not.
+ * test: tests/prove */
 
 static bool is_same_addr(const struct net_addr *a, const struct net_addr *b)
 {

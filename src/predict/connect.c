@@ -8,7 +8,8 @@ void predict_connect_clear(struct predict_connect *c)
 }
 
 /* tcp_v4_connect of net/ipv4/tcp_ipv4.c with ip_route_output_key_hash_rcu of net/ipv4/route.c, and
- * tcp_v6_connect of net/ipv6/tcp_ipv6.c. */
+ * tcp_v6_connect of net/ipv6/tcp_ipv6.c. test: test_explain_connect.py,
+ * test_wildcards_and_mapped_addresses */
 void predict_connection_settle(struct predict_connection *c)
 {
     static const struct net_addr loopback4 = {.family = AF_INET, .bytes = {127, 0, 0, 1}},
@@ -31,7 +32,8 @@ static void conclude(struct predict_connect *ret, enum predict_outcome outcome, 
 }
 
 /* The accept queue takes backlog + 1: the SYN is dropped when it holds more than it should
- * (sk_acceptq_is_full of include/net/sock.h). */
+ * (sk_acceptq_is_full of include/net/sock.h). test: test_explain_connect.py, test_full_accept_queue
+ */
 static bool is_full(const struct net_socket *listener, struct predict_connect *ret)
 {
     if (!net_socket_knows(listener, NET_F_RECV_Q) || !net_socket_knows(listener, NET_F_SEND_Q))
@@ -65,7 +67,8 @@ static void conclude_local(const struct predict_connection *c, bool complete,
     } else if (c->kind != NET_TCP) {
         conclude(ret, CONNECT_ACCEPTED, 0);
     } else if (r->connection) {
-        /* The five-tuple is taken already: tcp_v4_connect of net/ipv4/tcp_ipv4.c. */
+        /* The five-tuple is taken already: tcp_v4_connect of net/ipv4/tcp_ipv4.c.
+         * test: test_explain_connect.py, test_connection_that_is_there_already */
         conclude(ret, CONNECT_BLOCKED, EADDRNOTAVAIL);
     } else {
         enum tri full = is_group_full(ret);
@@ -115,7 +118,8 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
         conclude(ret, CONNECT_BLOCKED, ENODEV);
         return 0;
     }
-    /* bind(2) of one family's address on the other's socket: inet6_bind of net/ipv6/af_inet6.c. */
+    /* bind(2) of one family's address on the other's socket: inet6_bind of net/ipv6/af_inet6.c.
+     * test: test_explain_connect.py, test_source_must_be_had */
     if (c->from.family && c->from.family != c->to.family) {
         conclude(ret, CONNECT_BLOCKED, EAFNOSUPPORT);
         return 0;
@@ -141,7 +145,7 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
         break;
     case NET_ROUTE_BROADCAST:
         /* TCP has no such peers; UDP must ask for them by SO_BROADCAST (__ip4_datagram_connect of
-         * net/ipv4/datagram.c). */
+         * net/ipv4/datagram.c). test: test_explain_connect.py, test_multicast_and_broadcast */
         if (c->kind == NET_TCP)
             conclude(ret, CONNECT_UNREACHABLE, ENETUNREACH);
         else

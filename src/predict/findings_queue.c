@@ -150,7 +150,7 @@ int find_syn_cookies(struct findings *f)
 /* listen(2) cuts a backlog silently to net.core.somaxconn. What was asked for isn't kept: a
  * backlog of exactly the limit may have been cut, one above it was before the limit fell. Many
  * programs ask for the limit itself, so that equality says something only below the kernel's own
- * limit (4096 since Linux 5.4). */
+ * limit (4096 since Linux 5.4). test: test_doctor.py, test_somaxconn */
 
 enum { USUAL_SOMAXCONN = 4096 };
 

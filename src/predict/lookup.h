@@ -3,7 +3,7 @@
  * __udp6_lib_lookup), and why the others don't.
  *
  * Pure. A BPF program that chooses (sk_lookup, a reuseport selector) isn't seen here: the kernel's
- * own lookup by sock_diag (kernel/diag.h) is what to hold the answer against.
+ * own lookup by sock_diag (kernel/diag.h) is what to hold the answer against. test: tests/prove
  */
 #pragma once
 #include "base/vec.h"

@@ -16,7 +16,8 @@ static enum shape shape_of(const struct predict_end *e)
 }
 
 /* The IPv4 address that the kernel keeps in every socket. One that is bound to an IPv6 address has
- * 127.0.0.6 there (LOOPBACK4_IPV6 of include/net/ipv6.h), and meets IPv4 sockets by it. */
+ * 127.0.0.6 there (LOOPBACK4_IPV6 of include/net/ipv6.h), and meets IPv4 sockets by it.
+ * test: tests/prove */
 static uint32_t v4_of(const struct predict_end *e)
 {
     uint32_t v4 = htonl(0x7f000006);

@@ -3,6 +3,7 @@
  * The kernel has two ways to see it: bind(2) of TCP to one address looks only into the lists of
  * that address and of the wildcards; everything else compares pair by pair
  * (inet_rcv_saddr_equal of net/ipv4/inet_connection_sock.c). They differ in corners.
+ * test: tests/prove
  */
 #pragma once
 #include "net/addr.h"

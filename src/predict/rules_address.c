@@ -1,5 +1,5 @@
 /* What bind(2) checks before it looks at the port's owners: __inet_bind of net/ipv4/af_inet.c,
- * __inet6_bind of net/ipv6/af_inet6.c. */
+ * __inet6_bind of net/ipv6/af_inet6.c. test: tests/prove */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -78,7 +78,8 @@ static uint32_t mask_of(uint8_t prefix_len)
 }
 
 /* What an address of an interface puts into the local table (fib_add_ifaddr of
- * net/ipv4/fib_frontend.c): itself, on loopback its whole network, and broadcast addresses. */
+ * net/ipv4/fib_frontend.c): itself, on loopback its whole network, and broadcast addresses.
+ * test: tests/prove */
 static bool makes_local(const struct net_iface *i, const struct net_iface_addr *a, uint32_t v4)
 {
     if (a->addr.family != AF_INET)

@@ -1,5 +1,6 @@
 /* What bind(2) and listen(2) make of one owner of the port: inet_bind_conflict of
- * net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse of net/ipv4/udp.c. */
+ * net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse of net/ipv4/udp.c.
+ * test: tests/prove */
 #include "predict/rules.h"
 
 bool rules_owns(const struct net_socket *s, enum net_kind kind, uint32_t port)

@@ -2,7 +2,8 @@
  * last, and what comes next. Pure; words for people are cmd's.
  *
  * States are those of RFC 9293, as tcp_rcv_state_process of net/ipv4/tcp_input.c and the timers of
- * net/ipv4/tcp_timer.c go through them.
+ * net/ipv4/tcp_timer.c go through them. test: tests/cli/test_explain_socket.py, against the
+ * kernel's own timers; the sums of whole series: tests/unit/test_socket_state.c
  */
 #pragma once
 #include <stdbool.h>
