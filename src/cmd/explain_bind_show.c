@@ -73,7 +73,9 @@ static void put_blockers(struct buf *out, struct bind_question *q, const struct 
         explain_put_socket(out, q->host, all[i].socket);
         explain_put_overlap(out, &a->candidate, all[i].socket);
         if (i == 0 || all[i].rule != all[i - 1].rule)
-            buf_printf(out, "\n    %s", explain_rule(all[i].rule));
+            buf_printf(out, "\n    %s",
+                       all[i].certain == TRI_MAYBE ? explain_rule_unsure(all[i].rule)
+                                                   : explain_rule(all[i].rule));
         put_unknown(out, q, &all[i]);
         buf_char(out, '\n');
     }

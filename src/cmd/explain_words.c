@@ -138,6 +138,7 @@ void explain_put_overlap(struct buf *out, const struct predict_candidate *c,
 
 struct rule_words {
     const char *name, *sentence;
+    const char *unsure; /* where the other side's options may not be seen; NULL: the same */
 };
 
 static const struct rule_words rules[] = {
@@ -157,12 +158,17 @@ static const struct rule_words rules[] = {
                                        "missing"},
     [RULE_TAKEN] = {"taken", "neither side asked to share the port"},
     [RULE_LISTENER] = {"listener", "SO_REUSEADDR shares a port, but with no listener"},
-    [RULE_OWNER_CLOSED] = {"owner-no-reuseaddr", "SO_REUSEADDR shares a port only where both sides "
-                                                 "set it, and this one hasn't"},
+    [RULE_OWNER_CLOSED] = {"owner-no-reuseaddr",
+                           "SO_REUSEADDR shares a port only where both sides set it, and this one "
+                           "hasn't",
+                           "SO_REUSEADDR shares a port only where both sides set it, and whether "
+                           "this one has may not be seen"},
     [RULE_OTHER_USER] = {"other-user", "SO_REUSEPORT shares a port within one user only"},
     [RULE_OWNER_NO_REUSEPORT] = {"owner-no-reuseport",
                                  "SO_REUSEPORT shares a port only where every "
-                                 "side sets it, and this one hasn't"},
+                                 "side sets it, and this one hasn't",
+                                 "SO_REUSEPORT shares a port only where every side sets it, and "
+                                 "whether this one has may not be seen"},
     [RULE_WANTS_REUSEADDR] = {"wants-reuseaddr", "it would share the port with who sets "
                                                  "SO_REUSEADDR too"},
     [RULE_WANTS_REUSEPORT] = {"wants-reuseport", "it would share the port with who sets "
@@ -174,6 +180,11 @@ static_assert(sizeof rules / sizeof *rules == RULES, "words for every rule");
 const char *explain_rule(enum predict_rule rule)
 {
     return rules[rule].sentence;
+}
+
+const char *explain_rule_unsure(enum predict_rule rule)
+{
+    return rules[rule].unsure ? rules[rule].unsure : rules[rule].sentence;
 }
 
 const char *explain_rule_name(enum predict_rule rule)

@@ -144,6 +144,8 @@ def test_depends_is_status_3(berth, mksock):
     said = explain(berth, "--reuseaddr", "127.0.0.1:4444", user=process.NOBODY, status=3)
     assert said["verdict"] == "depends"
     assert said["blockers"][0]["unknown"] == "reuseaddr"
+    words = berth("explain", "bind", "--reuseaddr", "127.0.0.1:4444", user=process.NOBODY, status=3).stdout
+    assert "whether this one has may not be seen" in words and "hasn't" not in words
 
 
 def test_a_name_is_each_of_its_addresses(berth, mksock):
