@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -86,30 +87,43 @@ static void put_connection(struct buf *out, const struct net_socket *s, const ch
     buf_printf(out, " (%s)", net_state_name(s->state));
 }
 
+/* The socket with the name of the device that its address is of: fe80::1%eth0. */
+static struct net_socket with_scope_named(const struct explain_host *h, const struct net_socket *s)
+{
+    struct net_socket named = *s;
+    if (s->local.scope && !s->device[0]) {
+        named.ifindex = s->local.scope;
+        snprintf(named.device, sizeof named.device, "%s",
+                 explain_host_device_name(h, s->local.scope));
+    }
+    return named;
+}
+
 void explain_put_socket(struct buf *out, struct explain_host *h, const struct net_socket *s)
 {
     explain_host_find_owner(h, s);
     explain_put_owner(out, h, s);
+    const struct net_socket named = with_scope_named(h, s);
     if (s->detached == NET_TIME_WAITING || s->state == NET_TIME_WAIT) {
-        put_connection(out, s, ": what remains of a closed connection from ");
+        put_connection(out, &named, ": what remains of a closed connection from ");
         put_time_left(out, s);
     } else if (s->detached == NET_ORPHAN) {
-        put_connection(out, s, ": its program has closed the connection from ");
+        put_connection(out, &named, ": its program has closed the connection from ");
         put_time_left(out, s);
     } else if (s->detached == NET_IN_QUEUE) {
-        put_connection(out, s, ": nobody has accepted the connection from ");
+        put_connection(out, &named, ": nobody has accepted the connection from ");
     } else if (s->state == NET_LISTEN) {
         buf_str(out, " listens on ");
-        put_end(out, s, NET_END_LOCAL);
+        put_end(out, &named, NET_END_LOCAL);
     } else if (s->peer_port) {
-        put_connection(out, s, " has it for a connection from ");
+        put_connection(out, &named, " has it for a connection from ");
     } else if (s->kind == NET_TCP) {
         buf_str(out, " has bound ");
-        put_end(out, s, NET_END_LOCAL);
+        put_end(out, &named, NET_END_LOCAL);
         buf_str(out, ", and neither listens nor is connected");
     } else {
         buf_str(out, " receives at ");
-        put_end(out, s, NET_END_LOCAL);
+        put_end(out, &named, NET_END_LOCAL);
     }
     if (s->ifindex && net_socket_knows(s, NET_F_DEVICE)) {
         buf_str(out, " through ");

@@ -148,6 +148,13 @@ def test_depends_is_status_3(berth, mksock):
     assert "whether this one has may not be seen" in words and "hasn't" not in words
 
 
+def test_a_link_local_owner_has_its_device_by_name(berth, veth, mksock):
+    veth.here.ip("addr add fe80::5/64 dev en0 nodad")
+    mksock("tcp listen [fe80::5%en0]:9901")
+    words = berth("explain", "bind", "[fe80::5%en0]:9901", status=1).stdout
+    assert "listens on [fe80::5%en0]:9901" in words
+
+
 def test_a_name_is_each_of_its_addresses(berth, mksock):
     mksock("tcp listen 127.0.0.1:4444")
     said = explain(berth, "localhost:4444")
