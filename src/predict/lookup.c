@@ -202,7 +202,23 @@ static enum predict_loss loss_to(const struct search *q, const struct net_socket
     return best->family == AF_INET && s->family == AF_INET6 ? LOSS_IPV6 : LOSS_LATER;
 }
 
-static int sort_out(struct search *q, const struct net_socket *s)
+/* A member of a group ends the search also where a better one stands behind it: so the loser of the
+ * lower score might be the winner, if it isn't known to be no member, or not to stand behind. */
+static void doubt_loser(struct search *q, const struct net_socket *s, const struct fit *f,
+                        bool after_best)
+{
+    if (f->score == OUT || f->wild != q->best_fit.wild || f->score >= q->best_fit.score ||
+        (q->packet->kind != NET_TCP && s->peer_port))
+        return;
+    if (!net_socket_knows(s, NET_F_REUSEPORT)) {
+        if (!is_ordered(q) || !after_best)
+            doubt(q, s, NET_F_REUSEPORT);
+    } else if (s->reuseport && !is_ordered(q)) {
+        doubt(q, NULL, NET_FIELD_COUNT);
+    }
+}
+
+static int sort_out(struct search *q, const struct net_socket *s, bool after_best)
 {
     struct fit f = fit_of(q->packet, s);
     if (q->best && f.score != OUT && same_group(s, q->best))
@@ -215,9 +231,8 @@ static int sort_out(struct search *q, const struct net_socket *s)
     if (f.doubtful && f.score != OUT && q->best &&
         (other.loss == LOSS_BEHIND_GROUP || f.score > q->best_fit.score))
         doubt(q, s, f.unknown);
-    /* Without their order a better one might stand before the group, or behind it. */
-    if (other.loss == LOSS_BEHIND_GROUP && !is_ordered(q))
-        doubt(q, NULL, NET_FIELD_COUNT);
+    if (q->best)
+        doubt_loser(q, s, &f, after_best);
     return vec_add(&q->ret->others, &other);
 }
 
@@ -254,9 +269,12 @@ int predict_lookup(const struct predict_packet *p, const struct predict_host *h,
     search_list(&q, false);
     if (!q.best)
         search_list(&q, true);
-    for (size_t i = 0; i < h->n_sockets; i++)
-        if (is_candidate(p, h->sockets[i]) && sort_out(&q, h->sockets[i]) < 0)
+    bool after_best = false;
+    for (size_t i = 0; i < h->n_sockets; i++) {
+        after_best = after_best || h->sockets[i] == q.best;
+        if (is_candidate(p, h->sockets[i]) && sort_out(&q, h->sockets[i], after_best) < 0)
             return -ENOMEM;
+    }
     if (ret->group.len == 1)
         ret->group.len = 0;
     doubt_winner(&q);
