@@ -19,7 +19,7 @@
 #include "kernel/source.h"
 
 /* The initial pid namespace has this inode (PROC_PID_INIT_INO). */
-enum { MOUNTS_MAX = 4 << 20 };
+enum { MOUNTS_MAX = 4 << 20, WIDE_GAP = 4 };
 static const uint64_t initial_pid_namespace = 0xEFFFFFFC;
 
 /* 12 bytes for each descriptor. The holders of one socket are a ring: the map leads to the last
@@ -122,30 +122,55 @@ static int register_process(struct walk *w)
     return r;
 }
 
+/* 0, or a negative errno: -ENOENT where there is no such descriptor, or no more. */
+static int look_at(struct walk *w, int dirfd, uint32_t fd)
+{
+    uint64_t inode;
+    int r = procfs_fd_socket(dirfd, fd, w->o->sockfs, &inode);
+    if (r <= 0)
+        return r;
+    if (!w->registered && (r = register_process(w)) < 0)
+        return r;
+    if (w->again && has_holder(w->o, inode, w->process, (int32_t)fd))
+        return 0;
+    return add_holder(w->o, inode, w->process, (int32_t)fd);
+}
+
+/* Descriptors are numbered with few gaps, and a question that is answered costs as much whether a
+ * directory told the number or not. The directory tells what comes behind a wide gap, or a first.
+ */
+static int walk_open(struct walk *w, struct procfs_dir *dir, bool *ret_any)
+{
+    uint32_t fd = 0, gap = 0;
+    int r = 0;
+    for (; gap < WIDE_GAP && (gap == 0 || *ret_any); fd++) {
+        r = look_at(w, dir->fd, fd);
+        if (r < 0 && !ended(r))
+            return r;
+        gap = r < 0 ? gap + 1 : 0;
+        *ret_any = *ret_any || r == 0;
+    }
+    r = procfs_dir_skip(dir, fd);
+    while (r == 0 && (r = procfs_dir_next(dir, &fd)) > 0) {
+        *ret_any = true;
+        r = look_at(w, dir->fd, fd);
+        if (ended(r))
+            r = 0; /* closed since */
+    }
+    return r;
+}
+
 /* Reads one directory of descriptors; *ret_any tells whether there was one at all. */
 static int walk_fds(struct walk *w, const char *path, bool *ret_any)
 {
     struct procfs_dir dir;
-    uint32_t fd;
-    uint64_t inode;
     *ret_any = false;
     int r = procfs_dir_open(&dir, w->dirfd, path);
     if (r < 0) {
         w->o->blind.closed += refused(r);
         return r;
     }
-    while ((r = procfs_dir_next(&dir, &fd)) > 0) {
-        *ret_any = true;
-        r = procfs_fd_socket(dir.fd, fd, w->o->sockfs, &inode);
-        if (r == 0 || ended(r))
-            continue; /* no socket, or closed since */
-        if (r > 0 && !w->registered)
-            r = register_process(w);
-        if (r >= 0 && !(w->again && has_holder(w->o, inode, w->process, (int32_t)fd)))
-            r = add_holder(w->o, inode, w->process, (int32_t)fd);
-        if (r < 0)
-            break;
-    }
+    r = walk_open(w, &dir, ret_any);
     procfs_dir_close(&dir);
     return r;
 }

@@ -40,6 +40,12 @@ static bool read_number(const char *name, uint32_t *ret)
     return true;
 }
 
+int procfs_dir_skip(struct procfs_dir *d, uint32_t fd)
+{
+    d->at = d->len = 0;
+    return lseek(d->fd, (off_t)fd + 2, SEEK_SET) < 0 ? -errno : 0;
+}
+
 int procfs_dir_next(struct procfs_dir *d, uint32_t *ret)
 {
     for (;;) {

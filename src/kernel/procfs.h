@@ -26,6 +26,11 @@ void procfs_dir_close(struct procfs_dir *d);
 /* The next entry whose name is a decimal number. 1, 0 at the end, or a negative errno. */
 int procfs_dir_next(struct procfs_dir *d, uint32_t *ret);
 
+/* Of an open /proc/PID/fd that nothing was read from yet: leaves out the descriptors below `fd`, at
+ * no cost. Its entries stand in the order of their numbers, number N at position N + 2, behind "."
+ * and ".." (proc_readfd_common of fs/proc/fd.c). 0 or a negative errno. */
+int procfs_dir_skip(struct procfs_dir *d, uint32_t fd);
+
 /* The device number of sockfs, that every socket's inode is on. 0 or a negative errno. */
 int procfs_sockfs_device(uint64_t *ret);
 

@@ -8,9 +8,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -115,6 +118,58 @@ static void test_own_sockets(void **state)
     close(twice);
 }
 
+enum { LAST_BEFORE_END = 300 };
+
+/* The only descriptors of a process: one socket, by all these numbers. */
+static const int numbers[] = {0, 1, 3, 6, 10, 15, 16, 40, LAST_BEFORE_END};
+enum { NUMBERS = sizeof numbers / sizeof *numbers };
+
+/* Says by `ready` that it holds them, and ends when its parent does or kills it. */
+static void hold_by_numbers(int socket, int ready)
+{
+    int high = fcntl(socket, F_DUPFD_CLOEXEC, LAST_BEFORE_END + 1),
+        high_ready = fcntl(ready, F_DUPFD_CLOEXEC, LAST_BEFORE_END + 1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close_range(0, LAST_BEFORE_END, 0);
+    for (size_t i = 0; i < NUMBERS; i++)
+        dup2(high, numbers[i]);
+    close(high);
+    if (write(high_ready, "", 1) == 1)
+        pause();
+    _exit(1);
+}
+
+/* Gaps of each width, at the beginning and behind others: each number is told, and once. */
+static void test_gaps(void **state)
+{
+    (void)state;
+    _cleanup_owners_ struct owners *o = NULL;
+    const struct net_owner *found;
+    struct err e;
+    uint32_t n;
+    int ready[2];
+    char byte;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid_t child = fork();
+    if (child == 0)
+        hold_by_numbers(fd, ready[1]);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(owners_read(&query, &o, &e), 0);
+    assert_int_equal(owners_find(o, inode_of(fd), &found, &n), OWNERS_FOUND);
+    assert_int_equal(n, 1 + NUMBERS);
+    size_t at = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (found[i].pid == child)
+            assert_int_equal(found[i].fd, numbers[at++]);
+    assert_int_equal(at, NUMBERS);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    close(fd);
+}
+
 struct lone {
     sem_t ready, end;
     int fd;
@@ -164,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_those_that_nobody_asked_for),
         cmocka_unit_test(test_rings),
         cmocka_unit_test(test_own_sockets),
+        cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_lone_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
