@@ -247,6 +247,7 @@ static ssize_t hear(struct peer *peer, char *to, size_t n)
     struct peer *whom = whose(p->loop, p, &m);
     uint32_t segment = dgram_segment_of(&m, (size_t)got);
     if (whom == peer) {
+        peer->heard = true;
         peer->dgram.datagrams_in += segment ? ((size_t)got + segment - 1) / segment : 1;
         return got;
     }
@@ -338,13 +339,26 @@ static int receive(struct peers *p)
     }
 }
 
+/* Whether the only peer hears for itself now: it is woken for it, or goes on with it in turns of
+ * its own, as long as each brings something. One that isn't read, because nobody takes what it
+ * sent, would keep others from being heard. */
+static bool leave_it_to(struct loop *l, struct peers *p, struct peer *only)
+{
+    bool goes_on = only->stream->can_read;
+    if (goes_on && !only->heard)
+        return false;
+    only->heard = false;
+    if (goes_on)
+        loop_turn_add(l, &p->turn);
+    wake(l, only);
+    return true;
+}
+
 static void run(struct loop *l, struct loop_turn *t)
 {
     struct peers *p = (struct peers *)((char *)t - offsetof(struct peers, turn));
-    if (p->last && hears_itself(p, p->last) && !p->last->stream->can_read) {
-        wake(l, p->last);
+    if (p->last && hears_itself(p, p->last) && leave_it_to(l, p, p->last))
         return;
-    }
     int n = receive(p);
     for (int i = 0; i < n && p->fd >= 0; i++)
         take_one(l, p, &p->batch->messages[i]);

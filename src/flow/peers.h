@@ -41,6 +41,7 @@ struct peer {
     struct peer_piece *first, **end;
     size_t queued, first_at;
     uint32_t device;
+    bool heard; /* it has heard something for itself since it was last asked */
 };
 
 struct peers {

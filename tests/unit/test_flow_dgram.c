@@ -501,6 +501,39 @@ static void test_a_queue_that_is_full(void **state)
     close_hall(&h);
 }
 
+/* The only peer hears for itself; when it is read no more, others are heard all the same. */
+static void test_one_that_stops_reading(void **state)
+{
+    (void)state;
+    struct peer *all[2] = {0};
+    static char room[DGRAM_ROOM];
+    struct hall h;
+    struct sockaddr_in to, from;
+    open_hall(&h, bound_udp("127.0.0.1", &to));
+    h.peers.came = kept;
+    h.peers.owner = all;
+    int only = bound_udp("127.0.0.1", &from), other = bound_udp("127.0.0.1", &from);
+    for (int i = 0; i < 3; i++) {
+        sendto(only, "mine", 4, 0, (struct sockaddr *)&to, sizeof to);
+        run_for(&h.loop, &h.end, 1);
+        assert_int_equal(stream_read(all[0]->stream, room, sizeof room), 4);
+    }
+    assert_int_equal(h.peers.queued, 0);
+    sendto(other, "theirs", 6, 0, (struct sockaddr *)&to, sizeof to);
+    run_for(&h.loop, &h.end, 1);
+    assert_int_equal(h.peers.n, 2);
+    assert_int_equal(stream_read(all[1]->stream, room, sizeof room), 6);
+    for (size_t i = 0; i < 2; i++) {
+        stream_close(NULL, all[i]->stream);
+        accept_gone(&h.shared);
+        free(all[i]->stream);
+        free(all[i]);
+    }
+    close(only);
+    close(other);
+    close_hall(&h);
+}
+
 /* UNIX: one with a name is answered, also when his queue was full; one without can't be. */
 static void test_unix_peers(void **state)
 {
@@ -548,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_no_more_than_may_come),
         cmocka_unit_test(test_many_peers),
         cmocka_unit_test(test_a_queue_that_is_full),
+        cmocka_unit_test(test_one_that_stops_reading),
         cmocka_unit_test(test_unix_peers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
