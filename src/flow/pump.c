@@ -12,6 +12,7 @@ enum {
     MOST_CHUNK = 1 << 18,
     FIRST_CHUNK = 1 << 16,
     LEAST_CHUNK = 1 << 14,
+    TRICKLE = 16, /* that many steps of less in a row: it is bulk no more */
     SENDFILE_CHUNK = 1 << 24,
     GATHER_BYTES = 1000000, /* to be woken for: no multiple of what senders write at once */
     GATHER_FROM = 1 << 16,  /* so much in one go is bulk */
@@ -348,7 +349,7 @@ static ssize_t step_pipe(struct pump *p, size_t n)
     if (moved >= 0) {
         p->stuck = false;
         p->in_pipe = (uint32_t)moved;
-        p->trickles = moved < LEAST_CHUNK && !(p->run >= GATHER_FROM && may_gather(p));
+        p->trickle = moved < LEAST_CHUNK ? p->trickle + 1 : 0;
         return moved;
     }
     if (errno != EAGAIN)
@@ -417,7 +418,7 @@ static ssize_t stop_piping(struct pump *p, char *scratch, size_t n)
 {
     set_gathering(p, false);
     close_pipe(p);
-    p->trickles = false;
+    p->trickle = 0;
     p->means = PUMP_COPY;
     p->chunk = FIRST_CHUNK;
     return step_copy(p, scratch, n);
@@ -427,7 +428,7 @@ static ssize_t step(struct pump *p, char *scratch, size_t n)
 {
     if (p->means == PUMP_COPY)
         return step_copy(p, scratch, n);
-    if (p->means == PUMP_PIPE && p->trickles)
+    if (p->means == PUMP_PIPE && p->trickle >= TRICKLE)
         return stop_piping(p, scratch, n);
     ssize_t moved = step_by_kernel(p, n);
     if (moved == 0 && (p->means == PUMP_SPLICE || p->means == PUMP_PIPE))

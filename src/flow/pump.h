@@ -56,7 +56,7 @@ struct pump {
     int pipe[2];
     uint32_t in_pipe;    /* bytes in it */
     bool no_pipe;        /* there can't be one */
-    bool trickles;       /* it is bulk no more */
+    uint32_t trickle;    /* steps in a row that brought little */
     bool stuck;          /* a splice said EAGAIN, with both ends ready */
     bool gathers;        /* from is told to wake us for more than a byte */
     uint64_t gather_ns;  /* but not later than this */

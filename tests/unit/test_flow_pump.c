@@ -513,6 +513,34 @@ static void test_gathers_for_nobody_else(void **state)
     free(bytes);
 }
 
+/* A pipe is had while there is bulk, past single pieces that are short, and given back after it:
+ * there are few of them. */
+static void test_pipe_while_bulk(void **state)
+{
+    (void)state;
+    char *bytes = make_bytes(ALL);
+    struct half h;
+    unsigned little = 0;
+    open_half(&h, TCP, TCP, bytes);
+    for (int round = 0; round < 8 && !h.pump.piped; round++) {
+        send_now(&h, 400000);
+        h.from.can_read = h.to.can_write = true;
+        assert_true(pump_run(&h.pump, scratch, SIZE_MAX, 1) >= 0);
+        take(&h, SIZE_MAX);
+    }
+    assert_true(h.pump.piped);
+    for (; h.pump.piped && little < 100; little++) {
+        send_now(&h, 10);
+        h.from.can_read = h.to.can_write = true;
+        assert_int_equal(pump_run(&h.pump, scratch, SIZE_MAX, 1), PUMP_WAITS);
+        take(&h, SIZE_MAX);
+    }
+    assert_in_range(little, 4, 32);
+    assert_int_equal(h.pump.bytes, h.sent);
+    close_half(&h);
+    free(bytes);
+}
+
 /* Hooks */
 
 struct upper {
@@ -711,6 +739,7 @@ int main(void)
         cmocka_unit_test(test_rate_alone),
         cmocka_unit_test(test_gathers_bulk),
         cmocka_unit_test(test_gathers_for_nobody_else),
+        cmocka_unit_test(test_pipe_while_bulk),
         cmocka_unit_test(test_hooks_in_a_row),
         cmocka_unit_test(test_hooks_hear_of_the_end_at_left),
         cmocka_unit_test(test_hook_that_refuses),
