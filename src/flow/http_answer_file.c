@@ -28,7 +28,7 @@ struct variant {
     const char *type; /* of the plain file's name */
     bool is_text;
     enum http_coding coding;
-    bool varies; /* there is more than one */
+    bool varies; /* there may be others: a cache has to keep them apart, RFC 9110 12.5.5 */
 };
 
 static void put_file_fields(const struct http_making *m, const struct variant *v)
@@ -173,7 +173,6 @@ static void find_neighbour(const struct http_making *m, const char *path, struct
             http_file_unref(&v->file);
             v->file = found;
             v->coding = codings[i];
-            v->varies = true;
             return;
         }
         http_file_unref(&found);
@@ -191,6 +190,7 @@ static int answer_file_once(struct http_making *m, const char *path)
     plain->refs++;
     v.type = plain->type;
     v.is_text = plain->is_text;
+    v.varies = plain->compresses;
     if (plain->compresses && http_has(m->r, HTTP_ACCEPT_ENCODING))
         find_neighbour(m, path, &v);
     r = answer_variant(m, &v);
