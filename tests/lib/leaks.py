@@ -26,13 +26,6 @@ def _marked_processes(mark):
     return found
 
 
-def _names():
-    try:
-        return set(os.listdir("/run/netns"))
-    except OSError:
-        return set()
-
-
 class LeakCheck:
     """Made before the first test; `check` after the last says what is left."""
 
@@ -40,15 +33,13 @@ class LeakCheck:
         self._timeout = timeout
         self._mark = uuid.uuid4().hex
         os.environ[_VARIABLE] = self._mark
-        self._names = _names()
 
     def check(self):
         # A killed process may take a moment to be gone.
         wait_for(
             lambda: not _marked_processes(self._mark), self._timeout, self._describe_processes
         )
-        left = _names() - self._names
-        assert not left, f"named network namespaces are left: {sorted(left)}"
+        assert not Netns.named, f"named network namespaces are left: {sorted(Netns.named)}"
         assert Netns.alive == 0, f"{Netns.alive} network namespaces are still open"
 
     @property

@@ -28,6 +28,7 @@ class Netns:
     """A network namespace with lo up. `fd`, `inode`; `path` for commands that want one."""
 
     alive = 0  # how many are open: the leak check counts
+    named = set()  # the names of those that have one
 
     def __init__(self):
         outside = _own()
@@ -74,6 +75,7 @@ class Netns:
         path = "/run/netns/" + name
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o444))
         self._mounts.append(path)
+        Netns.named.add(name)
         system.bind_mount(f"/proc/self/fd/{self.fd}", path)
         return self
 
@@ -84,6 +86,7 @@ class Netns:
             with contextlib.suppress(OSError):
                 system.unmount(path)
             os.unlink(path)
+            Netns.named.discard(os.path.basename(path))
         os.close(self.fd)
         self.fd = -1
         Netns.alive -= 1
