@@ -12,8 +12,9 @@ struct facts;
 
 enum { FACTS_VERSION = 1, FACTS_FILE_MAX = 1 << 30 };
 
-/* Writes a new file beside path and moves it there when it is whole; "-" is standard output.
- * 0, or a negative errno with *e filled. */
+/* Writes a new file beside path, or beside what a link at path leads to, and moves it there when it
+ * is whole. What is there and no regular file, a pipe or a device, is written to; "-" is standard
+ * output. 0, or a negative errno with *e filled. */
 int facts_save(const char *path, const struct facts *f, struct err *e);
 /* Reads into initialized, empty facts; "-" is standard input. On failure the facts may be half
  * filled: clear them. 0, or a negative errno with *e filled. */

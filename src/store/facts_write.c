@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -331,13 +332,41 @@ static int replace_file(const char *path, const struct buf *text)
     return r;
 }
 
+/* A link stays, and leads to the new file. */
+static int replace_target(const char *path, const struct buf *text)
+{
+    char *target = realpath(path, NULL);
+    int r = target ? replace_file(target, text) : -errno;
+    free(target);
+    return r;
+}
+
+/* Devices, pipes and what a link makes anew; a folder is refused here. */
+static int write_in_place(const char *path, const struct buf *text)
+{
+    _cleanup_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd_write_all(fd, text->data, text->len);
+}
+
+static int save_text(const char *path, const struct buf *text)
+{
+    struct stat st;
+    if (strcmp(path, "-") == 0)
+        return fd_write_all(STDOUT_FILENO, text->data, text->len);
+    if (stat(path, &st) == 0) /* /dev/stdout may lead to a file that has no name any more */
+        return S_ISREG(st.st_mode) && st.st_nlink ? replace_target(path, text)
+                                                  : write_in_place(path, text);
+    if (lstat(path, &st) == 0)
+        return write_in_place(path, text);
+    return replace_file(path, text);
+}
+
 int facts_save(const char *path, const struct facts *f, struct err *e)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(FACTS_FILE_MAX);
     facts_write(&text, f);
     if (text.failed)
         return err_set(e, ENOMEM, "save facts to", path, NULL);
-    int r = strcmp(path, "-") == 0 ? fd_write_all(STDOUT_FILENO, text.data, text.len)
-                                   : replace_file(path, &text);
+    int r = save_text(path, &text);
     return r < 0 ? err_set(e, -r, "save facts to", path, NULL) : 0;
 }

@@ -1,6 +1,9 @@
 """Facts: a saved host answers as the live one did; a file that isn't one is an error in a line."""
 
 import json
+import os
+import stat
+import subprocess
 
 import pytest
 
@@ -187,3 +190,56 @@ def test_a_setting_of_any_length_is_saved(berth, netns, tmp_path):
     berth("list", "--save", path)
     assert len(there) > 65536
     assert json.loads(path.read_text())["sysctls"][name] == there
+
+
+def saved(path):
+    return json.loads(path.read_text(encoding="utf-8"))["berth_facts"]
+
+
+def test_a_link_leads_to_what_is_saved(berth, netns, tmp_path):
+    (tmp_path / "old").write_text("old")
+    before = (tmp_path / "old").stat().st_ino
+    for name in ("old", "new"):
+        link = tmp_path / ("to-" + name)
+        link.symlink_to(name)
+        berth("list", "--save", link)
+        assert link.is_symlink() and saved(tmp_path / name) == 1
+    assert (tmp_path / "old").stat().st_ino != before  # moved there when it was whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old", "to-new", "to-old"]
+
+
+def test_a_pipe_is_written_to(berth, netns, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as reader:
+        try:
+            berth("list", "--save", path)
+            assert stat.S_ISFIFO(path.stat().st_mode)
+            assert json.loads(reader.stdout.read())["berth_facts"] == 1
+        finally:
+            reader.kill()
+
+
+def test_a_device_is_written_to(berth, netns, tmp_path):
+    """One that is always full: what can't be saved is an error."""
+    path = tmp_path / "full"
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 7))
+        path.open("wb").close()
+    except OSError as error:
+        pytest.skip(f"no devices here: {error}")
+    shown = berth("list", "--save", path, status=1)
+    assert "cannot save facts to" in shown.stderr and "no space left on device" in shown.stderr
+    assert stat.S_ISCHR(path.stat().st_mode) and list(tmp_path.iterdir()) == [path]
+
+
+def test_standard_output_by_its_path(berth, netns, tmp_path):
+    path = tmp_path / "stdout"  # as /dev/stdout is made
+    path.symlink_to("/proc/self/fd/1")
+    assert json.loads(berth("list", "--save", path).stdout)["berth_facts"] == 1
+    assert path.is_symlink()
+
+
+def test_a_folder_is_refused(berth, netns, tmp_path):
+    berth("list", "--save", tmp_path, status=1)
+    assert list(tmp_path.iterdir()) == []
