@@ -17,6 +17,7 @@
 #include "flow/child.h"
 #include "flow/farewell.h"
 #include "flow/pair.h"
+#include "flow/target.h"
 
 struct tls_stage {
     struct client *client;
@@ -27,8 +28,19 @@ struct tls_stage {
 
 /* Which listeners speak TLS */
 
-/* All, unless the endpoints tell them apart. */
-static void choose_listeners(struct server *s)
+static int refuse_datagrams(const struct listener *l)
+{
+    _cleanup_buf_ struct buf at = BUF_INIT(512);
+    target_format(&at, &l->target.address, l->target.address_n);
+    return command_usage_error(&command_listen,
+                               "TLS is for streams, not for %s %s; with tls:… for an endpoint "
+                               "instead of --tls, that one alone speaks it",
+                               listener_proto(l), buf_cstr(&at));
+}
+
+/* All, unless the endpoints tell them apart. 0, or an exit status after a message: nobody who asked
+ * for TLS is to be served without. */
+static int choose_listeners(struct server *s)
 {
     bool some = false, all = s->a->tls.on;
     for (size_t i = 0; i < s->listeners.len; i++)
@@ -36,8 +48,11 @@ static void choose_listeners(struct server *s)
     all = all || (!some && tls_server_wanted(&s->a->tls));
     for (size_t i = 0; i < s->listeners.len && all; i++) {
         struct listener *l = vec_at(&s->listeners, i);
-        l->tls = l->target.type == SOCK_STREAM;
+        if (l->target.type != SOCK_STREAM)
+            return refuse_datagrams(l);
+        l->tls = true;
     }
+    return 0;
 }
 
 const struct listen_mode *listen_mode_of(const struct server *s, const struct listener *l)
@@ -83,9 +98,9 @@ static int add_addresses(struct vec *to, struct buf *texts, const struct server 
 int listen_tls_open(struct server *s)
 {
     enum { TEXT_MAX = 1 << 16, ADDRESS_MAX = 64 };
-    choose_listeners(s);
-    if (!any_speaks_tls(s))
-        return 0;
+    int status = choose_listeners(s);
+    if (status || !any_speaks_tls(s))
+        return status;
     if (s->kind == LISTEN_HANDOFF)
         return command_usage_error(&command_listen,
                                    "--handoff passes descriptors, which TLS isn't part of; without "

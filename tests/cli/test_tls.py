@@ -240,6 +240,9 @@ def test_forward_to_whom_nobody_vouches_for(listen, good):
     closed = server.wait_events("closed")[0]
     assert closed["why"] == "far-failed"
     assert "isn't known here" in closed["text"], closed
+    # the far end is named, and what is named to help is an option that there is
+    assert f"tls:127.0.0.1:{behind.port}: its certificate" in closed["text"]
+    assert "berth relay with --tls-to-ca names" in closed["text"]
     assert not behind.of("opened")
 
 
@@ -406,6 +409,20 @@ def test_curl_and_socat(listen, good, authority, run):
     assert run("socat", "-t10", "-", where, data=MIB) == MIB
 
 
+def test_whom_tls_was_asked_for_is_not_served_without(berth, good, tmp_path):
+    path = tmp_path / "socket"
+    for args in [["udp:" + HERE, "--tls"], [HERE, "udp:" + HERE, "--tls"], [f"unix-dgram:{path}", "--tls"],
+                 [f"unix-seqpacket:{path}", "--tls"], ["udp:" + HERE, "--tls-cert", good]]:
+        err = berth("listen", "--echo", *args, status=2).stderr
+        assert "TLS is for streams" in err and "listening on" not in err, err
+    assert not path.exists()
+
+
+def test_endpoints_without_tls_beside_those_with_it(listen, good, netns):
+    server = listen("tls:" + HERE, "udp:" + HERE, "--echo", "--tls-cert", good, listeners=2)
+    assert [e["proto"] for e in server.of("listening")] == ["tls", "udp"]
+
+
 def test_listen_mistakes(berth, good, tmp_path):
     (tmp_path / "empty").write_text("")
     other = Authority(tmp_path)
@@ -479,12 +496,25 @@ def test_relay_tells_what_is_wrong_with_tls(relay, listen, berth, good, authorit
     with server.connect() as s, contextlib.suppress(ConnectionResetError):
         assert read_all(s) == b""
     assert "isn't known here" in server.wait_events("closed")[0]["text"]
+    assert "or --tls-to-ca names" in server.of("closed")[0]["text"]
+    assert f"tls:127.0.0.1:{back.port}: its certificate" in server.of("closed")[0]["text"]
     plain = relay("listen:tls:" + HERE, f"tls:127.0.0.1:{back.port}", "--tls-cert", good, "--tls-to-ca",
                   authority.path)
     with plain.connect() as s, contextlib.suppress(ConnectionResetError):
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
         read_all(s)
     assert "plain HTTP" in plain.wait_events("closed")[0]["text"]
+
+
+def test_the_option_for_protocols_is_called_what_it_is(berth, listen, good, authority):
+    back = listen("tls:" + HERE, "--echo", "--tls-cert", good, "--tls-alpn", "h2")
+    at = f"tls:127.0.0.1:{back.port}"
+    err = berth("connect", at, "--tls-ca", authority.path, "--tls-alpn", "x", input="", status=1).stderr
+    assert "(--tls-alpn)" in err, err
+    err = berth("relay", "-", at, "--tls-to-ca", authority.path, "--tls-to-alpn", "x", input="",
+                status=1).stderr
+    assert "(--tls-to-alpn)" in err, err
+    assert "(--tls-alpn)" in back.wait_events("refused", 2)[0]["text"]
 
 
 def test_relay_mistakes(berth, good):
