@@ -92,7 +92,7 @@ static void fail(struct far *f, const struct err *e, const char *reason)
     f->error = *e;
     f->text = BUF_INIT(WORDS_MAX);
     if (e->worded) {
-        buf_str(&f->text, e->hint);
+        buf_printf(&f->text, "%s%s%s", e->subject, e->subject[0] ? ": " : "", e->hint);
     } else {
         buf_str(&f->text, e->subject[0] ? e->subject : f->place->plan->reach.word);
         if (reason || e->hint[0])

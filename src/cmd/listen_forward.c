@@ -186,13 +186,19 @@ const struct listen_mode listen_mode_forward = {sizeof(struct client_forward), f
 
 /* What it needs */
 
-/* Verified as berth connect does it, without options of its own. */
+/* Verified as berth connect does it, without options of its own: relay has them. */
 static int prepare_tls(struct server *s)
 {
+    static const struct tls_words words = {
+        .name = "berth relay with --tls-to-name",
+        .ca = "berth relay with --tls-to-ca",
+        .trust = "put it into the system's store or use berth relay with --tls-to-ca",
+        .least = "berth relay has --tls-to-min",
+        .alpn = "berth relay has --tls-to-alpn"};
     const struct tls_client_arguments usual = {.on = true};
     s->forward_host = BUF_INIT(512);
     s->forward.reach.tls_name = tls_client_name(&usual, &s->forward_to, &s->forward_host);
-    return tls_client_open(&command_listen, &usual, &s->forward.reach.tls);
+    return tls_client_open(&command_listen, &usual, &words, &s->forward.reach.tls);
 }
 
 /* What there is only once has one client, or one at a time. */

@@ -15,6 +15,12 @@ static bool speaks(const struct relay *r, const struct relay_side *s)
     return scheme == ENDPOINT_TLS || (asked && (scheme == ENDPOINT_TCP || scheme == ENDPOINT_UNIX));
 }
 
+static const struct tls_words words_to = {.name = "--tls-to-name",
+                                          .ca = "--tls-to-ca",
+                                          .trust = "--tls-to-ca or --tls-to-fingerprint",
+                                          .least = "--tls-to-min",
+                                          .alpn = "--tls-to-alpn"};
+
 static int open_side(struct relay *r, struct relay_side *s)
 {
     if (!speaks(r, s))
@@ -25,7 +31,7 @@ static int open_side(struct relay *r, struct relay_side *s)
         return tls_server_open(&command_relay, &r->a->tls, NULL, r->a->events.quiet, &s->tls);
     s->tls_text = BUF_INIT(64);
     s->plan.reach.tls_name = tls_client_name(&r->a->tls_to, &s->endpoint, &s->tls_text);
-    return tls_client_open(&command_relay, &r->a->tls_to, &s->plan.reach.tls);
+    return tls_client_open(&command_relay, &r->a->tls_to, &words_to, &s->plan.reach.tls);
 }
 
 /* Options without an end that they are for would be forgotten in silence. */

@@ -48,7 +48,7 @@ static int open_context(const struct tls_config *config, struct tls_context **re
 /* Clients */
 
 int tls_client_open(const struct command *c, const struct tls_client_arguments *a,
-                    struct tls_context **ret)
+                    const struct tls_words *words, struct tls_context **ret)
 {
     if (a->insecure && (a->ca || a->fingerprint))
         return command_usage_error(c, "TLS can't be insecure and know whom to trust");
@@ -61,7 +61,8 @@ int tls_client_open(const struct command *c, const struct tls_client_arguments *
                                              .ca = a->ca,
                                              .fingerprint = a->fingerprint,
                                              .alpn = a->alpn,
-                                             .least = (enum tls_version)a->least},
+                                             .least = (enum tls_version)a->least,
+                                             .words = words},
                         ret);
 }
 

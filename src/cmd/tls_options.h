@@ -31,9 +31,10 @@ struct tls_server_arguments {
 /* Whether TLS was asked for, by any of the options. */
 bool tls_client_wanted(const struct tls_client_arguments *a);
 bool tls_server_wanted(const struct tls_server_arguments *a);
-/* 0, or an exit status after a message. */
+/* words: what messages call the options, and outlives the context; NULL: --tls-name, --tls-ca …. 0,
+ * or an exit status after a message. */
 int tls_client_open(const struct command *c, const struct tls_client_arguments *a,
-                    struct tls_context **ret);
+                    const struct tls_words *words, struct tls_context **ret);
 /* Without --tls-cert a certificate is made, for this machine's name and addresses, and for those of
  * `more` (const char *; NULL none); its fingerprint is told on stderr, unless quiet. */
 int tls_server_open(const struct command *c, const struct tls_server_arguments *a,

@@ -65,7 +65,7 @@ struct tls_config {
      * DER; a client demands one that says "good" (RFC 6960), from who vouches for the peer. */
     const char *staple;
     bool must_staple;
-    const struct tls_words *words; /* NULL: the options' names of the native commands */
+    const struct tls_words *words; /* NULL: --tls-name, --tls-ca … */
 };
 
 /* Loads the module, reads the files. 0, or a negative errno with *e filled. */

@@ -38,7 +38,7 @@ static const struct {
     {116, "the peer wants a client certificate, and none was shown (TLS alert "
           "certificate_required)"},
     {120, "the peer speaks none of the protocols that we offered (TLS alert "
-          "no_application_protocol; --alpn)"},
+          "no_application_protocol)"},
 };
 
 const char *tls_alert_words(uint8_t alert)

@@ -262,12 +262,17 @@ static int set_up(struct context *c, const struct tls_config *config, struct err
     return 0;
 }
 
-static const struct tls_words usual_words = {
-    .name = "--tls-name",
-    .ca = "--tls-ca",
-    .trust = "--tls-ca or --tls-fingerprint",
-    .least = "--tls-min",
-    .alpn = "--alpn",
+static const struct tls_words usual_words[] = {
+    [TLS_CLIENT] = {.name = "--tls-name",
+                    .ca = "--tls-ca",
+                    .trust = "--tls-ca or --tls-fingerprint",
+                    .least = "--tls-min",
+                    .alpn = "--tls-alpn"},
+    [TLS_SERVER] = {.name = "",
+                    .ca = "--tls-ca",
+                    .trust = "--tls-ca",
+                    .least = "--tls-min",
+                    .alpn = "--tls-alpn"},
 };
 
 int context_new(const struct tls_config *config, struct tls_context **ret, struct err *e)
@@ -279,7 +284,7 @@ int context_new(const struct tls_config *config, struct tls_context **ret, struc
     c->head.module = &berth_tls_module;
     c->role = config->role;
     c->peer = config->peer;
-    c->words = config->words ? config->words : &usual_words;
+    c->words = config->words ? config->words : &usual_words[config->role];
     c->ctx = SSL_CTX_new(config->role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
     c->wire = wire_method();
     atomic_init(&c->users, 1);

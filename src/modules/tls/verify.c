@@ -244,6 +244,8 @@ static int explain_protocol(const struct tls_session *t, struct err *e)
         words = t->unverified;
     if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
         words = tls_alert_words((uint8_t)(reason - SSL_AD_REASON_OFFSET));
+    if (reason == SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL)
+        option = OPTION_ALPN;
     if (!words)
         return explain_queue(e, EPROTO, op, t->who);
     ERR_clear_error();
