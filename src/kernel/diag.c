@@ -20,6 +20,7 @@
 #include "kernel/diag_decode.h"
 #include "kernel/netlink.h"
 #include "kernel/proc_net.h"
+#include "kernel/unlisted.h"
 
 /* One read: what stays the same over its requests, and the state of the present one. */
 struct reading {
@@ -270,14 +271,6 @@ static int read_unix_waiting(struct reading *r, uint32_t silent)
     return proc_net_read_half(r->q, kinds, false, give_unheld, r, &missing, r->e);
 }
 
-static void note_missing(struct source_report *report, uint32_t kinds)
-{
-    for (int k = 0; k < NET_KINDS; k++)
-        if (kinds >> k & 1)
-            source_report_note(report, false, "this kernel doesn't tell of %s sockets",
-                               net_kind_name((enum net_kind)k));
-}
-
 static void reading_clear(struct reading *r)
 {
     vec_free(&r->given);
@@ -302,7 +295,7 @@ static int read_all(struct reading *r)
     int result = read_unix_waiting(r, silent);
     if (result)
         return result;
-    note_missing(r->report, untold & ~(1u << NET_OTHER));
+    unlisted_note(r->q, untold & ~(1u << NET_OTHER), "sock_diag", r->report);
     return 0;
 }
 

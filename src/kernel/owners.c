@@ -330,6 +330,11 @@ int owners_new(const struct source_query *q, struct owners **ret, struct err *e)
     return 0;
 }
 
+bool owners_wanted(const struct source_query *q)
+{
+    return q->detail & (SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_PROCESS | SOURCE_OPTIONS);
+}
+
 int owners_read(const struct source_query *q, struct owners **ret, struct err *e)
 {
     _cleanup_owners_ struct owners *o = NULL;

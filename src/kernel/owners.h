@@ -10,6 +10,7 @@
  * process holds and another's lone thread too shows the first alone.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "net/socket.h"
@@ -19,6 +20,9 @@ struct owners;
 struct source_query;
 
 #define _cleanup_owners_ __attribute__((cleanup(owners_free)))
+
+/* Whether the query asks for what only the holders' processes tell. */
+bool owners_wanted(const struct source_query *q);
 
 /* Walks /proc. Of the query, detail and user_name are used, and stay borrowed. 0 or a negative
  * errno with *e filled. */

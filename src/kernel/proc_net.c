@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "kernel/diag_decode.h"
 #include "kernel/proc_net_parse.h"
+#include "kernel/unlisted.h"
 
 #define FOLDER "/proc/thread-self/net/" /* of this thread's namespace, which "self" isn't */
 
@@ -147,6 +148,14 @@ int proc_net_read_half(const struct source_query *q, uint32_t kinds, bool listen
     return read_files(&r, kinds, ret_missing, e);
 }
 
+uint32_t proc_net_kinds(void)
+{
+    uint32_t kinds = 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        kinds |= files[i].kinds;
+    return kinds;
+}
+
 /* The kinds that aren't always there, by their names in /proc/net/protocols. */
 static const struct {
     const char *name;
@@ -181,14 +190,6 @@ uint32_t proc_net_registered(void)
     return kinds;
 }
 
-static void note_missing(struct source_report *report, uint32_t kinds)
-{
-    for (int k = 0; k < NET_KINDS; k++)
-        if (kinds >> k & 1)
-            source_report_note(report, false, "/proc/net doesn't tell of %s sockets",
-                               net_kind_name((enum net_kind)k));
-}
-
 int proc_net_read(const struct source_query *q, source_sink *sink, void *ctx,
                   struct source_report *report, struct err *e)
 {
@@ -203,6 +204,6 @@ int proc_net_read(const struct source_query *q, source_sink *sink, void *ctx,
         if (result)
             return result;
     }
-    note_missing(report, missing & proc_net_registered());
+    unlisted_note(q, missing & proc_net_registered(), "/proc/net", report);
     return 0;
 }

@@ -24,6 +24,9 @@ int proc_net_read(const struct source_query *q, source_sink *sink, void *ctx,
 int proc_net_read_half(const struct source_query *q, uint32_t kinds, bool listeners,
                        source_sink *sink, void *ctx, uint32_t *ret_missing, struct err *e);
 
+/* The kinds that have a file. */
+uint32_t proc_net_kinds(void);
+
 /* The kinds whose protocol this kernel has loaded, by /proc/net/protocols; all if that can't be
  * read. A kind that isn't there has no sockets. */
 uint32_t proc_net_registered(void);

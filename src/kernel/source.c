@@ -52,17 +52,12 @@ static uint64_t told_key(const struct net_socket *s)
     return s->inode | (uint64_t)s->kind << 56;
 }
 
-static bool wants_owners(const struct source_query *q)
-{
-    return q->detail & (SOURCE_OWNERS | SOURCE_CMDLINE | SOURCE_PROCESS | SOURCE_OPTIONS);
-}
-
 /* Those that only a descriptor leads to come with owners, or by no way. */
 static int join_unlisted(struct reading *reading, const struct net_socket *s)
 {
     struct net_socket row = *s;
     unlisted_forget_peer(&row);
-    return wants_owners(reading->joiner.query) ? join(reading, &row) : 0;
+    return owners_wanted(reading->joiner.query) ? join(reading, &row) : 0;
 }
 
 /* The walk over the kernel's tables tells the ends and the state of what no process holds, and
@@ -112,7 +107,7 @@ static int join_unheld(void *ctx, const struct net_socket *s)
 static int read_owners(struct reading *reading, const struct source_query *q, struct err *e)
 {
     owners_free(&reading->joiner.owners);
-    return wants_owners(q) ? owners_read(q, &reading->joiner.owners, e) : 0;
+    return owners_wanted(q) ? owners_read(q, &reading->joiner.owners, e) : 0;
 }
 
 typedef int read_here(const struct source_query *q, source_sink *sink, void *ctx,
@@ -216,10 +211,16 @@ static int read_bound(struct reading *reading, const struct source_query *q, str
     return r;
 }
 
-static bool says_port(const struct vec *sockets)
+/* Whether it has the port isn't known: it may have lost it. */
+static bool is_doubtful(const struct net_socket *s)
+{
+    return s->kind == NET_TCP && s->local_port;
+}
+
+static bool any_doubtful(const struct vec *sockets)
 {
     for (size_t i = 0; i < sockets->len; i++)
-        if (((const struct net_socket *)vec_at(sockets, i))->local_port)
+        if (is_doubtful(vec_at(sockets, i)))
             return true;
     return false;
 }
@@ -229,16 +230,16 @@ static int read_unlisted(struct reading *reading, const struct source_query *q, 
 {
     _cleanup_vec_ struct vec found = VEC_INIT(struct net_socket);
     bool diag = reading->report->via == SOURCE_DIAG, told = diag && unlisted_diag_tells_bound();
-    if (!wants_owners(q))
+    if (!owners_wanted(q))
         return 0;
     int r = unlisted_find(q, reading->joiner.owners, reading->joiner.netns, &found);
-    if (r == 0 && told && says_port(&found))
+    if (r == 0 && told && any_doubtful(&found))
         r = read_bound(reading, q, e);
     for (size_t i = 0; i < found.len && r == 0; i++) {
         struct net_socket *s = vec_at(&found, i);
-        if (s->local_port && (!diag || hash_get(&reading->bound, s->inode)))
+        if (is_doubtful(s) && (!diag || hash_get(&reading->bound, s->inode)))
             continue;
-        if (told)
+        if (told && is_doubtful(s))
             unlisted_forget_port(s);
         if (q->states >> s->state & 1)
             r = join(reading, s);
@@ -267,15 +268,23 @@ static bool kernel_filters(const struct source_query *q)
     return q->filter && bytecode_compile(&code, q->filter, NET_TCP, true);
 }
 
+/* Whether kinds are wanted that the kernel has, and BPF alone shows in full. */
+static bool wants_beyond_diag(const struct source_query *q)
+{
+    uint32_t kinds = q->kinds & ~proc_net_kinds();
+    kinds = kinds ? kinds & proc_net_registered() : 0;
+    return kinds & ~diag_kinds(kinds);
+}
+
 /* Without owners, and with many connections: the listeners and other kinds by diag, then the
  * connections by a walk over the kernel's table of them. */
 static bool wants_walk(const struct source_query *q)
 {
     const uint32_t more =
         SOURCE_TIMERS | SOURCE_MEMORY | SOURCE_TCP_INFO | SOURCE_CGROUP | SOURCE_COOKIE;
-    return !wants_owners(q) && !(q->detail & more) && q->scope != SOURCE_ALL_NETNS &&
+    return !owners_wanted(q) && !(q->detail & more) && q->scope != SOURCE_ALL_NETNS &&
            q->kinds >> NET_TCP & 1 && q->states >> NET_ESTABLISHED & 1 && !kernel_filters(q) &&
-           choice_many_sockets();
+           choice_many_sockets() && !wants_beyond_diag(q);
 }
 
 static int read_by_walk(struct reading *reading, const struct source_query *q, struct err *e)
@@ -413,13 +422,14 @@ static const struct way {
     {SOURCE_PROC, read_by_proc},
 };
 
-/* BPF pays where many descriptors would have to be looked at, or every namespace entered. Without
- * that, diag is less work: it loads nothing, and the kernel filters. */
+/* BPF pays where many descriptors would have to be looked at, or every namespace entered, or where
+ * the others would miss something. Without that, diag is less work: it loads nothing, and the
+ * kernel filters. */
 static bool is_worth(const struct way *w, const struct source_query *q)
 {
     if (w->via != SOURCE_BPF || q->scope == SOURCE_ALL_NETNS || q->detail & SOURCE_OPTIONS)
         return true;
-    return wants_owners(q) && !choice_few_files();
+    return (owners_wanted(q) && !choice_few_files()) || wants_beyond_diag(q);
 }
 
 static int read_any(struct reading *reading, const struct source_query *q, struct err *e)

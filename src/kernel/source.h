@@ -75,7 +75,8 @@ void source_report_clear(struct source_report *r);
 void source_report_note(struct source_report *r, bool permission, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Listeners (net_socket_is_listener) of all kinds come first, then everything else. 0, the sink's
+/* Listeners (net_socket_is_listener) of all kinds come first, then everything else, and last what
+ * only a descriptor leads to (unlisted.h). 0, the sink's
  * non-zero answer, or a negative errno with *e filled. */
 int source_read(const struct source_query *q, source_sink *sink, void *ctx,
                 struct source_report *report, struct err *e);

@@ -13,9 +13,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <linux/vm_sockets.h>
+
 #include "base/fd.h"
 #include "kernel/netns.h"
 #include "kernel/owners.h"
+#include "kernel/proc_net.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* asm-generic/socket.h, Linux 5.14 */
@@ -26,6 +29,7 @@
 
 struct search {
     const struct source_query *query;
+    uint32_t kinds;
     uint64_t netns;  /* the thread's own */
     uint64_t wanted; /* 0: all */
     uint64_t cookie; /* the thread's own namespace by SO_NETNS_COOKIE; 0 unknown */
@@ -46,7 +50,7 @@ static int ask_int(int fd, int name)
     return ask(fd, SOL_SOCKET, name, &value, sizeof value) ? value : -1;
 }
 
-static enum net_kind kind_of(int protocol, int type)
+static enum net_kind kind_of_inet(int protocol, int type)
 {
     switch (protocol) {
     case IPPROTO_TCP:
@@ -69,11 +73,16 @@ static enum net_kind kind_of(int protocol, int type)
 static bool read_kind(const struct search *s, int fd, struct net_socket *row)
 {
     int family = ask_int(fd, SO_DOMAIN);
-    if ((family != AF_INET && family != AF_INET6) || !(s->query->families >> family & 1))
-        return false;
     row->family = (uint16_t)family;
-    row->kind = kind_of(ask_int(fd, SO_PROTOCOL), ask_int(fd, SO_TYPE));
-    return row->kind != NET_OTHER && s->query->kinds >> row->kind & 1;
+    if (family == AF_VSOCK)
+        row->kind = NET_VSOCK;
+    else if (family == AF_XDP)
+        row->kind = NET_XDP;
+    else if ((family == AF_INET || family == AF_INET6) && s->query->families >> family & 1)
+        row->kind = kind_of_inet(ask_int(fd, SO_PROTOCOL), ask_int(fd, SO_TYPE));
+    else
+        return false;
+    return row->kind != NET_OTHER && s->kinds >> row->kind & 1;
 }
 
 /* TCP says its state. The others, and MPTCP, which would make a subflow to answer that, are
@@ -89,7 +98,7 @@ static bool is_closed(int fd, enum net_kind kind)
            errno == ENOTCONN;
 }
 
-static bool read_local(int fd, struct net_socket *row)
+static bool read_inet_local(int fd, struct net_socket *row)
 {
     union {
         struct sockaddr any;
@@ -109,6 +118,51 @@ static bool read_local(int fd, struct net_socket *row)
     }
     net_socket_set(row, NET_F_LOCAL);
     return row->kind == NET_TCP || !row->local_port;
+}
+
+/* False if this is one that a dump would have told. */
+static bool read_inet(int fd, struct net_socket *row)
+{
+    if (!is_closed(fd, row->kind) || !read_inet_local(fd, row))
+        return false;
+    row->state = row->local_port ? NET_BOUND_INACTIVE : NET_CLOSE;
+    net_socket_set(row, NET_F_RECV_Q);
+    net_socket_set(row, NET_F_SEND_Q);
+    return true;
+}
+
+/* One that is still connecting looks as if it were closed. */
+static void read_vsock(int fd, struct net_socket *row)
+{
+    struct sockaddr_vm local = {0}, peer = {0};
+    socklen_t n = sizeof local;
+    if (getsockname(fd, (struct sockaddr *)&local, &n) == 0) {
+        row->local_id = local.svm_cid;
+        row->local_port = local.svm_port;
+        net_socket_set(row, NET_F_LOCAL);
+    }
+    row->state = ask_int(fd, SO_ACCEPTCONN) == 1 ? NET_LISTEN : NET_CLOSE;
+    n = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &n) < 0)
+        return;
+    row->state = NET_ESTABLISHED;
+    row->peer_id = peer.svm_cid;
+    row->peer_port = peer.svm_port;
+    net_socket_set(row, NET_F_PEER);
+}
+
+static bool read_ends(int fd, struct net_socket *row)
+{
+    switch (row->kind) {
+    case NET_VSOCK:
+        read_vsock(fd, row);
+        return true;
+    case NET_XDP:
+        row->state = NET_CLOSE; /* they have none, and getsockname(2) answers nothing */
+        return true;
+    default:
+        return read_inet(fd, row);
+    }
 }
 
 /* The namespace may be asked for with CAP_NET_ADMIN in it; whether it is our own, always. */
@@ -135,13 +189,10 @@ static bool read_netns(const struct search *s, int fd, struct net_socket *row)
 
 static void read_rest(int fd, const struct stat *st, struct net_socket *row)
 {
-    row->state = row->local_port ? NET_BOUND_INACTIVE : NET_CLOSE;
     row->inode = st->st_ino;
     row->uid = st->st_uid; /* sockfs gives the socket's own (sockfs_setattr) */
     net_socket_set(row, NET_F_INODE);
     net_socket_set(row, NET_F_UID);
-    net_socket_set(row, NET_F_RECV_Q);
-    net_socket_set(row, NET_F_SEND_Q);
     if (ask(fd, SOL_SOCKET, SO_COOKIE, &row->cookie, sizeof row->cookie))
         net_socket_set(row, NET_F_COOKIE);
     int ifindex = ask_int(fd, SO_BINDTOIFINDEX);
@@ -165,8 +216,7 @@ static int look_at(struct search *s, const struct owners_socket *at)
     if (open_process(s, at->pid) < 0)
         return 0;
     _cleanup_fd_ int fd = (int)syscall(SYS_pidfd_getfd, s->pidfd, at->fd, 0);
-    if (fd < 0 || !read_kind(s, fd, &row) || !is_closed(fd, row.kind) || !read_local(fd, &row) ||
-        !read_netns(s, fd, &row))
+    if (fd < 0 || !read_kind(s, fd, &row) || !read_ends(fd, &row) || !read_netns(s, fd, &row))
         return 0;
     if (fstat(fd, &st) < 0 || st.st_ino != at->inode)
         return 0; /* another file by the same number */
@@ -188,12 +238,20 @@ static void choose_namespace(struct search *s)
         (void)netns_inode(s->query->netns_fd, &s->wanted);
 }
 
-int unlisted_find(const struct source_query *q, struct owners *o, uint64_t netns, struct vec *ret)
+static uint32_t kinds_wanted(const struct source_query *q)
 {
     const uint32_t states = 1u << NET_CLOSE | 1u << NET_BOUND_INACTIVE;
-    struct search s = {.query = q, .netns = netns, .pidfd = -1, .ret = ret};
+    uint32_t whole = q->kinds & UNLISTED_WHOLE;
+    return (q->states & states ? q->kinds & UNLISTED_KINDS : 0) |
+           (whole ? whole & proc_net_registered() : 0);
+}
+
+int unlisted_find(const struct source_query *q, struct owners *o, uint64_t netns, struct vec *ret)
+{
+    struct search s = {
+        .query = q, .kinds = kinds_wanted(q), .netns = netns, .pidfd = -1, .ret = ret};
     _cleanup_vec_ struct vec all = VEC_INIT(struct owners_socket);
-    if (!(q->kinds & UNLISTED_KINDS) || !(q->states & states) || !netns)
+    if (!s.kinds || !netns)
         return 0;
     choose_namespace(&s);
     s.cookie = own_cookie();
@@ -202,6 +260,17 @@ int unlisted_find(const struct source_query *q, struct owners *o, uint64_t netns
         r = look_at(&s, vec_at(&all, i));
     fd_close(&s.pidfd);
     return r;
+}
+
+void unlisted_note(const struct source_query *q, uint32_t kinds, const char *way,
+                   struct source_report *report)
+{
+    uint32_t held = owners_wanted(q) ? UNLISTED_WHOLE : 0;
+    for (int k = 0; k < NET_KINDS; k++)
+        if (kinds >> k & 1)
+            source_report_note(report, false, "%s doesn't tell of %s sockets here%s", way,
+                               net_kind_name((enum net_kind)k),
+                               held >> k & 1 ? ": those show that a process is seen to hold" : "");
 }
 
 void unlisted_forget_port(struct net_socket *s)

@@ -89,3 +89,46 @@ def test_anybody_sees_their_own(berth, mksock, way):
 def test_who_has_one(berth, mksock):
     mk = mksock("tcp socket as=s")
     assert "bound      tcp 0.0.0.0:*, neither listening nor connected" in berth("who", f"pid:{mk.pid}").stdout
+
+
+KIN = ["vsock-stream listen * as=srv", "vsock-stream bind * as=bound", "vsock-stream socket as=new", "xdp bind lo as=x"]
+
+
+@pytest.fixture
+def kin(mksock):
+    mk = mksock("tcp listen 127.0.0.1:0")
+    for line in KIN:
+        mk.need(line)
+    return mk.refresh()
+
+
+@pytest.mark.parametrize("via", ["best", "bpf", "diag", "proc"])
+def test_kinds_that_the_kernel_may_have_no_table_of(berth, kin, via):
+    """A quiet host is no reason to miss them."""
+    if via == "bpf":
+        features.require(features.has_bpf)
+    shown = berth("list", "--kind", "vsock,xdp", "--json", "--via", via)
+    rows = shown.json()
+    assert inodes(shown) == sorted(sock.inode for sock in kin.socks.values() if sock.proto != "tcp")
+    for sock in kin.socks.values():
+        if sock.proto != "tcp":
+            skip = ("local",) if sock.proto == "xdp" and via in ("diag", "proc") else ()
+            assert not sock.differences(sock.find(rows), skip=skip)
+
+
+def test_what_the_others_would_miss_is_read_by_bpf(berth, kin):
+    features.require(features.has_bpf)
+    for columns in ("proto,local", "proto,local,owner"):
+        shown = berth("list", "--kind", "vsock,xdp", "-o", columns)
+        assert str(kin["srv"].port) in shown.stdout and not shown.stderr
+
+
+@pytest.mark.parametrize("via", ["diag", "proc"])
+def test_what_is_told_of_holders_alone_is_said_to_be(berth, kin, via):
+    if via == "diag" and features.has_vsock_diag():
+        pytest.skip("this kernel has vsock_diag")
+    for words, ending in ([], ": those show that a process is seen to hold"), (["-o", "proto,local"], ""):
+        shown = berth("list", "--kind", "vsock", "--via", via, *words)
+        place = "sock_diag" if via == "diag" else "/proc/net"
+        assert shown.stderr == f"berth: {place} doesn't tell of vsock sockets here{ending}\n"
+        assert (str(kin["srv"].port) in shown.stdout) == bool(ending)
