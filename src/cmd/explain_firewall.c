@@ -8,12 +8,13 @@
 static int read_all(void *ctx, struct err *e)
 {
     struct explain_firewall *f = ctx;
+    bool unread;
     (void)e;
     f->exists = firewall_exists();
     if (f->exists != 1)
         return 0;
     f->error = firewall_read(&f->rules);
-    forwards_read(&f->forwards);
+    forwards_read(&f->forwards, &unread);
     return 0;
 }
 

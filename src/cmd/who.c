@@ -140,11 +140,16 @@ static bool takes(const struct kernel_forward *f, const struct port_target *t)
     return protocol && f->first <= t->last && t->first <= f->last;
 }
 
-static bool is_told(const struct vec *rules, size_t n, const struct kernel_forward *f)
+/* Two elements of one rule's set are told once, as the rule is. */
+static bool is_told(const struct vec *rules, size_t n, const struct port_target *t,
+                    const struct kernel_forward *f)
 {
     for (size_t i = 0; i < n; i++) {
         const struct kernel_forward *other = vec_at(rules, i);
-        if (strcmp(other->target, f->target) == 0 && strcmp(other->rule, f->rule) == 0)
+        if (!takes(other, t))
+            continue;
+        if (forwards_are_same(other, f) ||
+            (strcmp(other->target, f->target) == 0 && strcmp(other->rule, f->rule) == 0))
             return true;
     }
     return false;
@@ -167,13 +172,13 @@ static bool look_at_forwards(const struct holding_target *target, struct output 
 {
     struct holder_text text = {0};
     _cleanup_vec_ struct vec rules = VEC_INIT(struct kernel_forward);
-    bool found = false;
-    if (target->port.first == 0 || forwards_read(&rules) < 0)
+    bool found = false, unread = false;
+    if (target->port.first == 0 || forwards_read(&rules, &unread) < 0)
         return false;
     holder_text_fit(&text, &o->options);
     for (size_t i = 0; i < rules.len; i++) {
         const struct kernel_forward *f = vec_at(&rules, i);
-        if (!takes(f, &target->port) || is_told(&rules, i, f))
+        if (!takes(f, &target->port) || is_told(&rules, i, &target->port, f))
             continue;
         if (!found && o->out.buf.len)
             buf_char(&o->out.buf, '\n');
@@ -184,6 +189,8 @@ static bool look_at_forwards(const struct holding_target *target, struct output 
         put_line(o, &text, "forwarded to ", f->target, "");
         put_line(o, &text, "  rule       ", f->rule, "");
     }
+    if (!found && unread)
+        err_tell("the firewall has forwarding rules that berth can't read: nft list ruleset");
     return found;
 }
 

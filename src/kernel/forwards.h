@@ -19,10 +19,16 @@ struct kernel_forward {
     char rule[256];  /* the rule, cut at its end */
 };
 
-/* Appends the rules of a listing to *ret (struct kernel_forward). Any bytes; lines that are no
- * forwarding rule are passed over. 0 or -ENOMEM. */
-int forwards_parse(const char *listing, size_t n, struct vec *ret);
+/* Whether two hand the same ports on to the same place: a rule may be listed by several programs,
+ * and for those who come as for those who are here. */
+bool forwards_are_same(const struct kernel_forward *a, const struct kernel_forward *b);
+
+/* Appends the rules of a listing to *ret (struct kernel_forward), one for each port or range that a
+ * rule's set or map has. Any bytes; lines that are no forwarding rule are passed over. Sets
+ * *ret_unread if there is a rule whose ports can't be told, and leaves it alone otherwise. 0 or
+ * -ENOMEM. */
+int forwards_parse(const char *listing, size_t n, struct vec *ret, bool *ret_unread);
 
 /* Runs the listing programs. 0; -ENOENT when none is installed; -EPERM, or another negative errno,
  * when none gave its rules. */
-int forwards_read(struct vec *ret);
+int forwards_read(struct vec *ret, bool *ret_unread);

@@ -125,6 +125,44 @@ def test_a_forwarding_rule_is_told_once(berth, netns):
                          "  rule       tcp dport 8443 dnat to 172.17.0.2:443\n")
 
 
+@pytest.mark.parametrize(
+    ("sets", "rule", "target"),
+    [
+        ("", "tcp dport { 9001, 9002 } dnat to 172.17.0.4", "172.17.0.4"),
+        ("", "dnat to tcp dport map { 9002 : 10.88.0.2 }", "10.88.0.2"),
+        ("set ports { type inet_service; elements = { 8999, 9002 }; }", "tcp dport @ports dnat to 172.17.0.4", "172.17.0.4"),
+    ],
+)
+def test_the_ports_of_sets_and_maps_are_handed_on(berth, netns, sets, rule, target):
+    if not shutil.which("nft", path="/usr/sbin"):
+        pytest.skip("not here: nft")
+    netns.run("nft", "-f", "-", input="table ip n {\n" + sets + "\nchain c { type nat hook prerouting priority -100;\n"
+              + rule + "\n}\n}\n")
+    assert berth("who", "9002", status=1).stdout.splitlines()[2:] == [f"forwarded to {target}", f"  rule       {rule}"]
+    told = berth("who", "9004", status=1)
+    assert (told.stdout, told.stderr) == ("", "berth: nobody has '9004'\n")
+
+
+def test_forwarding_rules_that_cannot_be_read_are_told(berth, netns):
+    if not shutil.which("nft", path="/usr/sbin"):
+        pytest.skip("not here: nft")
+    netns.run("nft", "-f", "-", input="table ip n {\nchain c { type nat hook prerouting priority -100;\n"
+              "tcp dport != 22 dnat to 172.17.0.4\n}\n}\n")
+    told = berth("who", "9002", status=1)
+    assert told.stderr.splitlines()[0] == (
+        "berth: the firewall has forwarding rules that berth can't read: nft list ruleset")
+
+
+def test_a_rule_that_two_programs_list_is_told_once(berth, netns):
+    if not shutil.which("iptables-nft", path="/usr/sbin") or not shutil.which("nft", path="/usr/sbin"):
+        pytest.skip("not here: iptables-nft, nft")
+    rule = ("-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport")
+    netns.run("iptables-nft", *rule, "8088", "-j", "DNAT", "--to-destination", "10.0.0.9:80")
+    netns.run("iptables-nft", *rule, "8089", "-j", "REDIRECT", "--to-ports", "99")
+    for port in ("8088", "8089"):
+        assert berth("who", port, status=1).stdout.count("forwarded to") == 1
+
+
 def test_a_range(berth, mksock):
     mk = mksock("tcp listen 127.0.0.1:8000", "tcp listen 127.0.0.1:8005")
     one = berth("who", "8000-8004", "--json").json()

@@ -8,7 +8,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vec rules = VEC_INIT(struct kernel_forward);
-    fuzz_check(forwards_parse((const char *)data, size, &rules) == 0, "there is memory");
+    bool unread = false;
+    fuzz_check(forwards_parse((const char *)data, size, &rules, &unread) == 0, "there is memory");
     for (size_t i = 0; i < rules.len; i++) {
         const struct kernel_forward *f = vec_at(&rules, i);
         fuzz_check(f->first <= f->last, "the range is one");

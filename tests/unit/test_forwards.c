@@ -31,7 +31,9 @@ static void test_listings(void **state)
         {"udp", 53, 53, ":5353", ""},
     };
     _cleanup_vec_ struct vec got = VEC_INIT(struct kernel_forward);
-    assert_int_equal(forwards_parse(listing, sizeof listing - 1, &got), 0);
+    bool unread = false;
+    assert_int_equal(forwards_parse(listing, sizeof listing - 1, &got, &unread), 0);
+    assert_true(unread); /* port 99999 */
     assert_int_equal(got.len, sizeof expected / sizeof *expected);
     for (size_t i = 0; i < got.len; i++) {
         const struct kernel_forward *f = vec_at(&got, i);
@@ -42,17 +44,110 @@ static void test_listings(void **state)
     }
 }
 
+static void parse(const char *listing, struct vec *got, bool *ret_unread)
+{
+    *ret_unread = false;
+    assert_int_equal(forwards_parse(listing, strlen(listing), got, ret_unread), 0);
+}
+
+#define NFT(sets, rule) "table ip nat {\n" sets "\tchain pre {\n\t\t" rule "\n\t}\n}\n"
+#define PORTS \
+    "\tset ports {\n\t\ttype inet_service\n\t\telements = { 9001, 9003,\n\t\t\t9005-9009 }\n\t}\n"
+
+/* A rule's set or map gives a forward for each of its elements. */
+static void test_sets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *listing;
+        size_t n;
+        bool unread;
+        const char *protocol;
+        uint16_t first, last;
+        const char *target, *rule; /* of the last */
+    } cases[] = {
+        {NFT("", "tcp dport { 9001-9002, 9005 } dnat to 172.17.0.4"), 2, false, "tcp", 9005, 9005,
+         "172.17.0.4", "tcp dport { 9001-9002, 9005 } dnat to 172.17.0.4"},
+        {NFT("", "udp dport { 9001,\n\t\t\t9002 } redirect to :53"), 2, false, "udp", 9002, 9002,
+         ":53", "udp dport { 9001, 9002 } redirect to :53"},
+        {NFT("", "dnat to tcp dport map { 9010 : 10.88.0.2 }"), 1, false, "tcp", 9010, 9010,
+         "10.88.0.2", "dnat to tcp dport map { 9010 : 10.88.0.2 }"},
+        {NFT("", "dnat ip6 to tcp dport map { 9011 : fd00::2 . 80, * : fd00::3 }"), 2, false, "tcp",
+         0, 65535, "fd00::3", "dnat ip6 to tcp dport map { 9011 : fd00::2 . 80, * : fd00::3 }"},
+        {NFT("", "dnat ip6 to tcp dport map { 9011 : fd00::2 . 80 }"), 1, false, "tcp", 9011, 9011,
+         "[fd00::2]:80", "dnat ip6 to tcp dport map { 9011 : fd00::2 . 80 }"},
+        {NFT("", "dnat ip to ip daddr . tcp dport map { 10.0.0.1 . 94 : 10.88.0.3 . 81 }"), 1,
+         false, "tcp", 94, 94, "10.88.0.3:81",
+         "dnat ip to ip daddr . tcp dport map { 10.0.0.1 . 94 : 10.88.0.3 . 81 }"},
+        {NFT("", "meta l4proto udp dnat to 10.0.0.7:udp dport map { 96 : 97 }"), 1, false, "udp",
+         96, 96, "10.0.0.7:97", "meta l4proto udp dnat to 10.0.0.7:udp dport map { 96 : 97 }"},
+        {NFT("", "iifname . ip daddr . tcp dport { \"lo\" . 10.0.0.1 . 84 } dnat to 10.0.0.2"), 1,
+         false, "tcp", 84, 84, "10.0.0.2",
+         "iifname . ip daddr . tcp dport { \"lo\" . 10.0.0.1 . 84 } dnat to 10.0.0.2"},
+        {NFT("", "udp dport 53 dnat to numgen inc mod 2 map { 0 : 10.0.0.1, 1 : 10.0.0.2 }"), 1,
+         false, "udp", 53, 53, "numgen inc mod 2 map { 0 : 10.0.0.1, 1 : 10.0.0.2 }",
+         "udp dport 53 dnat to numgen inc mod 2 map { 0 : 10.0.0.1, 1 : 10.0.0.2 }"},
+        {NFT(PORTS, "tcp dport @ports dnat to 1.2.3.4"), 3, false, "tcp", 9005, 9009, "1.2.3.4",
+         "tcp dport @ports dnat to 1.2.3.4"},
+        {NFT("\tset ports {\n\t\ttype inet_service\n\t}\n", "tcp dport @ports dnat to 1.2.3.4"), 0,
+         false},
+        {NFT("\tmap m {\n\t\telements = { 9 timeout 1h expires 5m comment \"a, }\" : 1.1.1.1 "
+             "}\n\t}\n",
+             "dnat to tcp dport map @m"),
+         1, false, "tcp", 9, 9, "1.1.1.1", "dnat to tcp dport map @m"},
+        {"table ip other {\n" PORTS "}\n" NFT("", "tcp dport @ports dnat to 1.2.3.4"), 0, true},
+        {NFT("", "tcp dport @ports dnat to 1.2.3.4"), 0, true},
+        {NFT("", "tcp dport != 22 dnat to 1.2.3.4"), 0, true},
+        {NFT("", "tcp dport { what } dnat to 1.2.3.4"), 0, true},
+        {NFT("", "tcp dport { 80 } accept"), 0, false},
+        {"-A PREROUTING -p tcp -m multiport --dports 89,90:92 -j REDIRECT --to-ports 99\n", 2,
+         false, "tcp", 90, 92, "99",
+         "-A PREROUTING -p tcp -m multiport --dports 89,90:92 -j REDIRECT --to-ports 99"},
+        {"-A X -p tcp ! --dport 22 -j REDIRECT --to-ports 99\n", 0, true},
+        {"-A X --comment { -j ACCEPT\n-A X -p udp --dport 5 -j REDIRECT --to-ports 9\n", 1, false,
+         "udp", 5, 5, "9", "-A X -p udp --dport 5 -j REDIRECT --to-ports 9"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_vec_ struct vec got = VEC_INIT(struct kernel_forward);
+        bool unread;
+        parse(cases[i].listing, &got, &unread);
+        assert_int_equal(got.len, cases[i].n);
+        assert_int_equal(unread, cases[i].unread);
+        if (!got.len)
+            continue;
+        const struct kernel_forward *f = vec_at(&got, got.len - 1);
+        assert_string_equal(f->protocol, cases[i].protocol);
+        assert_int_equal(f->first, cases[i].first);
+        assert_int_equal(f->last, cases[i].last);
+        assert_string_equal(f->target, cases[i].target);
+        assert_string_equal(f->rule, cases[i].rule);
+    }
+}
+
+/* iptables-nft's rules are listed by iptables-save and by nft. */
+static void test_the_same(void **state)
+{
+    (void)state;
+    static const struct kernel_forward a = {"tcp", 53, 53, "53", "-A X …"},
+                                       b = {"tcp", 53, 53, ":53", "tcp dport 53 …"},
+                                       c = {"udp", 53, 53, "53", ""}, d = {"tcp", 53, 54, "53", ""};
+    assert_true(forwards_are_same(&a, &b));
+    assert_false(forwards_are_same(&a, &c));
+    assert_false(forwards_are_same(&a, &d));
+}
+
 static void test_hostile_lines(void **state)
 {
     (void)state;
     _cleanup_vec_ struct vec got = VEC_INIT(struct kernel_forward);
     char line[4096];
+    bool unread = false;
     memset(line, 'x', sizeof line);
-    assert_int_equal(forwards_parse(line, sizeof line, &got), 0);
+    assert_int_equal(forwards_parse(line, sizeof line, &got, &unread), 0);
     memset(line, ' ', sizeof line);
-    assert_int_equal(forwards_parse(line, sizeof line, &got), 0);
-    assert_int_equal(forwards_parse("dnat to", 7, &got), 0);
-    assert_int_equal(forwards_parse("tcp dport", 9, &got), 0);
+    assert_int_equal(forwards_parse(line, sizeof line, &got, &unread), 0);
+    assert_int_equal(forwards_parse("dnat to", 7, &got, &unread), 0);
+    assert_int_equal(forwards_parse("tcp dport", 9, &got, &unread), 0);
     assert_int_equal(got.len, 0);
 }
 
@@ -60,6 +155,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listings),
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_the_same),
         cmocka_unit_test(test_hostile_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
