@@ -235,7 +235,7 @@ static void test_refusals_in_words(void **state)
     refused(server_context(), client_context(other), "localhost", "fingerprint is", NULL);
     tls_context_free(other);
     refused(server_context(), context(&(struct tls_config){.role = TLS_CLIENT, .alpn = "nonsense"}),
-            NULL, "no_application_protocol", "--alpn");
+            NULL, "no_application_protocol", "--tls-alpn");
 }
 
 static void test_anything_goes_where_nothing_is_asked(void **state)
