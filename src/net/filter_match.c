@@ -347,23 +347,37 @@ static bool unit_matches(const struct net_filter_node *n, const char *unit)
     return text_matches(n, unit, strlen(unit));
 }
 
-/* "docker:0123456789ab": by the whole, by the engine, or by the id, either of the two cut short. */
-static bool container_matches(const struct net_filter_node *n, const char *container)
+/* "docker:0123456789ab": by the engine, or by the id, either of the two cut short. */
+static bool part_matches(const char *wanted, const char *part, size_t n)
 {
     enum { LEAST_ID = 8 };
-    const char *colon = strchr(container, ':'), *wanted = n->text;
+    const char *colon = memchr(part, ':', n);
+    if (!colon)
+        return false;
+    size_t engine = (size_t)(colon - part);
+    if (strncmp(part, wanted, engine) == 0 && !wanted[engine])
+        return true;
+    if (strncmp(part, wanted, engine + 1) == 0)
+        wanted += engine + 1;
+    size_t len = n - engine - 1, shorter = strlen(wanted);
+    shorter = len < shorter ? len : shorter;
+    return shorter >= LEAST_ID && memcmp(colon + 1, wanted, shorter) == 0;
+}
+
+/* By the whole, or by a part: "pod:01234567-89ab-…/containerd:0123456789ab" has two. */
+static bool container_matches(const struct net_filter_node *n, const char *container)
+{
     if (text_matches(n, container, strlen(container)))
         return true;
-    if (n->relation != NET_EQ || !colon)
+    if (n->relation != NET_EQ)
         return false;
-    size_t engine = (size_t)(colon - container);
-    if (strncmp(container, wanted, engine) == 0 && !wanted[engine])
-        return true;
-    if (strncmp(container, wanted, engine + 1) == 0)
-        wanted += engine + 1;
-    size_t len = strlen(colon + 1), shorter = strlen(wanted);
-    shorter = len < shorter ? len : shorter;
-    return shorter >= LEAST_ID && strncmp(colon + 1, wanted, shorter) == 0;
+    for (const char *part = container; *part;) {
+        size_t length = strcspn(part, "/");
+        if (part_matches(n->text, part, length))
+            return true;
+        part += length + (part[length] == '/');
+    }
+    return false;
 }
 
 typedef bool text_matcher(const struct net_filter_node *n, const char *text);

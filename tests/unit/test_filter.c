@@ -107,6 +107,7 @@ static const struct net_process nginx = {
     .comm = "nginx",
     .cmdline = "nginx: master process /usr/sbin/nginx",
     .unit = "nginx.service",
+    .container = "pod:12345678-9abc-def0-1234-56789abcdef0/containerd:abababababab",
     .known = (1 << NET_PROCESS_FIELDS) - 1,
 };
 static const struct net_process worker = {
@@ -523,6 +524,14 @@ static const struct {
     {"container = 01234567 udp4", "U"},
     {"container = 0123 udp4", ""},
     {"container = 99999999 udp4", ""},
+    {"container = pod sport 80", "L"},
+    {"container = 12345678 sport 80", "L"},
+    {"container = containerd sport 80", "L"},
+    {"container = abababab sport 80", "L"},
+    {"container = containerd:abababab sport 80", "L"},
+    {"container = containerd:12345678 sport 80", ""},
+    {"container != containerd sport 80", ""},
+    {"container = abababac sport 80", ""},
     {"@www-data", "LM?V"},
     {"user www-data", "LM?V"},
     {"user = 65534", "?MU?V"},
