@@ -69,11 +69,12 @@ static const struct command_option free_options[] = {
 /* One run of the command. */
 struct freeing {
     const struct free_arguments *arguments;
-    struct holding_target target;
+    const struct holding_target *target;
     struct render_options render;
     struct out out;
     struct holding holding;
     struct vec targets; /* struct target */
+    bool told;          /* of a target before this one */
 };
 
 /* A process that was shown. */
@@ -91,7 +92,7 @@ static int fail(const struct err *e)
 
 static void name_target(struct buf *ret, const struct freeing *f)
 {
-    text_escape(ret, f->target.text, strlen(f->target.text));
+    text_escape(ret, f->target->text, strlen(f->target->text));
 }
 
 static int send_signal(const struct target *t, int signal)
@@ -172,10 +173,10 @@ static bool are_remains(const struct predict_holders *h)
 /* Who waits for the port mostly needn't. */
 static void tell_of_remains(const struct freeing *f, const struct predict_holders *h)
 {
-    if (are_remains(h) && f->target.port.first)
+    if (are_remains(h) && f->target->port.first)
         err_tell("that goes by itself, and a server that sets SO_REUSEADDR seldom has to wait: "
                  "berth explain bind --reuseaddr %u",
-                 f->target.port.first);
+                 f->target->port.first);
 }
 
 /* Nobody to signal: hidden, or what is left of a connection. */
@@ -312,25 +313,44 @@ static int free_connections(struct freeing *f)
 static void describe_all(struct freeing *f, struct holding *h)
 {
     holder_text_fit(&h->text, &f->render);
-    for (size_t i = 0; i < h->holders.all.len; i++) {
-        if (i)
-            buf_char(&f->out.buf, '\n');
-        holder_describe(&f->out.buf, &h->text, vec_at(&h->holders.all, i));
+    holding_describe(&f->out.buf, h);
+}
+
+static bool is_taken(const struct holding *h)
+{
+    return h->holders.all.len > 0;
+}
+
+/* A port that nobody has is free, which is what was wished for. Whoever else wasn't found wasn't
+ * ended either, and may have been misspelt. */
+static int tell_nobody(struct freeing *f)
+{
+    if (!holding_target_is_port(f->target)) {
+        err_tell("nobody has '%s'", f->target->text);
+        return EXIT_NO;
     }
+    name_target(&f->out.buf, f);
+    buf_str(&f->out.buf, " is free\n");
+    return EXIT_YES;
 }
 
 /* The port once more: whether it is free is for the kernel to say. */
 static int tell_outcome(struct freeing *f)
 {
     struct holding again;
-    int status = holding_read(&again, &command_free, &f->arguments->sockets, &f->target);
-    if (status == 0) {
-        bool taken = again.holders.all.len > 0;
+    int status = holding_read(&again, &command_free, &f->arguments->sockets, f->target);
+    if (status == 0 && is_taken(&again)) {
         name_target(&f->out.buf, f);
-        buf_str(&f->out.buf, taken ? " is still taken:\n\n" : " is free\n");
+        buf_str(&f->out.buf, " is still taken:\n\n");
         describe_all(f, &again);
         tell_of_remains(f, &again.holders);
-        status = taken ? EXIT_NO : EXIT_YES;
+        status = EXIT_NO;
+    } else if (status == 0 && holding_target_is_port(f->target)) {
+        status = tell_nobody(f);
+    } else if (status == 0) {
+        buf_str(&f->out.buf, "nobody has ");
+        name_target(&f->out.buf, f);
+        buf_str(&f->out.buf, " any more\n");
     }
     holding_clear(&again);
     return status;
@@ -339,14 +359,13 @@ static int tell_outcome(struct freeing *f)
 static int free_target(struct freeing *f)
 {
     const struct free_arguments *a = f->arguments;
-    int status = holding_read(&f->holding, &command_free, &a->sockets, &f->target);
+    int status = holding_read(&f->holding, &command_free, &a->sockets, f->target);
     if (status)
         return status;
-    if (f->holding.holders.all.len == 0) {
-        name_target(&f->out.buf, f);
-        buf_str(&f->out.buf, " is free\n");
-        return EXIT_YES;
-    }
+    if (!is_taken(&f->holding))
+        return tell_nobody(f);
+    if (f->told)
+        buf_char(&f->out.buf, '\n');
     describe_all(f, &f->holding);
     if (a->dry_run)
         return EXIT_YES;
@@ -358,30 +377,44 @@ static int free_target(struct freeing *f)
     return status ? status : tell_outcome(f);
 }
 
-static void clear(struct freeing *f)
+static void clear_target(struct freeing *f)
 {
     for (size_t i = 0; i < f->targets.len; i++)
         fd_close(&((struct target *)vec_at(&f->targets, i))->pidfd);
     vec_free(&f->targets);
     holding_clear(&f->holding);
-    holding_target_clear(&f->target);
-    out_clear(&f->out);
+    f->holding = (struct holding){0};
+}
+
+/* One after the other; the exit status is the worst of theirs. */
+static int free_all(struct freeing *f, const struct vec *targets)
+{
+    int worst = EXIT_YES;
+    for (size_t i = 0; i < targets->len && !f->out.error; i++) {
+        f->target = vec_at(targets, i);
+        int status = free_target(f);
+        status = command_output_status(out_flush(&f->out), status);
+        sockets_tell_notes(&f->holding.sockets);
+        clear_target(f);
+        f->told = true;
+        worst = status > worst ? status : worst;
+    }
+    return worst;
 }
 
 static int run(const void *arguments, const struct command_words *words)
 {
     const struct free_arguments *a = arguments;
+    _cleanup_targets_ struct vec targets;
     struct freeing f = {
         .arguments = a,
         .render = render_options_detect(STDOUT_FILENO, RENDER_TABLE, (enum render_colour)a->colour),
         .targets = VEC_INIT(struct target)};
     out_init(&f.out, STDOUT_FILENO);
-    int status = holding_target_read(&f.target, &command_free, words);
+    int status = holding_targets_read(&targets, &command_free, words);
     if (status == 0)
-        status = free_target(&f);
-    status = command_output_status(out_flush(&f.out), status);
-    sockets_tell_notes(&f.holding.sockets);
-    clear(&f);
+        status = free_all(&f, &targets);
+    out_clear(&f.out);
     return status;
 }
 

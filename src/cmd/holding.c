@@ -139,7 +139,7 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
     if (r == 0)
         r = predict_holders_group(&h->holders, h->found.items, h->found.len);
     if (r == 0)
-        r = count_clients(h, t->ports, &e);
+        r = count_clients(h, t->meaning == HOLDING_PORT, &e);
     if (r < 0 && !e.code)
         err_set(&e, -r, "look for", t->text, NULL);
     h->text =
@@ -152,7 +152,8 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
 int holding_read_filter(struct holding *h, const struct command *c,
                         const struct sockets_arguments *a, const char *filter)
 {
-    const struct holding_target t = {.text = filter, .filter_text = filter, .ports = true};
+    const struct holding_target t = {
+        .meaning = HOLDING_PORT, .text = filter, .filter_text = filter};
     return holding_read(h, c, a, &t);
 }
 
@@ -170,6 +171,15 @@ int holding_look_up(struct holding *h, uint64_t timeout_ns)
     h->sockets.view.reverse = h->reverse;
     h->sockets.view.names = true;
     return 0;
+}
+
+void holding_describe(struct buf *out, const struct holding *h)
+{
+    for (size_t i = 0; i < h->holders.all.len; i++) {
+        if (i)
+            buf_char(out, '\n');
+        holder_describe(out, &h->text, vec_at(&h->holders.all, i));
+    }
 }
 
 void holding_clear(struct holding *h)

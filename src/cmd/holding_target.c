@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/parse.h"
 #include "cmd/holding.h"
+#include "names/filter_names.h"
 #include "names/resolve.h"
 #include "net/endpoint.h"
+#include "net/filter.h"
 
 /* Of a scheme that was written; "" where none was, since every protocol is meant then. */
 static const char *protocol_of(const char *word, const struct endpoint *ep)
@@ -56,18 +59,20 @@ static bool is_port(struct holding_target *t, const char *word)
         buf_printf(&t->filter, "%s and ", port.protocol);
     buf_printf(&t->filter, "sport >= :%u and sport <= :%u", port.first, port.last);
     t->port = port;
+    t->meaning = HOLDING_PORT;
     return true;
 }
 
 /* "127.0.0.1", "127.0.0.0/8", "fe80::1%eth0" */
-static bool is_bare_address(const char *word, struct buf *ret)
+static bool is_bare_address(struct holding_target *t, const char *word)
 {
     struct net_addr a;
     struct net_prefix p;
     const char *device;
     if (net_addr_parse(word, &a, &device) < 0 && net_prefix_parse(word, &p) < 0)
         return false;
-    buf_printf(ret, "src %s", word);
+    buf_printf(&t->filter, "src %s", word);
+    t->meaning = HOLDING_ADDRESS;
     return true;
 }
 
@@ -132,16 +137,19 @@ static bool is_address_port(struct holding_target *t, const char *word)
     if (*protocol)
         buf_printf(&t->filter, "%s and ", protocol);
     buf_printf(&t->filter, "( %s )", buf_cstr(&ends));
+    t->meaning = HOLDING_PLACE;
     return true;
 }
 
 /* "pid:812" */
-static bool is_process(const char *word, struct buf *ret)
+static bool is_process(struct holding_target *t, const char *word)
 {
     uint64_t pid;
     if (strncmp(word, "pid:", 4) != 0 || parse_u64(word + 4, 1, INT32_MAX, &pid) < 0)
         return false;
-    buf_printf(ret, "pid = %lu", pid);
+    buf_printf(&t->filter, "pid = %lu", pid);
+    t->pid = (int32_t)pid;
+    t->meaning = HOLDING_PROCESS;
     return true;
 }
 
@@ -174,21 +182,72 @@ static int refuse_empty(const struct command *c)
 
 static int read_word(struct holding_target *t, const struct command *c, const char *word)
 {
+    t->text = word;
     if (is_empty(word))
         return refuse_empty(c);
-    t->ports = is_port(t, word);
-    if (t->ports || is_bare_address(word, &t->filter) || is_address_port(t, word) ||
-        is_process(word, &t->filter))
+    if (is_port(t, word) || is_bare_address(t, word) || is_address_port(t, word) ||
+        is_process(t, word))
         return 0;
     buf_str(&t->filter, word);
     return refuse(c, word);
 }
 
-static int read_words(struct holding_target *t, const struct command *c,
-                      const struct command_words *words)
+/* Whether a word of a filter means somebody by itself, as a name does: "tcp" and "listening" narrow
+ * another word down, "sport" needs one. */
+static bool stands_alone(const char *word)
 {
-    if (t->single)
-        return read_word(t, c, t->text);
+    static const char signs[] = " \t\n=<>!~&|()'\"";
+    struct net_filter *filter;
+    struct net_filter_fault fault;
+    if (word[strcspn(word, signs)] || net_filter_parse(word, filter_names(), &filter, &fault) < 0)
+        return false;
+    enum net_filter_op op = net_filter_root(filter)->op;
+    net_filter_free(filter);
+    return op != NET_FILTER_KIND && op != NET_FILTER_STATE && op != NET_FILTER_TRUE &&
+           op != NET_FILTER_FIELD && op != NET_FILTER_AUTOBOUND;
+}
+
+static int no_memory(void)
+{
+    struct err e;
+    err_set(&e, ENOMEM, "look for", "all of these", NULL);
+    err_print(&e, stderr);
+    return EXIT_NO;
+}
+
+static struct holding_target *add_target(struct vec *all)
+{
+    struct holding_target *t = vec_push(all);
+    if (t)
+        *t = (struct holding_target){.filter = BUF_INIT(1 << 16),
+                                     .addresses = VEC_INIT(struct net_addr)};
+    return t;
+}
+
+/* *ret_each: every word was a target. */
+static int read_each(struct vec *ret, const struct command *c, const struct command_words *words,
+                     bool *ret_each)
+{
+    *ret_each = false;
+    for (int i = 0; i < words->n; i++) {
+        struct holding_target *t = add_target(ret);
+        int status = t ? read_word(t, c, words->words[i]) : no_memory();
+        if (status)
+            return status;
+        t->single = words->n == 1;
+        if (!t->single && t->meaning == HOLDING_FILTER && !stands_alone(words->words[i]))
+            return 0;
+    }
+    *ret_each = true;
+    return 0;
+}
+
+static int read_together(struct vec *ret, const struct command *c,
+                         const struct command_words *words)
+{
+    struct holding_target *t = add_target(ret);
+    if (!t)
+        return no_memory();
     for (int i = 0; i < words->n; i++) {
         if (i)
             buf_char(&t->filter, ' ');
@@ -197,21 +256,37 @@ static int read_words(struct holding_target *t, const struct command *c,
     return is_empty(buf_cstr(&t->filter)) ? refuse_empty(c) : 0;
 }
 
-int holding_target_read(struct holding_target *ret, const struct command *c,
-                        const struct command_words *words)
+int holding_targets_read(struct vec *ret, const struct command *c,
+                         const struct command_words *words)
 {
-    *ret = (struct holding_target){.filter = BUF_INIT(1 << 16),
-                                   .addresses = VEC_INIT(struct net_addr),
-                                   .text = words->words[0],
-                                   .single = words->n == 1};
-    int status = read_words(ret, c, words);
-    ret->filter_text = buf_cstr(&ret->filter);
-    return status == 0 && ret->filter.failed ? command_usage_error(c, "the filter is too long")
-                                             : status;
+    bool each;
+    *ret = VEC_INIT(struct holding_target);
+    int status = read_each(ret, c, words, &each);
+    if (status == 0 && !each) {
+        holding_targets_clear(ret);
+        status = read_together(ret, c, words);
+    }
+    for (size_t i = 0; i < ret->len && status == 0; i++) {
+        struct holding_target *t = vec_at(ret, i);
+        t->filter_text = buf_cstr(&t->filter);
+        t->text = t->text ? t->text : t->filter_text;
+        if (t->filter.failed)
+            status = command_usage_error(c, "the filter is too long");
+    }
+    return status;
 }
 
-void holding_target_clear(struct holding_target *t)
+void holding_targets_clear(struct vec *targets)
 {
-    buf_free(&t->filter);
-    vec_free(&t->addresses);
+    for (size_t i = 0; i < targets->len; i++) {
+        struct holding_target *t = vec_at(targets, i);
+        buf_free(&t->filter);
+        vec_free(&t->addresses);
+    }
+    vec_free(targets);
+}
+
+bool holding_target_is_port(const struct holding_target *t)
+{
+    return t->meaning == HOLDING_PORT || t->meaning == HOLDING_PLACE;
 }

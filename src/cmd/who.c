@@ -29,11 +29,23 @@ static const struct command_option who_options[] = {
         OUTPUT_OPTIONS(struct who_arguments){0},
 };
 
-static int find(const struct who_arguments *a, const struct sockets_arguments *where,
-                const struct holding_target *target, struct output *o, struct holding *h)
+/* One run of the command. */
+struct asking {
+    const struct who_arguments *arguments;
+    struct output output;
+    const struct render_column *shown[WHO_COLUMNS];
+    size_t n_shown;        /* columns of rows; 0: words */
+    struct render *render; /* of the rows, from the first answer on */
+    bool told;             /* words of a target before this one */
+    bool failed;           /* nothing could be found out */
+};
+
+static int find(struct asking *w, const struct sockets_arguments *where,
+                const struct holding_target *target, struct holding *h)
 {
+    const struct who_arguments *a = w->arguments;
     int status = holding_read(h, &command_who, where, target);
-    holder_text_fit(&h->text, &o->options);
+    holder_text_fit(&h->text, &w->output.options);
     if (status == 0 && a->names == NAMES_SHOWN)
         status = holding_look_up(h, a->names_timeout_ns);
     return status;
@@ -53,34 +65,22 @@ static int fill_row(struct who_row *row, const struct predict_holder *h, struct 
     return 0;
 }
 
-static int write_rows(struct holding *h, struct output *o,
-                      const struct render_column *const *columns, size_t n)
+static int write_rows(struct asking *w, struct holding *h)
 {
-    _cleanup_render_ struct render *render = render_new(&o->options, columns, n, &o->out);
-    if (!render)
+    if (!w->render)
+        w->render = render_new(&w->output.options, w->shown, w->n_shown, &w->output.out);
+    if (!w->render)
         return EXIT_NO;
     for (size_t i = 0; i < h->holders.all.len; i++) {
         struct who_row row;
         int r = fill_row(&row, vec_at(&h->holders.all, i), &h->sockets.view);
         if (r == 0)
-            r = render_row(render, &row);
+            r = render_row(w->render, &row);
         vec_free(&row.sockets);
         if (r < 0)
             return EXIT_NO;
     }
-    render_end(render);
     return h->holders.all.len ? EXIT_YES : EXIT_NO;
-}
-
-static int show_rows(struct holding *h, const struct who_arguments *a, struct output *o)
-{
-    struct who_columns columns;
-    const struct render_column *shown[WHO_COLUMNS];
-    size_t n_shown;
-    who_columns_fill(&columns, a->names == NAMES_SHOWN);
-    int status = output_choose(o, &command_who, a->output.columns, columns.all, WHO_COLUMNS, "all",
-                               shown, &n_shown);
-    return status || n_shown == 0 ? status : write_rows(h, o, shown, n_shown);
 }
 
 /* In words */
@@ -93,41 +93,32 @@ static bool somebody_listens(const struct predict_holders *holders)
     return false;
 }
 
-static void show_holders(const struct holding *h, struct buf *out)
+static void show_words(struct asking *w, const struct holding *h,
+                       const struct holding_target *target)
 {
-    for (size_t i = 0; i < h->holders.all.len; i++) {
-        if (i)
-            buf_char(out, '\n');
-        holder_describe(out, &h->text, vec_at(&h->holders.all, i));
-    }
-}
-
-static void show_words(struct holding *h, struct output *o, const char *target)
-{
-    struct buf *out = &o->out.buf;
+    struct buf *out = &w->output.out.buf;
     if (!somebody_listens(&h->holders)) {
         buf_str(out, "nobody listens at ");
-        text_escape(out, target, strlen(target));
+        text_escape(out, target->text, strlen(target->text));
         buf_str(out, ", but it is taken:\n\n");
     }
-    show_holders(h, out);
+    holding_describe(out, h);
 }
 
 /* Nothing here: the same question in every namespace that may be entered. */
-static bool look_elsewhere(const struct who_arguments *a, const struct holding_target *target,
-                           struct output *o)
+static bool look_elsewhere(struct asking *w, const struct holding_target *target)
 {
     struct holding h;
-    struct sockets_arguments everywhere = a->sockets;
-    struct buf *out = &o->out.buf;
+    struct sockets_arguments everywhere = w->arguments->sockets;
+    struct buf *out = &w->output.out.buf;
 
     everywhere.all_namespaces = true;
-    int status = find(a, &everywhere, target, o, &h);
+    int status = find(w, &everywhere, target, &h);
     if (status == 0 && h.holders.all.len) {
         buf_str(out, "nobody in this network namespace has ");
         text_escape(out, target->text, strlen(target->text));
         buf_str(out, ", but in another:\n\n");
-        show_holders(&h, out);
+        holding_describe(out, &h);
     }
     bool found = h.holders.all.len > 0;
     holding_clear(&h);
@@ -168,7 +159,8 @@ static void put_line(struct output *o, const struct holder_text *text, const cha
 
 /* Nobody need listen where the firewall hands connections on, as for a container's port. A rule for
  * those who come and one for those who are here often say the same. */
-static bool look_at_forwards(const struct holding_target *target, struct output *o)
+static bool look_at_forwards(const struct holding_target *target, struct output *o,
+                             bool after_words)
 {
     struct holder_text text = {0};
     _cleanup_vec_ struct vec rules = VEC_INIT(struct kernel_forward);
@@ -180,7 +172,7 @@ static bool look_at_forwards(const struct holding_target *target, struct output 
         const struct kernel_forward *f = vec_at(&rules, i);
         if (!takes(f, &target->port) || is_told(&rules, i, &target->port, f))
             continue;
-        if (!found && o->out.buf.len)
+        if (!found && after_words)
             buf_char(&o->out.buf, '\n');
         if (!found)
             put_line(o, &text, "nobody listens at ", target->text,
@@ -194,12 +186,12 @@ static bool look_at_forwards(const struct holding_target *target, struct output 
     return found;
 }
 
-static int tell_nobody(const struct who_arguments *a, const struct holding_target *target,
-                       struct output *o)
+static int tell_nobody(struct asking *w, const struct holding_target *target)
 {
-    bool here = !a->sockets.facts && !a->sockets.netns && !a->sockets.all_namespaces;
-    bool elsewhere = here && look_elsewhere(a, target, o);
-    bool forwarded = here && look_at_forwards(target, o);
+    const struct sockets_arguments *a = &w->arguments->sockets;
+    bool here = !a->facts && !a->netns && !a->all_namespaces;
+    bool elsewhere = here && look_elsewhere(w, target);
+    bool forwarded = here && look_at_forwards(target, &w->output, elsewhere);
     if (!elsewhere && !forwarded)
         err_tell("nobody has '%s'%s", target->text,
                  here && geteuid() != 0 ? " that may be seen (other network namespaces and the "
@@ -208,37 +200,80 @@ static int tell_nobody(const struct who_arguments *a, const struct holding_targe
     return EXIT_NO;
 }
 
-static int answer(const struct who_arguments *a, const struct command_words *words,
-                  struct output *o, struct holding *h)
+static int show(struct asking *w, struct holding *h, const struct holding_target *target)
 {
-    _cleanup_target_ struct holding_target target = {0};
-    int status = output_need_word(&command_who, &a->output, words);
-    if (status || words->n == 0)
-        return status ? status : show_rows(h, a, o);
-    status = holding_target_read(&target, &command_who, words);
-    if (status == 0)
-        status = find(a, &a->sockets, &target, o, h);
-    if (status)
-        return status;
-    if (o->options.format != RENDER_TABLE || a->output.columns)
-        return show_rows(h, a, o);
+    if (w->n_shown)
+        return write_rows(w, h);
     if (h->holders.all.len == 0)
-        return tell_nobody(a, &target, o);
-    show_words(h, o, words->words[0]);
+        return tell_nobody(w, target);
+    show_words(w, h, target);
     return EXIT_YES;
+}
+
+/* The blank line before the words of one more target is there only if there are words. What is told
+ * on stderr comes behind the words on stdout that it belongs to. */
+static int answer(struct asking *w, const struct holding_target *target)
+{
+    struct holding h = {0};
+    struct buf *out = &w->output.out.buf;
+    if (w->told)
+        buf_char(out, '\n');
+    size_t start = out->len;
+    int status = find(w, &w->arguments->sockets, target, &h);
+    w->failed = status != 0;
+    if (status == 0)
+        status = show(w, &h, target);
+    if (out->len == start)
+        out->len -= w->told;
+    else
+        w->told = !w->n_shown;
+    if (!w->n_shown)
+        (void)out_flush(&w->output.out); /* a failure stays, for output_close */
+    sockets_tell_notes(&h.sockets);
+    holding_clear(&h);
+    return status;
+}
+
+/* One after the other; the exit status is the worst of theirs. */
+static int answer_all(struct asking *w, const struct vec *targets)
+{
+    int worst = EXIT_YES;
+    for (size_t i = 0; i < targets->len && !w->failed; i++) {
+        int status = answer(w, vec_at(targets, i));
+        worst = status > worst ? status : worst;
+    }
+    if (w->render)
+        render_end(w->render);
+    return worst;
+}
+
+static int ask(struct asking *w, const struct command_words *words)
+{
+    struct who_columns columns;
+    const struct output_arguments *a = &w->arguments->output;
+    _cleanup_targets_ struct vec targets = {0};
+    int status = output_need_word(&command_who, a, words);
+    if (status == 0 && words->n)
+        status = holding_targets_read(&targets, &command_who, words);
+    who_columns_fill(&columns, w->arguments->names == NAMES_SHOWN);
+    if (status == 0 && (w->output.options.format != RENDER_TABLE || a->columns))
+        status = output_choose(&w->output, &command_who, a->columns, columns.all, WHO_COLUMNS,
+                               "all", w->shown, &w->n_shown);
+    if (status || (a->columns && w->n_shown == 0))
+        return status;
+    status = answer_all(w, &targets);
+    render_free(w->render);
+    return status;
 }
 
 static int run(const void *arguments, const struct command_words *words)
 {
-    const struct who_arguments *a = arguments;
-    _cleanup_output_ struct output o;
-    struct holding h = {0};
-    int status = output_open(&o, &command_who, &a->output);
+    struct asking w = {.arguments = arguments};
+    int status = output_open(&w.output, &command_who, &w.arguments->output);
     if (status == 0)
-        status = answer(a, words, &o, &h);
-    status = output_close(&o, status);
-    sockets_tell_notes(&h.sockets);
-    holding_clear(&h);
+        status = ask(&w, words);
+    status = output_close(&w.output, status);
+    output_clear(&w.output);
     return status;
 }
 

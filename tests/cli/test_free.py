@@ -77,9 +77,26 @@ def test_every_holder_of_a_port_is_ended(berth, holder, mksock):
 
 
 def test_a_free_port_is_free(berth, netns):
-    result = berth("free", "4444")
-    assert (result.stdout, result.stderr) == ("4444 is free\n", "")
+    result = berth("free", "14")
+    assert (result.stdout, result.stderr) == ("14 is free\n", "")
     assert netns
+
+
+@pytest.mark.parametrize("target", ["nosuch", "127.0.0.3", "sport = :14", "unix:@nosuch"])
+def test_only_a_port_is_free(berth, netns, target):
+    """A misspelt name has to look like one, also with --dry-run and --yes."""
+    for option in ("--yes", "--dry-run"):
+        result = berth("free", target, option, status=1)
+        assert (result.stdout, result.stderr) == ("", f"berth: nobody has '{target}'\n")
+    for place in ("127.0.0.1:14", "udp:14", "14-15", "localhost:14"):
+        assert berth("free", place, "--yes").stdout == f"{place} is free\n"
+    assert netns
+
+
+def test_a_process_that_is_ended_is_no_port(berth, holder):
+    one = holder()
+    assert berth("free", f"pid:{one.pid}", "--yes").lines[-1] == f"nobody has pid:{one.pid} any more"
+    assert one.ended_by() == signal.SIGTERM
 
 
 def test_without_a_terminal_nothing_is_ended(berth, holder):
@@ -218,4 +235,22 @@ def test_an_empty_target_ends_nothing(berth, holder):
     one = holder()
     for words in ([""], [" ", ""], [":"]):
         assert "TARGET is empty" in berth("free", "--yes", *words, status=2).stderr
+    assert one.lives()
+
+
+def test_several_targets(berth, holder):
+    one, two, other = holder(), holder(), holder()
+    result = berth("free", one.port, two.port, "--dry-run")
+    assert f"[{one.pid}]" in result.stdout and f"\n\npython3[{two.pid}]" in result.stdout
+    assert "is free" not in result.stdout and one.lives() and two.lives()
+    result = berth("free", one.port, "14", two.port, "--yes")
+    assert [line for line in result.lines if "is free" in line] == [
+        f"{one.port} is free", "14 is free", f"{two.port} is free"]
+    assert one.ended_by() == two.ended_by() == signal.SIGTERM and other.lives()
+
+
+def test_a_mistake_among_several_targets_ends_nothing(berth, holder):
+    one = holder()
+    for words in (["77777"], ["nix and"], [""], ["nixda.invalid:80"]):
+        berth("free", one.port, *words, "--yes", status=2)
     assert one.lives()

@@ -339,8 +339,39 @@ def test_words_that_mean_nothing(berth, command, target, words):
     assert words in result.stderr and result.stdout == ""
 
 
-def test_several_words_are_a_filter(berth):
-    assert berth("who", "sport", "=", ":77777", status=2).stderr.startswith("berth: in the filter (berth-filter(7)), ports")
+@pytest.mark.parametrize("command", ["who", "free"])
+def test_words_that_mean_something_together_are_a_filter(berth, mksock, command):
+    mk = mksock("tcp listen 127.0.0.1:0 as=a", "udp bind 127.0.0.1:0 as=u")
+    told = berth(command, "sport", "=", ":77777", status=2).stderr
+    assert told.startswith("berth: in the filter (berth-filter(7)), ports")
+    told = berth(command, "sport", "=", ":14", "and", "tcp", status=1).stderr
+    assert told == "berth: nobody has 'sport = :14 and tcp'\n"
+    for words in (["tcp", mk["u"].port], [mk["u"].port, "listening"], ["mksock", "and", "dport = :14"]):
+        assert berth("who", *words, "--json", "--netns", mk.pid, status=1).json() == [], words
+    assert pids(berth("who", "tcp", mk["a"].port, "--json")) == [mk.pid]
+
+
+def test_each_word_is_a_target_where_it_can_be(berth, mksock, tmp_path):
+    mk = mksock("tcp listen 127.0.0.1:4444", "comm one", "udp bind 127.0.0.1:5555 as=u",
+                f"unix-stream listen {tmp_path}/s")
+    shown = berth("who", "4444", "udp:5555").stdout
+    first, second = shown.split("\n\n")[0], shown.rstrip("\n").split("\n\n")[-1]
+    assert "listens    tcp 127.0.0.1:4444" in first and "listens    udp" not in first
+    assert second.startswith(f"one[{mk.pid}]") and "listens    udp 127.0.0.1:5555" in second
+    result = berth("who", "14", "4444", "15", status=1)
+    assert result.stdout.startswith(f"one[{mk.pid}]")
+    assert result.stderr == "berth: nobody has '14'\nberth: nobody has '15'\n"
+    several = berth("who", "one", f"pid:{mk.pid}", "udp:127.0.0.1:5555", f"{tmp_path}/s", "127.0.0.1", "--json")
+    assert [(row["pid"], len(row["sockets"])) for row in several.json()] == [(mk.pid, n) for n in (3, 3, 1, 1, 2)]
+    assert berth("who", "14", "5555", "--jsonl", status=1).stdout.count("\n") == 1
+    assert "'77777' is no port" in berth("who", "4444", "77777", status=2).stderr
+    assert "TARGET is empty" in berth("who", "4444", "", status=2).stderr
+    assert berth("who", "4444", "nix and", status=2).stdout == ""
+
+
+def test_a_failure_leaves_no_broken_json(berth):
+    assert berth("who", "14", "--json", "--netns", "nosuch", status=1).stdout == ""
+    assert berth("who", "14", "nix and", "--json", status=2).stdout == ""
 
 
 @pytest.mark.parametrize("command", [["who"], ["free", "--dry-run"]])
