@@ -249,7 +249,7 @@ static int read_services(struct scan *s)
 {
     const char *protocol = s->arguments->udp ? "udp" : "tcp";
     s->names = calloc(PORTS, sizeof *s->names);
-    if (!s->names || services_in_range(0, UINT16_MAX, &s->services) == -ENOMEM)
+    if (!s->names || services_in_range(0, UINT16_MAX, NULL, &s->services) == -ENOMEM)
         return -ENOMEM;
     for (size_t i = 0; i < s->services.len; i++) {
         const struct service *service = vec_at(&s->services, i);

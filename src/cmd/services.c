@@ -11,6 +11,7 @@
 #include "base/vec.h"
 #include "cmd/commands.h"
 #include "cmd/output.h"
+#include "cmd/services_ask.h"
 #include "cmd/services_columns.h"
 #include "cmd/sockets.h"
 #include "kernel/sysctl.h"
@@ -40,14 +41,10 @@ static const struct command_option services_options[] = {
         OUTPUT_OPTIONS(struct services_arguments){0},
 };
 
-/* Of a range that was asked for, ports without a name are told too, if they are taken. */
-struct range {
-    uint16_t first, last;
-};
-
 struct scene {
     struct sockets sockets;
-    struct vec ranges;   /* struct range */
+    struct vec asked;    /* struct services_asked */
+    struct vec nameless; /* the same: single ports that the database doesn't have */
     struct vec services; /* struct service */
     struct vec rows;     /* struct services_row */
     struct vec holders;  /* struct services_holder, ordered by port and kind */
@@ -71,46 +68,15 @@ static bool is_wanted(const struct services_arguments *a, const struct service *
     return (a->tcp && kind == NET_TCP) || (a->udp && kind == NET_UDP);
 }
 
-static int add_row(struct scene *s, const struct service *service, uint16_t port)
+static int add_row(struct scene *s, const struct service *service, uint16_t port,
+                   const char *protocol)
 {
     struct services_row row = {.service = service,
                                .port = port,
+                               .protocol = protocol,
                                .privilege = s->privilege,
                                .privileged = port < s->unprivileged_start};
     return vec_add(&s->rows, &row);
-}
-
-/* A word is a port, a range, or a name. What has no name still is a row: it may have an owner. */
-static int look_up(struct scene *s, const char *word, bool *ret_unnamed, uint16_t *ret_port)
-{
-    uint16_t first, last;
-    size_t before = s->services.len;
-    int r = parse_port_range(word, &first, &last);
-    if (r == -ERANGE)
-        return -ERANGE;
-    bool number = r == 0;
-    if (!number)
-        r = services_by_name(word, &s->services);
-    else if (first == last)
-        r = services_by_port(first, &s->services);
-    else
-        r = services_in_range(first, last, &s->services);
-    if (r == 0 && number && first != last)
-        r = vec_add(&s->ranges, &(struct range){first, last});
-    *ret_unnamed = number && first == last && s->services.len == before;
-    *ret_port = first;
-    return r < 0 ? r : s->services.len == before ? -ENOENT : 0;
-}
-
-static void tell(const char *word, int code)
-{
-    struct err e;
-    if (code == -ENOENT)
-        err_tell("the services database has nothing for '%s'", word);
-    else {
-        err_set(&e, -code, "look up", word, code == -ERANGE ? "ports are 0 to 65535" : NULL);
-        err_print(&e, stderr);
-    }
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -121,38 +87,49 @@ static int compare_rows(const void *a, const void *b)
     return x->service && y->service ? strcmp(x->service->protocol, y->service->protocol) : 0;
 }
 
+/* One port that has no name still is a row: it may have an owner. */
+static int add_nameless(struct scene *s, const struct services_asked *a)
+{
+    bool row = a->number && a->first == a->last && (!a->protocol || kind_of(a->protocol) >= 0);
+    services_tell_none(a);
+    return row ? vec_add(&s->nameless, a) : 0;
+}
+
+static int look_up(struct scene *s, const struct services_asked *a)
+{
+    struct err e;
+    int r = services_find(a, &s->services);
+    if (r == -ENOENT)
+        return add_nameless(s, a) < 0 ? -ENOMEM : r;
+    if (r < 0) {
+        err_set(&e, -r, "look up", a->word, NULL);
+        err_print(&e, stderr);
+    }
+    return r;
+}
+
 /* Services first, since their places move while they are read; then the rows that point to
  * them, in the order of the words; one answer is put in order of ports. Returns an exit status. */
-static int gather(struct scene *s, const struct services_arguments *a,
-                  const struct command_words *words)
+static int gather(struct scene *s, const struct services_arguments *a)
 {
-    struct vec unnamed = VEC_INIT(uint16_t);
     int status = EXIT_YES, r = 0;
-    if (words->n == 0 && services_in_range(0, UINT16_MAX, &s->services) < 0)
+    if (s->asked.len == 0 && services_in_range(0, UINT16_MAX, NULL, &s->services) < 0)
         return EXIT_NO;
-    for (int i = 0; i < words->n; i++) {
-        bool bare;
-        uint16_t port;
-        r = look_up(s, words->words[i], &bare, &port);
-        if (r < 0) {
-            tell(words->words[i], r);
-            status = r == -ERANGE ? EXIT_USAGE : EXIT_NO;
-        }
-        if (r == -ENOENT && bare && vec_add(&unnamed, &port) < 0)
-            break;
-    }
-    for (size_t i = 0; i < s->services.len; i++) {
+    for (size_t i = 0; i < s->asked.len; i++)
+        if (look_up(s, vec_at(&s->asked, i)) < 0)
+            status = EXIT_NO;
+    for (size_t i = 0; r == 0 && i < s->services.len; i++) {
         const struct service *service = vec_at(&s->services, i);
-        if (is_wanted(a, service) && add_row(s, service, service->port) < 0)
-            break;
+        if (is_wanted(a, service))
+            r = add_row(s, service, service->port, service->protocol);
     }
-    for (size_t i = 0; i < unnamed.len; i++)
-        if (add_row(s, NULL, *(uint16_t *)vec_at(&unnamed, i)) < 0)
-            break;
-    vec_free(&unnamed);
-    if (words->n < 2 && s->rows.len)
+    for (size_t i = 0; r == 0 && i < s->nameless.len; i++) {
+        const struct services_asked *asked = vec_at(&s->nameless, i);
+        r = add_row(s, NULL, asked->first, asked->protocol);
+    }
+    if (s->asked.len < 2 && s->rows.len)
         qsort(s->rows.items, s->rows.len, s->rows.item_size, compare_rows);
-    return status;
+    return r < 0 ? EXIT_NO : status;
 }
 
 /* Who has them */
@@ -207,17 +184,30 @@ static void merge_holders(struct vec *holders)
 static void give_holders(struct scene *s, struct services_row *row)
 {
     const struct services_holder *all = s->holders.items;
-    int kind = row->service ? kind_of(row->service->protocol) : -1;
-    row->observable = s->looked && (!row->service || kind >= 0);
+    int kind = row->protocol ? kind_of(row->protocol) : -1;
+    row->observable = s->looked && (!row->protocol || kind >= 0);
     if (!row->observable)
         return;
     for (size_t i = 0; i < s->holders.len; i++) {
-        if (all[i].port != row->port || (row->service && all[i].kind != (enum net_kind)kind))
+        if (all[i].port != row->port || (row->protocol && all[i].kind != (enum net_kind)kind))
             continue;
         if (!row->n_holders)
             row->holders = &all[i];
         row->n_holders++;
     }
+}
+
+static bool is_range(const struct services_asked *a)
+{
+    return a->number && a->first != a->last;
+}
+
+static bool asks_for_range(const struct scene *s)
+{
+    for (size_t i = 0; i < s->asked.len; i++)
+        if (is_range(vec_at(&s->asked, i)))
+            return true;
+    return false;
 }
 
 /* One port is a question that the kernel can narrow down to; many aren't, and get no filter. */
@@ -228,18 +218,21 @@ static void write_filter(struct buf *out, const struct scene *scene)
     for (size_t i = 1; i < rows->len; i++)
         if (all[i].port != all[0].port)
             return;
-    if (rows->len && scene->ranges.len == 0)
+    if (rows->len && !asks_for_range(scene))
         buf_printf(out, "sport = :%u", all[0].port);
 }
 
-static bool is_in_range(const struct scene *s, uint16_t port)
+/* Of a range that was asked for, ports without a name are told too, if they are taken. */
+static const struct services_asked *find_range(const struct scene *s,
+                                               const struct services_holder *h)
 {
-    for (size_t i = 0; i < s->ranges.len; i++) {
-        const struct range *r = vec_at(&s->ranges, i);
-        if (r->first <= port && port <= r->last)
-            return true;
+    for (size_t i = 0; i < s->asked.len; i++) {
+        const struct services_asked *a = vec_at(&s->asked, i);
+        if (is_range(a) && a->first <= h->port && h->port <= a->last &&
+            (!a->protocol || kind_of(a->protocol) == (int)h->kind))
+            return a;
     }
-    return false;
+    return NULL;
 }
 
 /* Among the first n rows. */
@@ -256,14 +249,15 @@ static int add_unnamed(struct scene *s, const struct services_arguments *a)
 {
     int r = 0;
     size_t named = s->rows.len;
-    for (size_t i = 0; r == 0 && s->ranges.len && i < s->holders.len; i++) {
+    for (size_t i = 0; r == 0 && i < s->holders.len; i++) {
         const struct services_holder *h = vec_at(&s->holders, i);
+        const struct services_asked *range = find_range(s, h);
         const struct services_row *last = s->rows.len ? vec_at(&s->rows, s->rows.len - 1) : NULL;
         bool wanted = (!a->tcp && !a->udp) || (a->tcp && h->kind == NET_TCP) ||
                       (a->udp && h->kind == NET_UDP);
         bool told = s->rows.len > named && last->port == h->port;
-        if (wanted && !told && is_in_range(s, h->port) && !has_row(s, named, h->port))
-            r = add_row(s, NULL, h->port);
+        if (range && wanted && !told && !has_row(s, named, h->port))
+            r = add_row(s, NULL, h->port, range->protocol);
     }
     return r;
 }
@@ -332,6 +326,18 @@ static void read_privilege(struct scene *s)
     s->privilege = r == 0 ? KNOWN : r == -EACCES ? FORBIDDEN : ABSENT;
 }
 
+static int ask(struct scene *s, const struct command_words *words)
+{
+    struct services_asked asked;
+    int status = 0;
+    for (int i = 0; status == 0 && i < words->n; i++) {
+        status = services_ask(words->words[i], &asked);
+        if (status == 0 && vec_add(&s->asked, &asked) < 0)
+            status = EXIT_NO;
+    }
+    return status;
+}
+
 static int answer(struct scene *s, const struct services_arguments *a,
                   const struct command_words *words, struct output *o)
 {
@@ -339,14 +345,16 @@ static int answer(struct scene *s, const struct services_arguments *a,
     int status = choose(a, o, &c);
     if (status || c.n == 0) /* -o help */
         return status;
+    status = ask(s, words);
+    if (status)
+        return status;
     status = sockets_init(&s->sockets, &command_services, &a->sockets);
     if (status)
         return status;
     read_privilege(s);
-    int found = gather(s, a, words);
-    if (found == EXIT_USAGE)
-        return found;
-    status = a->no_owners ? 0 : read_holders(s, a, words->n < 2);
+    int found = gather(s, a);
+    bool nothing = s->rows.len == 0 && !asks_for_range(s);
+    status = a->no_owners || nothing ? 0 : read_holders(s, a, words->n < 2);
     int shown = show(s, &c, o);
     return shown ? shown : found ? found : status;
 }
@@ -358,13 +366,15 @@ static int run(const void *arguments, const struct command_words *words)
     struct scene s = {.services = VEC_INIT(struct service),
                       .rows = VEC_INIT(struct services_row),
                       .holders = VEC_INIT(struct services_holder),
-                      .ranges = VEC_INIT(struct range)};
+                      .asked = VEC_INIT(struct services_asked),
+                      .nameless = VEC_INIT(struct services_asked)};
     int status = output_open(&o, &command_services, &a->output);
     if (status == 0)
         status = answer(&s, a, words, &o);
     sockets_clear(&s.sockets);
     vec_free(&s.holders);
-    vec_free(&s.ranges);
+    vec_free(&s.asked);
+    vec_free(&s.nameless);
     vec_free(&s.rows);
     services_free(&s.services);
     return output_close(&o, status);
@@ -382,7 +392,7 @@ const struct command command_services = {
     .name = "services",
     .group = "See",
     .summary = "show names of ports, and who has the ports",
-    .usage = "[PORT|FIRST-LAST|NAME…]",
+    .usage = "[PORT[/PROTOCOL]|FIRST-LAST[/PROTOCOL]|NAME[/PROTOCOL]…]",
     .description =
         "Shows what the services database (services(5), or whatever else nsswitch.conf(5) names) "
         "knows of ports, of ranges, of names, or all of it: name, protocol and aliases; whether "

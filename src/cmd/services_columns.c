@@ -25,8 +25,8 @@ static void get_name(const struct render_column *c, const void *row, struct cell
 static void get_protocol(const struct render_column *c, const void *row, struct cell *ret)
 {
     (void)c;
-    if (row_of(row)->service)
-        cell_set_text(ret, row_of(row)->service->protocol);
+    if (row_of(row)->protocol)
+        cell_set_text(ret, row_of(row)->protocol);
 }
 
 static void get_aliases(const struct render_column *c, const void *row, struct cell *ret)
@@ -97,7 +97,7 @@ static void text_owners(const struct render_column *c, const void *row, struct b
             buf_printf(out, "%s[%d]", h->comm, h->pid);
         else
             buf_str(out, "no process");
-        if (!r->service)
+        if (!r->protocol)
             buf_printf(out, " (%s)", net_kind_name(h->kind));
     }
     if (!r->n_holders)

@@ -19,6 +19,7 @@ struct services_holder {
 
 struct services_row {
     const struct service *service; /* NULL: the port has no name */
+    const char *protocol;          /* the service's, or what was asked for; NULL: any */
     uint16_t port;
     enum presence privilege; /* whether `privileged` is known */
     bool privileged;

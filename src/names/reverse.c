@@ -54,7 +54,7 @@ static int ask_host(void *ctx, const struct net_addr *a, char *ret, size_t size)
 static int ask_services(void *ctx, struct vec *ret)
 {
     (void)ctx;
-    return services_in_range(0, UINT16_MAX, ret);
+    return services_in_range(0, UINT16_MAX, NULL, ret);
 }
 
 static const struct reverse_library c_library = {.host = ask_host, .services = ask_services};

@@ -107,32 +107,40 @@ static bool has(const struct vec *services, const struct servent *entry)
     return false;
 }
 
-static int ask_each_protocol(const char *name, uint16_t port, struct vec *ret)
+/* One that is there already is no second. */
+static int ask_one(const struct question *q, struct vec *ret)
 {
     _cleanup_buf_ struct buf texts = BUF_INIT(2 * ENTRY_MAX);
-    for (size_t i = 0; i < PROTOCOLS; i++) {
-        struct question q = {.name = name, .protocol = protocols[i], .port = port};
-        struct servent entry;
-        int r = find(&q, &entry, &texts);
-        if (r == 0 && !has(ret, &entry))
-            r = add(ret, &entry);
-        if (r < 0 && r != -ENOENT)
-            return r;
+    struct servent entry;
+    int r = find(q, &entry, &texts);
+    if (r == 0 && !has(ret, &entry))
+        r = add(ret, &entry);
+    return r == -ENOENT ? 0 : r;
+}
+
+static int ask_protocols(struct question q, struct vec *ret)
+{
+    int r = 0;
+    if (q.protocol)
+        return ask_one(&q, ret);
+    for (size_t i = 0; r == 0 && i < PROTOCOLS; i++) {
+        q.protocol = protocols[i];
+        r = ask_one(&q, ret);
     }
-    return 0;
+    return r;
 }
 
-int services_by_name(const char *name, struct vec *ret)
+int services_by_name(const char *name, const char *protocol, struct vec *ret)
 {
-    return ask_each_protocol(name, 0, ret);
+    return ask_protocols((struct question){.name = name, .protocol = protocol}, ret);
 }
 
-int services_by_port(uint16_t port, struct vec *ret)
+int services_by_port(uint16_t port, const char *protocol, struct vec *ret)
 {
-    return ask_each_protocol(NULL, port, ret);
+    return ask_protocols((struct question){.port = port, .protocol = protocol}, ret);
 }
 
-int services_in_range(uint16_t first, uint16_t last, struct vec *ret)
+int services_in_range(uint16_t first, uint16_t last, const char *protocol, struct vec *ret)
 {
     _cleanup_buf_ struct buf texts = BUF_INIT(2 * ENTRY_MAX);
     struct servent entry;
@@ -141,7 +149,8 @@ int services_in_range(uint16_t first, uint16_t last, struct vec *ret)
     for (int i = 0; i < ENTRIES_MAX && r == 0; i++) {
         r = find(NULL, &entry, &texts);
         uint16_t port = r == 0 ? ntohs((uint16_t)entry.s_port) : 0;
-        if (r == 0 && first <= port && port <= last)
+        bool wanted = r == 0 && (!protocol || strcmp(entry.s_proto, protocol) == 0);
+        if (wanted && first <= port && port <= last)
             r = add(ret, &entry);
     }
     endservent();

@@ -16,11 +16,12 @@ struct service {
 /* Lists of struct service, owned: release with services_free. Each function adds to *ret (a
  * VEC_INIT(struct service)); none found is 0 with nothing added. -ENOMEM, or another negative
  * errno. */
-int services_by_name(const char *name, struct vec *ret); /* aliases count; every protocol */
-int services_by_port(uint16_t port, struct vec *ret);    /* every protocol */
-/* All entries of first … last, in the database's order. Sources that can't list what they have
- * (some of nsswitch's) are left out. */
-int services_in_range(uint16_t first, uint16_t last, struct vec *ret);
+/* protocol: "tcp", "udp" …; NULL: every one. Aliases count as names. */
+int services_by_name(const char *name, const char *protocol, struct vec *ret);
+int services_by_port(uint16_t port, const char *protocol, struct vec *ret);
+/* All entries of first … last (and one protocol, or every), in the database's order. Sources that
+ * can't list what they have (some of nsswitch's) are left out. */
+int services_in_range(uint16_t first, uint16_t last, const char *protocol, struct vec *ret);
 void services_free(struct vec *services);
 
 /* The port of a name for a protocol ("tcp", "udp"; NULL: any). 0 or -ENOENT. */

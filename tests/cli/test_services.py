@@ -118,10 +118,30 @@ def test_owners_that_may_not_be_seen(berth, mksock):
 
 
 def test_mistakes(berth, netns):
-    assert "has nothing for 'no-such-service'" in berth("services", "no-such-service",
-                                                        status=1).stderr
-    assert "ports are 0 to 65535" in berth("services", "70000", status=2).stderr
-    assert "ports are 0 to 65535" in berth("services", "90-80", status=2).stderr
+    for word, told, status in (
+            ("no-such-service", "has nothing for 'no-such-service'\n", 1),
+            ("htpp", "has nothing for 'htpp'; did you mean 'http'?", 1),
+            ("domian/udp", "did you mean 'domain/udp'?", 1),
+            ("53/tpc", "did you mean '53/tcp'?", 1),
+            ("99999", "'99999' is out of range: ports are 0 to 65535", 2),
+            ("70000-70001/tcp", "is out of range: ports are 0 to 65535", 2),
+            ("8100-8000", "higher port stands first; did you mean '8000-8100'?", 2),
+            ("90-80/udp", "did you mean '80-90/udp'?", 2),
+            ("80/", "a protocol is missing behind the '/'", 2)):
+        assert told in berth("services", word, status=status).stderr, word
+
+
+def test_a_protocol_behind_a_slash(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:8002 as=t", "udp bind 127.0.0.1:8002 as=u",
+                "udp bind 127.0.0.1:64999 as=v")
+    assert [told(row) for row in rows_of(berth, "53/udp")] == getent("53/udp")
+    assert [told(row) for row in rows_of(berth, "domain/tcp")] == getent("domain/tcp")
+    assert {row["protocol"] for row in rows_of(berth, "1-1023/udp")} == {"udp"}
+    for word, protocol, taken in (("64999/udp", "udp", True), ("64999/tcp", "tcp", False)):
+        row, = rows_of(berth, word, status=1)
+        assert (row["name"], row["protocol"], row["listening"]) == (None, protocol, taken)
+    row, = [row for row in rows_of(berth, "8001-8009/tcp", status=None) if row["port"] == 8002]
+    assert (row["protocol"], [o["pid"] for o in row["owners"]]) == ("tcp", [mk.pid])
 
 
 HELD = ("tcp listen 127.0.0.1:631 as=s", "udp bind 127.0.0.1:8099 as=u")

@@ -49,7 +49,7 @@ static void test_services_by_name(void **state)
     struct vec found = VEC_INIT(struct service);
     if (!getservbyname("domain", "udp"))
         skip(); /* no services database here */
-    assert_int_equal(services_by_name("domain", &found), 0);
+    assert_int_equal(services_by_name("domain", NULL, &found), 0);
     assert_int_equal(found.len, 2);
     assert_int_equal(by_protocol(&found, "tcp")->port, 53);
     assert_int_equal(by_protocol(&found, "udp")->port, 53);
@@ -57,7 +57,7 @@ static void test_services_by_name(void **state)
     services_free(&found);
 
     found = VEC_INIT(struct service);
-    assert_int_equal(services_by_name("no-such-service", &found), 0);
+    assert_int_equal(services_by_name("no-such-service", NULL, &found), 0);
     assert_int_equal(found.len, 0);
     services_free(&found);
 }
@@ -68,9 +68,24 @@ static void test_services_by_port(void **state)
     struct vec one = VEC_INIT(struct service), range = VEC_INIT(struct service);
     if (!getservbyname("domain", "udp"))
         skip();
-    assert_int_equal(services_by_port(53, &one), 0);
-    assert_int_equal(services_in_range(53, 53, &range), 0);
+    assert_int_equal(services_by_port(53, NULL, &one), 0);
+    assert_int_equal(services_in_range(53, 53, NULL, &range), 0);
     assert_int_equal(one.len, range.len);
+    assert_non_null(by_protocol(&one, "udp"));
+    services_free(&one);
+    services_free(&range);
+}
+
+static void test_services_of_a_protocol(void **state)
+{
+    (void)state;
+    struct vec one = VEC_INIT(struct service), range = VEC_INIT(struct service);
+    if (!getservbyname("domain", "udp"))
+        skip();
+    assert_int_equal(services_by_port(53, "udp", &one), 0);
+    assert_int_equal(services_in_range(53, 53, "udp", &range), 0);
+    assert_int_equal(one.len, 1);
+    assert_int_equal(range.len, 1);
     assert_non_null(by_protocol(&one, "udp"));
     services_free(&one);
     services_free(&range);
@@ -83,7 +98,7 @@ static void test_service_aliases(void **state)
     struct servent *www = getservbyname("www", "tcp");
     if (!www || strcmp(www->s_name, "http") != 0)
         skip();
-    assert_int_equal(services_by_name("www", &found), 0);
+    assert_int_equal(services_by_name("www", NULL, &found), 0);
     const struct service *http = by_protocol(&found, "tcp");
     assert_string_equal(http->name, "http");
     assert_string_equal(http->aliases[0], "www");
@@ -123,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_services_by_name),
         cmocka_unit_test(test_services_by_port),
+        cmocka_unit_test(test_services_of_a_protocol),
         cmocka_unit_test(test_service_aliases),
         cmocka_unit_test(test_filter_names),
     };
