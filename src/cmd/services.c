@@ -392,7 +392,7 @@ const struct command command_services = {
     .name = "services",
     .group = "See",
     .summary = "show names of ports, and who has the ports",
-    .usage = "[PORT[/PROTOCOL]|FIRST-LAST[/PROTOCOL]|NAME[/PROTOCOL]…]",
+    .usage = "[PORT|FIRST-LAST|NAME[/PROTOCOL]…]",
     .description =
         "Shows what the services database (services(5), or whatever else nsswitch.conf(5) names) "
         "knows of ports, of ranges, of names, or all of it: name, protocol and aliases; whether "
