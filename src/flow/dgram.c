@@ -143,7 +143,7 @@ void dgram_pass_empty(struct dgram *d)
 {
     if (d->empty)
         d->empty(d);
-    else
+    else if (d->to)
         dgram_send(&d->to->way, "", 0, 0, &d->to->out);
 }
 
@@ -161,7 +161,7 @@ static ssize_t read_datagram(struct stream *s, struct dgram *d, char *to, size_t
 static ssize_t stream_dgram_read(struct stream *s, void *to, size_t n)
 {
     struct dgram *d = s->above;
-    return d->to ? read_datagram(s, d, to, n) : read_bytes(s, d, to, n);
+    return d->to || d->whole ? read_datagram(s, d, to, n) : read_bytes(s, d, to, n);
 }
 
 /* Writing */

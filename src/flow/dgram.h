@@ -19,7 +19,8 @@ struct pump;
 enum {
     DGRAM_SIZE = 1400, /* for what comes from a stream: fits an Ethernet frame, tunnels included */
     DGRAM_BURST = 4 << 20,
-    DGRAM_ROOM = 65536, /* the longest of UDP, and the longest run */
+    DGRAM_ROOM = 65536,      /* the longest of UDP, and the longest run */
+    DGRAM_LONGEST = 1 << 18, /* of UNIX; what is longer is cut */
 };
 
 /* What becomes of datagrams that can't be had whole. */
@@ -32,8 +33,9 @@ enum dgram_trouble {
 struct dgram {
     struct dgram *from; /* what is written was read there; NULL: from a stream of bytes */
     struct dgram *to;   /* what is read goes there; NULL: to a stream of bytes */
-    uint32_t size;      /* DGRAM_SIZE unless the owner says otherwise; 0: never cut */
-    uint32_t segment;   /* what was read last is datagrams of this many bytes; 0: one */
+    bool whole;       /* a read brings one datagram, or a run of them, also to a stream of bytes */
+    uint32_t size;    /* DGRAM_SIZE unless the owner says otherwise; 0: never cut */
+    uint32_t segment; /* what was read last is datagrams of this many bytes; 0: one */
     uint64_t datagrams_in;
     uint64_t truncated; /* of these, how many were longer than any buffer of ours */
     uint64_t lost;      /* datagrams that nobody took in time */

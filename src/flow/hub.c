@@ -369,7 +369,7 @@ int hub_init(struct hub *h, struct loop *l, char *scratch)
     h->loop = l;
     h->scratch = scratch;
     h->turn.run = run_input;
-    h->text = BUF_INIT(1 << 23);
+    h->text = h->datagrams = BUF_INIT(1 << 23);
     if (h->chat)
         return 0;
     h->interactive = isatty(STDIN_FILENO);
@@ -386,6 +386,7 @@ void hub_clear(struct hub *h)
     loop_turn_stop(h->loop, &h->turn);
     stream_close(h->loop, &h->stdio);
     buf_free(&h->text);
+    buf_free(&h->datagrams);
 }
 
 void hub_end_input(struct hub *h)

@@ -1,11 +1,12 @@
 /* Many peers at one place: standard input goes to all of them and what they say to standard output,
  * or each line of one goes to all the others (chat).
  *
- * A peer who is alone has the whole speed of the pumps, and nothing is read for it that it doesn't
- * take. With several, standard input is read as fast as the fastest takes it; what the others
- * haven't taken yet waits in queues of their own, and whoever lets more than HUB_QUEUE_MAX pile up
- * is dropped. Lines are marked with the peer's number then, `[3] text`, and kept whole. While there
- * is nobody, standard input isn't read. Its end half-closes towards all, also those to come.
+ * A peer who is alone has the whole speed of the pumps, once it sends bulk, and nothing is read for
+ * it that it doesn't take. With several, standard input is read as fast as the fastest takes it;
+ * what the others haven't taken yet waits in queues of their own, and whoever lets more than
+ * HUB_QUEUE_MAX pile up is dropped. Lines are marked with the peer's number then, `[3] text`, and
+ * kept whole; each datagram is a line of its own. While there is nobody, standard input isn't read.
+ * Its end half-closes towards all, also those to come.
  */
 #pragma once
 #include <stdbool.h>
@@ -39,7 +40,9 @@ struct hub {
     uint32_t n;
     struct hub_member *holder; /* has bytes that standard output didn't take yet: goes first */
     uint64_t mid_line;         /* the number of who wrote an unfinished line there; 0 none */
+    bool unsure;               /* or a finished one: nobody saw how it ended */
     struct buf text;           /* what goes out next */
+    struct buf datagrams;      /* the same, of lines made of datagrams */
     struct loop_turn turn;
 };
 
@@ -65,11 +68,10 @@ struct hub_member {
     bool up_over; /* it has said all it had */
     bool deaf;    /* it doesn't listen any more */
     bool hooked;
-    bool continues; /* its unfinished line was begun */
     struct pump_hook tap, label;
     struct hook_escape *escape;
     struct queue partial; /* the beginning of a line */
-    uint64_t plain_in;    /* bytes from before the hooks */
+    uint64_t hooked_at;   /* of bytes_in, when the hooks came */
     uint64_t started_ns, moved_ns;
     struct loop_turn turn;
     struct loop_timer timer;

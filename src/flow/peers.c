@@ -11,13 +11,7 @@
 #include "base/fd.h"
 #include "flow/peers_impl.h"
 
-enum {
-    BATCH = 32,
-    BATCH_BYTES = BATCH * DGRAM_ROOM,
-    UNIX_ROOM = 1 << 18,
-    FIRST_BUCKETS = 64,
-    AGAIN_NS = 2000000
-};
+enum { BATCH = 32, BATCH_BYTES = BATCH * DGRAM_ROOM, FIRST_BUCKETS = 64, AGAIN_NS = 2000000 };
 
 /* A datagram that waits, or a run of equal ones. */
 struct peer_piece {
@@ -58,12 +52,15 @@ static struct peer_piece *drop_piece(struct peer *peer)
     return peer->first;
 }
 
+/* As many as fit: one is only cut where there is room for less than it alone. */
 static ssize_t read_bytes(struct peer *peer, char *to, size_t n)
 {
     size_t done = 0;
-    while (peer->first && (done < n || peer->first->n == 0)) {
+    while (peer->first) {
         struct peer_piece *piece = peer->first;
         size_t left = piece->n - peer->first_at, take = left < n - done ? left : n - done;
+        if (done && take < left)
+            break;
         memcpy(to + done, piece->bytes + peer->first_at, take);
         done += take;
         peer->first_at += take;
@@ -81,8 +78,8 @@ static ssize_t read_datagram(struct peer *peer, char *to, size_t n)
     }
     if (!peer->first)
         return 0;
-    size_t take = peer->first->n < n ? peer->first->n : n;
-    memcpy(to, peer->first->bytes, take);
+    size_t left = peer->first->n - peer->first_at, take = left < n ? left : n;
+    memcpy(to, peer->first->bytes + peer->first_at, take);
     peer->dgram.segment = peer->first->segment;
     drop_piece(peer);
     return (ssize_t)take;
@@ -248,6 +245,7 @@ static ssize_t hear(struct peer *peer, char *to, size_t n)
     uint32_t segment = dgram_segment_of(&m, (size_t)got);
     if (whom == peer) {
         peer->heard = true;
+        peer->dgram.segment = segment;
         peer->dgram.datagrams_in += segment ? ((size_t)got + segment - 1) / segment : 1;
         return got;
     }
@@ -273,6 +271,8 @@ static ssize_t hear_bytes(struct peer *peer, char *to, size_t n)
         if (got < 0)
             return done ? (ssize_t)done : got;
         done += (size_t)got;
+        if (done && peer->dgram.whole)
+            break;
     }
     return done ? (ssize_t)done : -EAGAIN;
 }
@@ -280,7 +280,8 @@ static ssize_t hear_bytes(struct peer *peer, char *to, size_t n)
 static ssize_t peer_read(struct stream *s, void *to, size_t n)
 {
     struct peer *peer = s->above;
-    ssize_t got = peer->dgram.to ? read_datagram(peer, to, n) : read_bytes(peer, to, n);
+    bool one = peer->dgram.to || peer->dgram.whole;
+    ssize_t got = one ? read_datagram(peer, to, n) : read_bytes(peer, to, n);
     if (got > 0 || n == 0)
         return got;
     return peer->peers ? hear_bytes(peer, to, n) : 0;
@@ -437,7 +438,7 @@ int peers_start(struct loop *l, struct peers *p)
         p->seed = (uint32_t)l->now_ns;
     prepare(p);
     if (p->batch) {
-        p->batch->room = p->udp ? DGRAM_ROOM : UNIX_ROOM;
+        p->batch->room = p->udp ? DGRAM_ROOM : DGRAM_LONGEST;
         p->batch->n = (int)(BATCH_BYTES / p->batch->room);
     }
     p->turn.run = run;

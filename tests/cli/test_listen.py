@@ -349,6 +349,48 @@ def test_lines_of_several_clients_are_marked(listen):
     assert server.output == b"[2] two\n[1] one line\n[1] last\n"
 
 
+def test_unfinished_lines_are_ended_before_others(listen):
+    """Also one that was begun while its client was alone, and was marked by nobody."""
+    server = listen(HERE)
+    with server.connect() as a:
+        a.sendall(b"two")
+        server.wait_output(b"two")
+        with server.connect() as b:
+            server.wait_events("opened", 2)
+            b.sendall(b"three\n")
+            server.wait_output(b"\n[2] three\n")
+            a.sendall(b"more\n")
+            server.wait_output(b"[1] more\n")
+    assert server.output == b"two\n[2] three\n[1] more\n"
+
+
+def test_bulk_has_an_end_of_line_before_others(listen):
+    """It went by unseen; one line that is empty is better than two in one."""
+    server = listen(HERE)
+    text = b"x" * 4_000_000
+    with server.connect() as a:
+        a.sendall(text)
+        wait_for(lambda: len(server.output) == len(text))
+        with server.connect() as b:
+            server.wait_events("opened", 2)
+            b.sendall(b"three\n")
+            server.wait_output(b"three\n")
+    assert server.end() == 0
+    assert server.of("totals")[0]["bytes_in"] == len(text) + len(b"three\n")
+    assert server.output == text + b"\n[2] three\n"
+
+
+def test_clients_one_after_the_other_keep_their_bytes(listen):
+    server = listen(HERE)
+    server.process.stdin.close()
+    for n, text in enumerate([b"one", b"two"], 1):
+        with server.connect() as s:
+            s.sendall(text)
+            server.wait_output(text)
+        server.wait_events("closed", n)
+    assert server.output == b"onetwo"
+
+
 def test_who_does_not_read_is_dropped_and_nobody_waits(listen):
     server = listen(HERE)
     with server.connect() as slow, server.connect() as quick:
@@ -744,6 +786,55 @@ def test_udp_standard_streams(listen):
         assert a.recv(100) == b.recv(100) == b"to all"
 
 
+def test_datagrams_of_several_are_lines_each(listen):
+    """Also those that come at once, and those that UDP_GRO joins to a run."""
+    server = listen("udp:" + HERE)
+    with udp(server) as a, udp(server) as b:
+        a.send(b"first")
+        server.wait_output(b"first")
+        b.send(b"second")
+        server.wait_output(b"\n[2] second\n")
+        server.process.send_signal(signal.SIGSTOP)
+        for i in range(4):
+            a.send(b"<13>msg%d" % i)
+        a.sendmsg([b"onetwotri"], [(socket.SOL_UDP, 103, struct.pack("H", 3))])  # UDP_SEGMENT
+        server.process.send_signal(signal.SIGCONT)
+        server.wait_output(b"tri")
+        a.send(b"last")
+        server.wait_output(b"last\n")
+    lines = b"".join(b"[1] <13>msg%d\n" % i for i in range(4)) + b"[1] one\n[1] two\n[1] tri\n"
+    assert server.output == b"first\n[2] second\n" + lines + b"[1] last\n"
+
+
+def test_bulk_of_datagrams_before_others(listen, tmp_path):
+    server = listen(f"unix-dgram:{tmp_path}/x")
+    text = b"x" * 100_000
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as a, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as b:
+        a.bind(f"{tmp_path}/a")
+        b.bind(f"{tmp_path}/b")
+        for _ in range(30):
+            a.sendto(text, f"{tmp_path}/x")
+        wait_for(lambda: len(server.output) == 30 * len(text))
+        b.sendto(b"three", f"{tmp_path}/x")
+        server.wait_output(b"three\n")
+        a.sendto(b"more", f"{tmp_path}/x")
+        server.wait_output(b"more\n")
+    assert server.end() == 0
+    assert server.of("totals")[0]["bytes_in"] == 30 * len(text) + len(b"threemore")
+    assert server.output == 30 * text + b"\n[2] three\n[1] more\n"
+
+
+def test_datagrams_of_one_alone_keep_their_bytes(listen, tmp_path):
+    server = listen(f"unix-dgram:{tmp_path}/x")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(f"{tmp_path}/me")
+        for text in (b"one", b"two", b"", b"y" * 100_000, b"three"):
+            s.sendto(text, f"{tmp_path}/x")
+            server.wait_output(text)  # each heard when it comes
+    assert server.output == b"onetwo" + b"y" * 100_000 + b"three"
+
+
 @pytest.mark.parametrize("mode", [["--exec", "cat"], ["forward-udp"], ["forward-tcp"]])
 def test_udp_to_elsewhere(listen, mode):
     if mode[0].startswith("forward"):
@@ -951,6 +1042,30 @@ def test_peers_are_not_counted_among_those_who_may_end(listen):
             server.wait_events("opened", 3)
             assert server.end(signal.SIGTERM) == 0
     assert server.of("stopping")[0]["text"] == "stopping; 1 client may end within the grace"
+
+
+def test_each_line_of_several_is_marked_on_a_terminal(berth, netns):
+    master, slave = os.openpty()
+    server = Listening(berth, HERE, stdin=slave, stdout=slave)
+    os.close(slave)
+    shown = b""
+
+    def wait_shown(text):
+        nonlocal shown
+        while text not in shown:
+            shown += os.read(master, 1000)
+
+    with contextlib.closing(server), server.connect() as a:
+        a.sendall(b"two")
+        wait_shown(b"two")
+        with server.connect() as b:
+            server.wait_events("opened", 2)
+            b.sendall(b"three\n")
+            wait_shown(b"three")
+            a.sendall(b"more\n")
+            wait_shown(b"more\r\n")
+    assert shown == b"two\r\n[2] three\r\n[1] more\r\n"
+    os.close(master)
 
 
 def test_a_terminal_gets_nothing_raw(berth, netns):
