@@ -130,13 +130,18 @@ static void unreached(struct far *f)
     fail(f, &f->reach->error, reason.len ? buf_cstr(&reason) : NULL);
 }
 
-static void tell_tls(const struct far *f)
+static void see_tls(struct far *f)
 {
     struct tls_info info;
-    if (!f->place->plan->tells_tls || !f->reach->handshake.session ||
-        tls_handshake_info(&f->reach->handshake, &info) < 0)
+    if (!f->reach->handshake.session || tls_handshake_info(&f->reach->handshake, &info) < 0)
         return;
-    tls_tell_info(&info);
+    if (f->place->plan->tells_tls)
+        tls_tell_info(&info);
+    if (reach_fd(f->reach) >= 0) {
+        f->text = BUF_INIT(WORDS_MAX);
+        tls_format_summary(&f->text, &info);
+        f->words = buf_cstr(&f->text);
+    }
     tls_info_clear(&info);
 }
 
@@ -151,7 +156,10 @@ static void turn_nagle_off(const struct far *f, int fd)
 
 static void take_stream(struct far *f)
 {
-    bool datagrams = f->reach->dial.winner->target->type != SOCK_STREAM;
+    const struct target *to = f->reach->dial.winner->target;
+    bool datagrams = to->type != SOCK_STREAM;
+    f->address = to->address;
+    f->address_n = to->address_n;
     reach_take(f->place->loop, f->reach, f->stream, &f->fault);
     if (!datagrams) {
         turn_nagle_off(f, f->stream->in);
@@ -164,7 +172,7 @@ static void take_stream(struct far *f)
 static void reached(struct loop *l, struct reach *r)
 {
     struct far *f = r->owner;
-    tell_tls(f);
+    see_tls(f);
     if (reach_fd(r) < 0)
         unreached(f);
     else

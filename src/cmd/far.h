@@ -72,7 +72,11 @@ struct far {
     struct dgram *datagrams; /* of the stream, where it is made of them; else NULL */
     struct end end;
     struct tls_fault fault;
-    const char *words; /* of a failure, for events: lasts until far_close; NULL none */
+    /* What it is connected to; address_n 0: it is no connection. */
+    struct sockaddr_storage address;
+    socklen_t address_n;
+    const char *words; /* of a failure, or of what TLS agreed on, for events: lasts until far_close;
+                        * NULL none */
 
     /* of far.c */
     struct far_place *place;

@@ -124,6 +124,15 @@ static void put_totals(struct buf *out, const struct event *e)
     put_amounts(out, e);
 }
 
+static void put_aside(struct buf *out, const char *words)
+{
+    if (!words)
+        return;
+    buf_str(out, " (");
+    text_escape(out, words, strlen(words));
+    buf_char(out, ')');
+}
+
 static void put_words(struct buf *out, const struct event *e)
 {
     buf_str(out, "berth: ");
@@ -131,20 +140,18 @@ static void put_words(struct buf *out, const struct event *e)
     case EVENT_LISTENING:
         buf_str(out, "listening on ");
         put_ends(out, e);
-        if (e->words) {
-            buf_str(out, " (");
-            text_escape(out, e->words, strlen(e->words));
-            buf_char(out, ')');
-        }
+        put_aside(out, e->words);
         break;
     case EVENT_OPENED:
         put_ends(out, e);
         buf_str(out, ": connected");
-        if (e->words) {
-            buf_str(out, " (");
-            text_escape(out, e->words, strlen(e->words));
-            buf_char(out, ')');
-        }
+        put_aside(out, e->words);
+        break;
+    case EVENT_JOINED:
+        put_ends(out, e);
+        buf_str(out, ": joined to ");
+        put_address(out, e->far, e->far_n);
+        put_aside(out, e->words);
         break;
     case EVENT_CLOSED:
         put_ends(out, e);
@@ -268,6 +275,8 @@ static void put_json(struct buf *out, const struct event *e)
     } else if (e->kind != EVENT_STOPPING) {
         put_json_ends(&j, e);
     }
+    if (e->kind == EVENT_JOINED)
+        put_json_end(&j, "far", e->far, e->far_n);
     if (e->kind == EVENT_CLOSED)
         put_json_why(&j, e);
     else if (e->words) {

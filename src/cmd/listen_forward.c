@@ -150,12 +150,24 @@ static int join(struct client_forward *c)
     return pair_start(&c->client.worker->loop, p, c->client.worker->scratch);
 }
 
+static void tell_joined(const struct client_forward *c)
+{
+    struct event e = client_event(&c->client, EVENT_JOINED);
+    e.far = &c->far.address;
+    e.far_n = c->far.address_n;
+    e.words = c->far.words;
+    if (e.far_n)
+        flow_events_show(&c->client.worker->server->events, &e);
+}
+
 static void opened(struct far *f, const struct err *e)
 {
     struct client_forward *c = of_far(f);
-    struct client_end end = {.why = WHY_FAR_FAILED, .words = f->words};
+    struct client_end end = {.why = WHY_FAR_FAILED, .words = e ? f->words : NULL};
     if (f->datagrams)
         client_tell_troubles(&c->client, f->datagrams);
+    if (!e)
+        tell_joined(c);
     end.error = e ? e->code : -join(c);
     if (end.error)
         give_up(c, &end);

@@ -127,13 +127,7 @@ static void fail(struct client *c, const struct err *e)
 static void begin(struct client *c)
 {
     _cleanup_buf_ struct buf words = BUF_INIT(2048);
-    struct tls_info info = {0};
-    if (tls_handshake_info(&c->tls->handshake, &info) == 0)
-        tls_format_summary(&words, &info);
-    if (info.chain.len)
-        buf_printf(&words, ", client %s",
-                   ((const struct tls_certificate *)vec_at(&info.chain, 0))->subject);
-    tls_info_clear(&info);
+    tls_format_client(&words, &c->tls->handshake);
     client_begin(c, words.len ? buf_cstr(&words) : NULL);
 }
 

@@ -138,8 +138,24 @@ static int status_of(const struct talk *t)
     return 0;
 }
 
+/* Of who came, and failed in the handshake. */
+static void tell_refused(struct relay *r, const struct talk *t)
+{
+    struct event e = talk_event(t, EVENT_REFUSED);
+    r->refused++;
+    e.error = t->error;
+    e.words = t->words                ? t->words
+              : t->why == WHY_STOPPED ? "stopped in TLS's handshake"
+                                      : "it can't be served";
+    relay_tell(r, &e);
+}
+
 static void tell_closed(struct relay *r, const struct talk *t, int status)
 {
+    if (!t->told && t->sides[t->near].listener) {
+        tell_refused(r, t);
+        return;
+    }
     struct event e = talk_event(t, EVENT_CLOSED);
     const struct pump *in = t->near == 0 ? &t->pair.ab : &t->pair.ba;
     const struct pump *out = t->near == 0 ? &t->pair.ba : &t->pair.ab;

@@ -118,6 +118,7 @@ struct talk {
     struct talk_side sides[SIDES];
     int near; /* the side whose addresses are told */
     struct pair pair;
+    bool told; /* that it began */
     bool joined, over;
     bool keyed; /* somebody has ended it with a key: however its process takes it, that's well */
     enum event_why why;
@@ -144,6 +145,8 @@ void relay_ends_close(struct relay *r);
 struct talk *talk_new(struct relay *r);
 /* The one that waits for somebody on this side, or a new one. */
 struct talk *talk_for(struct relay *r, int side);
+/* Somebody is there, on this side. words: what was agreed on; NULL nothing. */
+void talk_tell_opened(struct talk *t, int side, const char *words);
 /* A connected socket became its side; taken over. */
 void talk_take_socket(struct talk *t, int side, int fd);
 /* Troubles with the datagrams of a side are told. */
@@ -161,7 +164,7 @@ struct event talk_event(const struct talk *t, enum event_kind kind);
 /* The contexts of those ends that speak TLS. 0, or an exit status after a message. */
 int relay_tls_open(struct relay *r);
 void relay_tls_close(struct relay *r);
-/* With who came; takes the socket over. */
+/* With who came; takes the socket over. Nothing is opened for him before it is done. */
 void talk_start_tls(struct talk *t, int side, int fd);
 /* Changes how it ended, if something was wrong with TLS. */
 void talk_judge_tls(const struct talk *t, enum event_why *why, int *error, const char **words);

@@ -117,13 +117,6 @@ static void came_one(struct relay *r)
         relay_ends_stop(r);
 }
 
-static void tell_opened(struct relay *r, struct talk *t, int side)
-{
-    t->near = side;
-    struct event e = talk_event(t, EVENT_OPENED);
-    relay_tell(r, &e);
-}
-
 static void accepted(struct loop *l, struct acceptor *a, int fd,
                      const struct sockaddr_storage *peer, socklen_t n)
 {
@@ -143,7 +136,6 @@ static void accepted(struct loop *l, struct acceptor *a, int fd,
     s->local_n = listener_local(from->listener, fd, &s->local);
     s->counted = true;
     open_accepted(fd, &from->listener->target, &r->options, &e); /* it can do without */
-    tell_opened(r, t, from->side);
     came_one(r);
     talk_take_socket(t, from->side, fd);
 }
@@ -163,7 +155,7 @@ static struct peer *heard(struct loop *l, struct peers *p, const struct peer *pe
     s->datagrams = &s->peer.dgram;
     talk_tell_troubles(t, from->side);
     s->there = s->counted = true;
-    tell_opened(from->relay, t, from->side);
+    talk_tell_opened(t, from->side, NULL);
     came_one(from->relay);
     return &s->peer;
 }

@@ -91,10 +91,20 @@ static void exited(struct far *f)
         finish(t);
 }
 
+/* Who came mustn't take it for an answer that is empty. */
+static void reset_later(const struct talk_side *s)
+{
+    if (s->handshake.session)
+        accept_will_reset(s->handshake.fd);
+    else if (s->counted && s->stream->in_kind == STREAM_TCP)
+        accept_will_reset(s->stream->in);
+}
+
 /* Without a conversation yet. */
 static void give_up(struct talk *t, enum event_why why, int error)
 {
     for (int i = 0; i < SIDES; i++) {
+        reset_later(&t->sides[i]);
         far_cancel(&t->sides[i].far);
         tls_handshake_drop(loop_of(t), &t->sides[i].handshake);
         stream_close(loop_of(t), t->sides[i].stream);
@@ -208,6 +218,25 @@ void talk_tell_troubles(struct talk *t, int side)
     t->sides[side].datagrams->owner = t;
 }
 
+void talk_tell_opened(struct talk *t, int side, const char *words)
+{
+    t->near = side;
+    t->told = true;
+    struct event e = talk_event(t, EVENT_OPENED);
+    e.words = words;
+    relay_tell(t->relay, &e);
+}
+
+static void tell_joined(const struct talk *t, const struct far *f)
+{
+    struct event e = talk_event(t, EVENT_JOINED);
+    e.far = &f->address;
+    e.far_n = f->address_n;
+    e.words = f->words;
+    if (e.far_n)
+        relay_tell(t->relay, &e);
+}
+
 void talk_take_socket(struct talk *t, int side, int fd)
 {
     struct talk_side *s = &t->sides[side];
@@ -216,6 +245,7 @@ void talk_take_socket(struct talk *t, int side, int fd)
         talk_start_tls(t, side, fd);
         return;
     }
+    talk_tell_opened(t, side, NULL);
     if (is_stream_socket(fd)) {
         turn_nagle_off(t->relay, fd);
         stream_init_socket(s->stream, fd);
@@ -230,7 +260,7 @@ void talk_take_socket(struct talk *t, int side, int fd)
 void talk_fail(struct talk *t, const struct err *e, const char *words)
 {
     t->trouble = *e;
-    t->words = words ? words : e->worded ? t->trouble.hint : t->trouble.subject;
+    t->words = words ? words : e->hint[0] ? t->trouble.hint : t->trouble.subject;
     give_up(t, WHY_FAR_FAILED, e->code);
 }
 
@@ -243,6 +273,7 @@ static void opened(struct far *f, const struct err *e)
         talk_fail(t, e, f->words);
         return;
     }
+    tell_joined(t, f);
     s->datagrams = f->datagrams;
     if (s->datagrams)
         talk_tell_troubles(t, side);

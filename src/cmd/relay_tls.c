@@ -78,8 +78,14 @@ static void shaken(struct loop *l, struct tls_handshake *h, const struct err *e)
         talk_fail(s->talk, e, NULL);
         return;
     }
+    _cleanup_buf_ struct buf words = BUF_INIT(2048);
+    struct talk *t = s->talk;
+    int side = s == &t->sides[1];
+    tls_format_client(&words, h);
     tls_handshake_take(l, h, s->stream, &s->fault);
-    talk_side_is_there(s->talk, s == &s->talk->sides[1]);
+    talk_tell_opened(t, side, words.len ? buf_cstr(&words) : NULL);
+    loop_turn_add(l, &t->turn);
+    talk_side_is_there(t, side);
 }
 
 void talk_start_tls(struct talk *t, int side, int fd)
@@ -88,6 +94,9 @@ void talk_start_tls(struct talk *t, int side, int fd)
     struct talk_side *s = &t->sides[side];
     const struct tls_peer_name peer = {.who = "the client"};
     struct err e = {0};
+    loop_turn_stop(&t->relay->loop, &t->turn);
+    if (!t->told)
+        t->near = side; /* else he who waits for somebody here is the one that is told of */
     s->handshake.done = shaken;
     if (tls_handshake_start(&t->relay->loop, &s->handshake, r->sides[side].tls, fd, &peer,
                             r->a->tls.timeout_ns / 1000000, &e) < 0)

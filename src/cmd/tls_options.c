@@ -159,6 +159,18 @@ void tls_format_summary(struct buf *out, const struct tls_info *i)
         buf_printf(out, ", ALPN %s", i->alpn);
 }
 
+void tls_format_client(struct buf *out, const struct tls_handshake *h)
+{
+    struct tls_info info;
+    if (tls_handshake_info(h, &info) < 0)
+        return;
+    tls_format_summary(out, &info);
+    if (info.chain.len)
+        buf_printf(out, ", client %s",
+                   ((const struct tls_certificate *)vec_at(&info.chain, 0))->subject);
+    tls_info_clear(&info);
+}
+
 static void put_day(struct buf *out, int64_t at)
 {
     char text[64];

@@ -48,6 +48,8 @@ const char *tls_client_name(const struct tls_client_arguments *a, const struct e
 void tls_tell_info(const struct tls_info *i);
 /* In a line: "TLSv1.3, TLS_AES_256_GCM_SHA384, ALPN h2". */
 void tls_format_summary(struct buf *out, const struct tls_info *i);
+/* Of a client's handshake that is done: the same, and whom its certificate names. */
+void tls_format_client(struct buf *out, const struct tls_handshake *h);
 
 extern const char *const tls_versions[];
 extern const char *const tls_client_kinds[];

@@ -39,10 +39,15 @@ bool accept_may(const struct accept_shared *shared, const struct sockaddr_storag
     return true;
 }
 
-void accept_reset(int fd)
+void accept_will_reset(int fd)
 {
     struct linger none = {.l_onoff = 1, .l_linger = 0}; /* socket(7): close sends a reset */
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
+void accept_reset(int fd)
+{
+    accept_will_reset(fd);
     close(fd);
 }
 

@@ -59,3 +59,5 @@ bool accept_may(const struct accept_shared *shared, const struct sockaddr_storag
                 enum accept_refusal *ret_why);
 /* Closes a connection by a reset: the peer learns that it wasn't heard. */
 void accept_reset(int fd);
+/* Whoever closes it resets it. */
+void accept_will_reset(int fd);

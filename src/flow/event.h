@@ -11,6 +11,7 @@
 enum event_kind {
     EVENT_LISTENING, /* local is where */
     EVENT_OPENED,    /* a client came, or a connection was made */
+    EVENT_JOINED,    /* it has its far end, a connection to far */
     EVENT_CLOSED,
     EVENT_REFUSED,  /* a client was turned away; words say why */
     EVENT_TROUBLE,  /* error, words: it goes on */
@@ -43,6 +44,8 @@ struct event {
     const char *proto;                           /* "tcp", "unix-stream" … */
     const struct sockaddr_storage *local, *peer; /* NULL none */
     socklen_t local_n, peer_n;
+    const struct sockaddr_storage *far; /* EVENT_JOINED */
+    socklen_t far_n;
     const char *device; /* the listener's; NULL none */
     int64_t bytes_in;   /* from the peer; EVENT_UNKNOWN_BYTES */
     int64_t bytes_out;  /* to it */

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import os
 import pty
+import re
 import signal
 import socket
 import struct
@@ -193,6 +194,52 @@ def test_standard_streams(berth, listener):
 def test_nobody_there(berth, netns):
     done = berth("relay", "-", "127.0.0.1:1", status=1)
     assert "cannot connect to '127.0.0.1:1': connection refused" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["relay", "listen"])
+def test_who_came_for_nobody_is_reset(berth, relay, command):
+    """An end without a word would look like an empty answer."""
+    server = relay(*([HERE, "127.0.0.1:1"] if command == "relay" else [HERE[7:], "--forward", "127.0.0.1:1"]),
+                   command=command)
+    for _ in range(2):
+        with pytest.raises(ConnectionResetError), server.connect() as near:
+            near.recv(1)
+    assert server.wait_events("closed", 2)[1]["why"] == "far-failed"
+    assert "reset by peer" in berth("connect", f"127.0.0.1:{server.port}", input="", status=1).stderr
+
+
+@pytest.mark.parametrize("command", ["relay", "listen"])
+def test_whom_a_client_was_joined_to_is_told(relay, listener, command, berth):
+    far = listener()
+    ends = [HERE, address_of(far)] if command == "relay" else [HERE[7:], "--forward", address_of(far)]
+    server = relay(*ends, command=command)
+    with server.connect() as near, accept(far):
+        event = server.wait_events("joined")[0]
+        assert (event["id"], event["peer"]["port"]) == (1, near.getsockname()[1])
+        assert event["far"] == dict(zip(("address", "port"), far.getsockname()))
+    assert [e["event"] for e in server.events[:3]] == ["listening", "opened", "joined"]
+
+
+def test_joined_in_words(berth, netns, listener):
+    far = listener()
+    with berth.start("relay", HERE, address_of(far), "--once", stderr=subprocess.PIPE, text=True) as process:
+        port = int(re.match(r"berth: listening on tcp 127.0.0.1:(\d+) ", process.stderr.readline())[1])
+        with netns.inside():
+            near = socket.create_connection(("127.0.0.1", port))
+        with near, accept(far) as peer:
+            peer.close()
+            assert read_all(near) == b""
+        lines = process.stderr.read()
+    assert f" to 127.0.0.1:{port}: joined to {address_of(far)}\n" in lines, lines
+    assert process.returncode == 0
+
+
+def test_a_process_is_no_address(relay):
+    server = relay(HERE, "exec:true")
+    with server.connect() as near:
+        read_all(near)
+    server.wait_events("closed")
+    assert not server.of("joined")
 
 
 def test_bulk_through_a_listener(relay, listener):

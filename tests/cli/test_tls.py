@@ -503,7 +503,53 @@ def test_relay_tells_what_is_wrong_with_tls(relay, listen, berth, good, authorit
     with plain.connect() as s, contextlib.suppress(ConnectionResetError):
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
         read_all(s)
-    assert "plain HTTP" in plain.wait_events("closed")[0]["text"]
+    assert "plain HTTP" in plain.wait_events("refused")[0]["text"]
+    assert not plain.of("opened") and not plain.of("closed")
+
+
+def test_relay_tells_what_tls_agreed_on(relay, listen, berth, good, authority):
+    back = listen("tls:" + HERE, "--echo", "--tls-cert", good)
+    server = relay("listen:tls:" + HERE, f"tls:127.0.0.1:{back.port}", "--tls-cert", good, "--tls-to-ca",
+                   authority.path)
+    assert connect_to(berth, server, authority, b"x") == b"x"
+    server.wait_events("closed")
+    opened, joined = server.of("opened")[0], server.of("joined")[0]
+    assert re.fullmatch(r"TLSv1\.3, TLS_\w+", opened["text"])
+    assert re.fullmatch(r"TLSv1\.3, TLS_\w+", joined["text"])
+    assert joined["far"] == {"address": "127.0.0.1", "port": back.port}
+    assert joined["id"] == opened["id"] and joined["peer"] == opened["peer"]
+
+
+def test_relay_opens_nothing_for_who_is_not_let_in(relay, listen, good, authority):
+    """What is behind a listener that wants certificates stays out of reach of who has none."""
+    back = listen(HERE, "--echo")
+    server = relay("listen:tls:" + HERE, f"127.0.0.1:{back.port}", "--tls-cert", good, "--tls-ca",
+                   authority.path)
+    with server.connect() as s:
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            read_all(s)
+    server.wait_events("refused")
+    stalls = server.connect()
+    with contextlib.closing(stalls):
+        assert server.end() == 0
+    assert [e["text"] for e in server.of("refused")][1:] == ["stopped in TLS's handshake"]
+    assert not back.of("opened")
+
+
+def test_who_waits_for_a_stranger_is_told_of(relay, good):
+    """Of two that come, the one that was told of as opened is told of as closed."""
+    server = relay("listen:" + HERE, "listen:tls:" + HERE, "--tls-cert", good, listeners=2)
+    tls_port = server.of("listening")[1]["local"]["port"]
+    with server.connect() as waits:
+        opened = server.wait_events("opened")[0]
+        with server.connect(port=tls_port) as stranger:
+            stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                read_all(waits)
+        closed = server.wait_events("closed")[0]
+    assert (closed["id"], closed["peer"], closed["why"]) == (opened["id"], opened["peer"], "far-failed")
+    assert "plain HTTP" in closed["text"]
 
 
 def test_the_option_for_protocols_is_called_what_it_is(berth, listen, good, authority):
