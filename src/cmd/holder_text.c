@@ -212,11 +212,61 @@ static const char *const hold_names[PREDICT_HOLDS] = {
     [PREDICT_HOLD_REMAINS] = "remains",
 };
 
+static uint64_t netns_of(const struct predict_held *held)
+{
+    return net_socket_knows(held->socket, NET_F_NETNS) ? held->socket->netns : 0;
+}
+
+static bool is_in_one_netns(const struct predict_holder *h)
+{
+    for (size_t i = 1; i < h->sockets.len; i++)
+        if (netns_of(vec_at(&h->sockets, i)) != netns_of(vec_at(&h->sockets, 0)))
+            return false;
+    return h->sockets.len > 0;
+}
+
+/* By name, by a process in it, or by inode: what --netns takes. False for the asker's own. */
+static bool name_netns(struct buf *ret, const struct holder_text *t,
+                       const struct predict_held *held)
+{
+    uint64_t inode = netns_of(held);
+    if (!inode || !t->netns || inode == t->netns)
+        return false;
+    const struct net_namespace *n = socket_view_namespace(t->view, inode);
+    if (n && n->name[0])
+        buf_str(ret, n->name);
+    else if (n && n->pid)
+        buf_printf(ret, "pid %d", n->pid);
+    else
+        buf_u64(ret, inode);
+    return true;
+}
+
+/* Of all of its sockets, else each tells its own. */
+static void describe_netns(struct buf *out, const struct holder_text *t,
+                           const struct predict_holder *h)
+{
+    _cleanup_buf_ struct buf name = BUF_INIT(256);
+    if (is_in_one_netns(h) && name_netns(&name, t, vec_at(&h->sockets, 0)))
+        fact(out, t, "namespace", buf_cstr(&name));
+}
+
+static void describe_own_netns(struct buf *out, const struct holder_text *t,
+                               const struct predict_held *held)
+{
+    _cleanup_buf_ struct buf name = BUF_INIT(256);
+    if (!name_netns(&name, t, held))
+        return;
+    buf_str(out, ", in network namespace ");
+    text_escape(out, name.data, name.len);
+}
+
 /* Accepted connections are counted at their listener; the others are told one by one, a few. */
 static void describe_sockets(struct buf *out, const struct holder_text *t,
                              const struct predict_holder *h, enum predict_hold wanted)
 {
     uint32_t shown = 0;
+    bool in_several = !is_in_one_netns(h);
     for (size_t i = 0; i < h->sockets.len; i++) {
         const struct predict_held *held = vec_at(&h->sockets, i);
         if (held->hold != wanted)
@@ -227,6 +277,8 @@ static void describe_sockets(struct buf *out, const struct holder_text *t,
         }
         size_t start = begin_fact(out, shown++ ? "" : hold_names[wanted]);
         describe_socket(out, t, held);
+        if (in_several)
+            describe_own_netns(out, t, held);
         holder_end_line(out, t, start);
     }
 }
@@ -258,6 +310,7 @@ void holder_describe(struct buf *out, const struct holder_text *t, const struct 
     describe_title(out, t, h);
     if (h->process)
         describe_process(out, t, h->process);
+    describe_netns(out, t, h);
     describe_sockets(out, t, h, PREDICT_HOLD_LISTENS);
     describe_served(out, h);
     describe_sockets(out, t, h, PREDICT_HOLD_CONNECTED);

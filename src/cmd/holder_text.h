@@ -10,6 +10,7 @@ struct holder_text {
     struct socket_view *view;
     const struct predict_clients *clients;
     uint64_t real_ns; /* now, since 1970 */
+    uint64_t netns;   /* of who asks: only others are told; 0 unknown, none is */
     bool colour;      /* the palette of tables */
     uint16_t width;   /* of the terminal that lines are broken for; 0: they aren't */
 };

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "cmd/socket_names.h"
+#include "kernel/netns.h"
 #include "names/reverse.h"
 
 /* A wildcard takes in the addresses that its host has, and no others. */
@@ -145,7 +146,10 @@ int holding_read(struct holding *h, const struct command *c, const struct socket
     h->text =
         (struct holder_text){.view = &h->sockets.view,
                              .clients = &h->clients,
+                             .netns = h->sockets.facts.netns,
                              .real_ns = a->facts ? h->sockets.facts.taken_ns : time_real_ns()};
+    if (!a->facts)
+        (void)netns_self(&h->text.netns); /* without /proc none is told */
     return r < 0 ? fail(&e) : 0;
 }
 

@@ -19,8 +19,9 @@
 struct reverse;
 
 struct socket_view {
-    struct vec namespaces;       /* struct view_netns: interfaces read so far */
-    struct vec known_namespaces; /* struct net_namespace: names and pids, once asked for */
+    struct vec namespaces; /* struct view_netns: interfaces read so far */
+    struct vec
+        known_namespaces; /* struct net_namespace: names and pids, once asked for, or saved */
     bool namespaces_asked;
     uint64_t boot_ns;        /* now, since boot */
     struct facts lasting;    /* the processes of copied rows */

@@ -39,8 +39,11 @@ static int take_facts(struct sockets *s, const char *path)
     if (facts_load(path, &s->facts, &e) < 0)
         return fail(&e);
     s->view.boot_ns = s->facts.boot_ns;
-    if (socket_view_add_interfaces(&s->view, s->facts.netns, s->facts.interfaces.items,
-                                   (uint32_t)s->facts.interfaces.len) < 0) {
+    int r = socket_view_add_interfaces(&s->view, s->facts.netns, s->facts.interfaces.items,
+                                       (uint32_t)s->facts.interfaces.len);
+    for (size_t i = 0; i < s->facts.namespaces.len && r == 0; i++)
+        r = vec_add(&s->view.known_namespaces, vec_at(&s->facts.namespaces, i));
+    if (r < 0) {
         err_set(&e, ENOMEM, "read", path, NULL);
         return fail(&e);
     }

@@ -120,8 +120,8 @@ static void text_sockets(const struct render_column *c, const void *row, struct 
 
 /* Of a holder's sockets these of list's columns, and with names the last ones too. */
 static const char *const socket_keys[] = {
-    "proto", "state",    "local", "peer",     "recv_q",     "send_q",    "reach",   "inode",
-    "netns", "detached", "timer", "timer_ms", "local_name", "peer_name", "service",
+    "proto", "state",      "local",    "peer",  "recv_q",   "send_q",     "reach",     "inode",
+    "netns", "netns_name", "detached", "timer", "timer_ms", "local_name", "peer_name", "service",
 };
 static_assert(sizeof socket_keys / sizeof *socket_keys == WHO_SOCKET_COLUMNS, "room for each");
 enum { NAME_KEYS = 3 };

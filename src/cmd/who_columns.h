@@ -9,7 +9,7 @@ struct who_row {
     struct vec sockets; /* struct socket_row */
 };
 
-enum { WHO_COLUMNS = 15, WHO_SOCKET_COLUMNS = 15 };
+enum { WHO_COLUMNS = 15, WHO_SOCKET_COLUMNS = 16 };
 
 struct who_columns {
     struct render_column all[WHO_COLUMNS];

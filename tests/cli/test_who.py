@@ -214,8 +214,26 @@ def test_another_namespace(berth, mksock, make_netns):
     mk = mksock("tcp listen 127.0.0.1:8123 as=far", netns=make_netns())
     result = berth("who", "8123", status=1)
     assert "but in another:" in result.stdout and f"mksock[{mk.pid}]" in result.stdout
+    assert f"  namespace  pid {mk.pid}\n" in result.stdout
     assert pids(berth("who", "8123", "--all-namespaces", "--json")) == [mk.pid]
     assert pids(berth("who", "8123", "--netns", mk.pid, "--json")) == [mk.pid]
+
+
+def test_the_namespace_is_told_where_it_is_another(berth, mksock, make_netns):
+    far = make_netns().name("berthwho")
+    mk = mksock("tcp listen 127.0.0.1:8123 as=far", netns=far)
+    for words in (["who", "8123", "-N"], ["free", "--dry-run", "sport = :8123 and netns = berthwho"]):
+        shown = berth(*words).stdout
+        assert "  namespace  berthwho\n" in shown and "in network namespace" not in shown
+    sock = berth("who", "8123", "--all-namespaces", "--json").json()[0]["sockets"][0]
+    assert (sock["netns"], sock["netns_name"]) == (far.inode, "berthwho")
+    both = mksock("tcp listen 127.0.0.1:8123", f"netns {far.path}", "tcp listen 127.0.0.2:8123")
+    shown = berth("who", "127.0.0.1:8123").stdout
+    assert "namespace" not in shown
+    shown = berth("who", f"pid:{both.pid}", "--all-namespaces").lines
+    assert not any(line.startswith("  namespace") for line in shown)
+    assert [("127.0.0.2" in line, line.endswith(", in network namespace berthwho"))
+            for line in shown if "accept queue" in line] == [(False, False), (True, True)]
 
 
 def test_several_holders(berth, mksock):
