@@ -12,11 +12,12 @@ static void read_ends(struct net_socket *row, const struct vsock_diag_msg *msg)
 {
     row->local_id = msg->vdiag_src_cid;
     row->local_port = msg->vdiag_src_port;
+    diag_know(row, NET_F_LOCAL);
+    if (msg->vdiag_dst_cid == VMADDR_CID_ANY)
+        return;
     row->peer_id = msg->vdiag_dst_cid;
     row->peer_port = msg->vdiag_dst_port;
-    diag_know(row, NET_F_LOCAL);
-    if (msg->vdiag_dst_cid != VMADDR_CID_ANY)
-        diag_know(row, NET_F_PEER);
+    diag_know(row, NET_F_PEER);
 }
 
 int diag_vsock_decode(struct diag_decoder *d, const struct nlmsghdr *m, struct net_socket *row)

@@ -21,6 +21,7 @@ enum {
     TCP_LIKE = 1 << NET_TCP | 1 << NET_MPTCP,
     INET = TCP_LIKE | 1 << NET_UDP | 1 << NET_UDPLITE | 1 << NET_SCTP | 1 << NET_DCCP |
            1 << NET_RAW | 1 << NET_PING,
+    HAS_TTL = INET & ~(1 << NET_MPTCP), /* it refuses the option */
     ANY = NET_KINDS_ALL,
 };
 
@@ -58,8 +59,8 @@ static const struct option {
     OPTION(CONGESTION, congestion, 0, IPPROTO_TCP, TCP_CONGESTION, AS_TEXT, TCP_LIKE),
     OPTION(TOS, tos, 0, IPPROTO_IP, IP_TOS, AS_NUMBER, INET),
     OPTION(TCLASS, tclass, AF_INET6, IPPROTO_IPV6, IPV6_TCLASS, AS_NUMBER, INET),
-    OPTION(TTL, ttl, AF_INET, IPPROTO_IP, IP_TTL, AS_SIGNED, INET),
-    OPTION(TTL, ttl, AF_INET6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, AS_SIGNED, INET),
+    OPTION(TTL, ttl, AF_INET, IPPROTO_IP, IP_TTL, AS_SIGNED, HAS_TTL),
+    OPTION(TTL, ttl, AF_INET6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, AS_SIGNED, HAS_TTL),
 #undef OPTION
 };
 
@@ -98,6 +99,17 @@ static void keep(struct net_socket *s, const struct option *o, const void *answe
     net_socket_set(s, o->field);
 }
 
+/* By its inode, the descriptor of a subflow is that of the MPTCP connection, which has this option
+ * for itself. */
+static bool is_anothers(const struct option *o, const struct net_socket *s, int fd)
+{
+    int protocol = IPPROTO_TCP;
+    if (o->field != NET_F_V6ONLY || s->kind != NET_TCP)
+        return false;
+    (void)getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &(socklen_t){sizeof protocol});
+    return protocol != IPPROTO_TCP;
+}
+
 static void ask_all(struct net_socket *s, int fd)
 {
     for (size_t i = 0; i < N_OPTIONS; i++) {
@@ -105,7 +117,7 @@ static void ask_all(struct net_socket *s, int fd)
         socklen_t n = options[i].shape == AS_LINGER ? sizeof(struct linger)
                       : options[i].shape == AS_TEXT ? sizeof answer
                                                     : sizeof(int);
-        if (applies(&options[i], s) &&
+        if (applies(&options[i], s) && !is_anothers(&options[i], s, fd) &&
             getsockopt(fd, options[i].level, options[i].name, answer, &n) == 0)
             keep(s, &options[i], answer, n);
     }

@@ -89,6 +89,34 @@ def test_the_ways_give_the_same_rows(berth, mksock, way):
     assert told(way) == told("diag")
 
 
+KIN = [
+    "netlink bind route groups=1", "packet-raw bind lo", "packet-dgram bind *", "raw bind 127.0.0.1 protocol=99",
+    "mptcp listen 127.0.0.1:0 as=m", "mptcp connect @m as=mc", "mptcp accept @m as=ma", "mptcp listen [::1]:0",
+    "udplite bind 127.0.0.1:0", "vsock-stream listen *", "unix-dgram bind @kin"
+]
+
+
+@pytest.mark.parametrize("way", ["bpf", "proc"])
+def test_the_ways_agree_on_the_other_kinds(berth, mksock, way):
+    """The same from each; of what it has no means to know a way says nothing."""
+    mk = mksock()
+    for line in KIN:
+        mk.need(line)
+    keys = ["state", "local", "peer", "device", "reach", "reach_class", "options"]
+    unknown = {"proc": [None], "bpf": []}[way]
+
+    def told(by):
+        return {(row["proto"], row["inode"]): row for row in rows_of(berth, "--all", "-O", *via(by))}
+
+    rows, others = told(way), told("diag")
+    if way == "bpf":
+        assert rows.keys() == others.keys()
+    for key in rows.keys() & others.keys():
+        row, other = ([each[name] for name in keys[:-1]] + list(each["options"].values()) for each in (rows[key], others[key]))
+        for here, there in zip(row, other):
+            assert here == there or here in unknown, (key, row, other)
+
+
 def test_an_ordinary_user_sees_what_it_may(berth, mksock):
     mk = mksock("tcp listen 127.0.0.1:0 as=roots")
     row = mk["roots"].find(rows_of(berth, user=process.NOBODY))

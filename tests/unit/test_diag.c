@@ -285,12 +285,14 @@ static void test_others(void **state)
                                    .vdiag_src_cid = VMADDR_CID_ANY,
                                    .vdiag_src_port = 22,
                                    .vdiag_dst_cid = VMADDR_CID_ANY,
+                                   .vdiag_dst_port = VMADDR_PORT_ANY,
                                    .vdiag_ino = 4};
     m = begin(&vsock, sizeof vsock);
     s = decode(diag_vsock_decode, &m, NET_VSOCK);
     assert_int_equal(s.state, NET_LISTEN);
     assert_int_equal(s.local_port, 22);
     assert_false(net_socket_knows(&s, NET_F_PEER));
+    assert_int_equal(s.peer_port, 0);
 
     struct xdp_diag_msg xdp = {.xdiag_family = AF_XDP, .xdiag_ino = 4};
     struct xdp_diag_info queue = {.ifindex = 2, .queue_id = 1};

@@ -2,6 +2,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/vm_sockets.h>
+
 #include "kernel/bpf/decode.h"
 
 /* Kinds and states go through unchanged. */
@@ -130,7 +132,8 @@ static void set_options(struct net_socket *s, const struct bpf_options_chunk *o,
         SET(s, FREEBIND, freebind, o->bits & BPF_OPT_FREEBIND);
         SET(s, BIND_NO_PORT, bind_no_port, o->bits & BPF_OPT_BIND_ADDRESS_NO_PORT);
         SET(s, TOS, tos, o->tos);
-        SET(s, TTL, ttl, o->ttl);
+        if (s->kind != NET_MPTCP) /* it refuses the option */
+            SET(s, TTL, ttl, o->ttl);
         if (s->family == AF_INET6)
             SET(s, TCLASS, tclass, o->tclass);
     }
@@ -244,31 +247,38 @@ static void set_unix(struct net_socket *s, const struct bpf_unix_chunk *u)
     net_socket_set(s, NET_F_LOCAL);
 }
 
+/* What has no other end says so, as sock_diag does. */
+static void set_peer_id(struct net_socket *s, uint64_t id, uint32_t port)
+{
+    s->peer_id = id;
+    s->peer_port = port;
+    net_socket_set(s, NET_F_PEER);
+}
+
 static void set_portid(struct net_socket *s, const struct bpf_portid_chunk *p)
 {
+    s->local_id = p->local_id;
+    s->local_port = p->local_port;
+    net_socket_set(s, NET_F_LOCAL);
     switch (s->kind) {
     case NET_NETLINK:
         s->local_id = p->local_port;
-        s->peer_id = p->peer_port;
+        s->local_port = 0;
+        if (p->peer_port || p->peer_id) /* the port id, the group */
+            set_peer_id(s, p->peer_port, 0);
         SET(s, GROUPS, groups, p->local_id);
         break;
     case NET_PACKET:
-    case NET_XDP:
-        s->local_id = p->local_id;
+        SET(s, PROTOCOL, protocol, p->local_port);
         s->ifindex = p->local_id;
-        s->local_port = p->local_port;
-        if (s->kind == NET_PACKET)
-            SET(s, PROTOCOL, protocol, p->local_port);
+        break;
+    case NET_XDP:
+        s->ifindex = p->local_id;
         break;
     default:
-        s->local_id = p->local_id;
-        s->local_port = p->local_port;
-        s->peer_id = p->peer_id;
-        s->peer_port = p->peer_port;
-        break;
+        if (p->peer_id != VMADDR_CID_ANY)
+            set_peer_id(s, p->peer_id, p->peer_port);
     }
-    net_socket_set(s, NET_F_LOCAL);
-    net_socket_set(s, NET_F_PEER);
 }
 
 /* The row is large and most of it not read, so that only what marks and texts need is cleared. */
