@@ -49,7 +49,12 @@ void suggest_offer(struct suggest *s, const char *name)
     }
 }
 
+bool suggest_is_near(unsigned distance, size_t n)
+{
+    return distance <= (n + 2) / 3;
+}
+
 const char *suggest_best(const struct suggest *s)
 {
-    return s->best && s->distance <= (s->n + 2) / 3 ? s->best : NULL;
+    return s->best && suggest_is_near(s->distance, s->n) ? s->best : NULL;
 }

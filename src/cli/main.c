@@ -144,14 +144,31 @@ static bool is_family(const struct program *p, const char *word)
     return false;
 }
 
-/* The known command that is nearest to the first two words, or to the first. */
-static const char *guess_command(const struct program *p, int argc, char **argv)
+/* The first word of a family's commands, where it is nearer than the command that was found. */
+static void guess_family(const struct program *p, const char *word, const char **best, size_t *n)
+{
+    size_t typed = strlen(word);
+    unsigned least = *best ? suggest_distance(word, typed, *best, *n) : SUGGEST_MAX;
+    for (const struct command *const *c = p->commands; *c; c++) {
+        size_t first = strcspn((*c)->name, " ");
+        unsigned distance = suggest_distance(word, typed, (*c)->name, first);
+        if ((*c)->name[first] && distance < least && suggest_is_near(distance, typed)) {
+            least = distance;
+            *best = (*c)->name;
+            *n = first;
+        }
+    }
+}
+
+/* The known command that is nearest to the first two words, or to the first; of a family that was
+ * mistyped, the family. *ret_n letters of what is returned. */
+static const char *guess_command(const struct program *p, int argc, char **argv, size_t *ret_n)
 {
     _cleanup_buf_ struct buf two = BUF_INIT(256);
     struct suggest one = suggest_start(argv[0], strlen(argv[0]));
 
     buf_printf(&two, "%s %s", argv[0], argc > 1 ? argv[1] : "");
-    struct suggest both = suggest_start(two.data, two.failed ? 0 : two.len);
+    struct suggest both = suggest_start(two.data, two.failed || argc < 2 ? 0 : two.len);
     for (const struct command *const *c = p->commands; *c; c++) {
         if (strchr((*c)->name, ' '))
             suggest_offer(&both, (*c)->name);
@@ -159,8 +176,13 @@ static const char *guess_command(const struct program *p, int argc, char **argv)
             suggest_offer(&one, (*c)->name);
     }
     suggest_offer(&one, "help");
-    const char *best = suggest_best(&both);
-    return best ? best : suggest_best(&one);
+    const char *best = suggest_best(&both), *first = suggest_best(&one);
+    if (!best)
+        best = first;
+    *ret_n = best ? strlen(best) : 0;
+    if (best == first && !is_family(p, argv[0]))
+        guess_family(p, argv[0], &best, ret_n);
+    return best;
 }
 
 static int fault_command(const struct program *p, int argc, char **argv)
@@ -168,9 +190,10 @@ static int fault_command(const struct program *p, int argc, char **argv)
     _cleanup_buf_ struct buf fault = BUF_INIT(FAULT_MAX);
     bool family = is_family(p, argv[0]);
     const char *meant = NULL;
+    size_t n = 0;
 
     if (!family || argc > 1)
-        meant = guess_command(p, argc, argv);
+        meant = guess_command(p, argc, argv, &n);
     if (family && argc < 2)
         buf_printf(&fault, "'%s' needs one more word to be a command", argv[0]);
     else if (family)
@@ -178,7 +201,7 @@ static int fault_command(const struct program *p, int argc, char **argv)
     else
         buf_printf(&fault, "there is no command '%s'", argv[0]);
     if (meant)
-        buf_printf(&fault, "; did you mean '%s'?", meant);
+        buf_printf(&fault, "; did you mean '%.*s'?", (int)n, meant);
     return print_usage_error(p->name, family ? argv[0] : NULL, buf_cstr(&fault));
 }
 

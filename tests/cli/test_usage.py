@@ -48,6 +48,11 @@ MISTAKES = [
      "berth explain"),
     (["explain", "bnd"], "berth explain: there is no command 'explain bnd'; did you mean "
      "'explain bind'?", "berth explain"),
+    (["explian"], "berth: there is no command 'explian'; did you mean 'explain'?", "berth"),
+    (["explian", "bind", "80"], "berth: there is no command 'explian'; did you mean 'explain bind'?",
+     "berth"),
+    (["explian", "zzz"], "berth: there is no command 'explian'; did you mean 'explain'?", "berth"),
+    (["explain", "zzzzzz"], "berth explain: there is no command 'explain zzzzzz'", "berth explain"),
     (["explain", "bind"], "berth explain bind: a word is missing: explain bind PROGRAM [WORD…]",
      "berth explain bind"),
     (["explain", "bind", "a", "b", "c"], "berth explain bind: 'c' is one word too many",
