@@ -261,6 +261,7 @@ struct passage {
     struct sockets *sockets;
     sockets_sink *sink;
     void *ctx;
+    bool matched;
 };
 
 static int pass(void *ctx, const struct net_socket *socket)
@@ -272,6 +273,7 @@ static int pass(void *ctx, const struct net_socket *socket)
         p->sockets->unknown |= match == NET_MATCH_UNKNOWN;
         matches = match == NET_MATCH_YES;
     }
+    p->matched |= matches;
     if (!matches && !p->sockets->whole)
         return 0;
     struct socket_row row = {.socket = socket, .view = &p->sockets->view, .matches = matches};
@@ -304,12 +306,12 @@ static int replay(const struct facts *f, const struct source_query *q, struct pa
 int sockets_read(struct sockets *s, sockets_sink *sink, void *ctx, struct err *e)
 {
     struct passage p = {.sockets = s, .sink = sink, .ctx = ctx};
-    if (s->arguments->facts)
-        return replay(&s->facts, &s->query, &p);
-    if (s->arguments->tcpdiag)
-        return diag_read_file(s->arguments->tcpdiag, &s->query, pass, &p, &s->report, e);
-
-    return source_read(&s->query, pass, &p, &s->report, e);
+    int r = s->arguments->facts ? replay(&s->facts, &s->query, &p)
+            : s->arguments->tcpdiag
+                ? diag_read_file(s->arguments->tcpdiag, &s->query, pass, &p, &s->report, e)
+                : source_read(&s->query, pass, &p, &s->report, e);
+    s->none = r == 0 && !p.matched;
+    return r;
 }
 
 bool sockets_is_elsewhere(const struct sockets *s, const struct net_socket *socket)
@@ -329,9 +331,18 @@ bool sockets_tell_report(const struct source_report *r)
     return permission;
 }
 
+static void tell_slip(const struct sockets *s)
+{
+    const char *written, *meant;
+    if (s->none && s->filter && net_filter_slip(s->filter, &written, &meant))
+        err_tell("nothing matched: '%s' is taken for a process's name; did you mean %s?", written,
+                 meant);
+}
+
 bool sockets_tell_notes(const struct sockets *s)
 {
     bool permission = sockets_tell_report(&s->report);
+    tell_slip(s);
     if (s->unknown)
         err_tell(
             "some sockets were left out: what the filter asks about them may not be seen (run as "

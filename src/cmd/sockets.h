@@ -71,6 +71,7 @@ struct sockets {
     const char *fault_opening; /* of the message on a bad filter; NULL: the usual words */
     bool listeners;            /* only those of net_socket_is_listener */
     bool whole;                /* the sink gets all sockets, those that match are marked */
+    bool none;                 /* sockets_read met none that matches */
     bool unknown;              /* the filter met a socket of which it couldn't tell */
     int netns_fd;
     struct users users; /* the names of uids met so far */

@@ -49,6 +49,10 @@ void net_filter_free(struct net_filter *f); /* NULL is fine */
 /* The three lines that show a fault: message, text, caret. Safe for a terminal. */
 void net_filter_explain_fault(struct buf *out, const char *text, const struct net_filter_fault *f);
 
+/* A bare word that was taken for a process's name, though it is nearly a protocol, a family or a
+ * state: worth telling where nothing matched. False: there is none. */
+bool net_filter_slip(const struct net_filter *f, const char **ret_written, const char **ret_meant);
+
 enum net_match { NET_MATCH_NO, NET_MATCH_YES, NET_MATCH_UNKNOWN /* needs what may not be seen */ };
 /* Never allocates, but inside the C library's regexec for `~`. Owners that are neither known nor
  * forbidden count as unknown, so that a source may ask before it has looked for owners: NO is final

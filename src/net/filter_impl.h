@@ -44,6 +44,7 @@ struct net_filter {
     void *reach_ctx;
     uint64_t now_ns;
     uint16_t auto_first, auto_last;
+    const char *slip, *slip_meant; /* see net_filter_slip; NULL: none */
 };
 
 enum filter_token_kind {
@@ -159,6 +160,7 @@ struct filter_nearest {
 };
 void filter_consider(struct filter_nearest *nearest, const char *word);
 void filter_consider_states(struct filter_nearest *nearest);
+void filter_consider_whats(struct filter_nearest *nearest);
 void filter_consider_reaches(struct filter_nearest *nearest);
 bool filter_same_word(const char *a, const char *b); /* case and '-' or '_' don't count */
 

@@ -267,6 +267,15 @@ void net_filter_free(struct net_filter *f)
     free(f);
 }
 
+bool net_filter_slip(const struct net_filter *f, const char **ret_written, const char **ret_meant)
+{
+    if (!f->slip)
+        return false;
+    *ret_written = f->slip;
+    *ret_meant = f->slip_meant;
+    return true;
+}
+
 const struct net_filter_node *net_filter_root(const struct net_filter *f)
 {
     return f->root;

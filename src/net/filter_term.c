@@ -380,7 +380,8 @@ static const filter_tree *read_states(struct filter_parser *p)
     return n;
 }
 
-static const char *suggest(const char *word)
+/* alone: nothing is compared with it, so it may stand for a protocol or a family. */
+static const char *suggest(const char *word, bool alone)
 {
     struct filter_nearest nearest = {.written = word};
     for (size_t i = 0; i < N_KEYWORDS; i++)
@@ -390,12 +391,26 @@ static const char *suggest(const char *word)
     for (int f = 0; f < NET_F_LOCAL; f++)
         filter_consider(&nearest, net_field_infos[f].key);
     filter_consider_states(&nearest);
+    if (alone)
+        filter_consider_whats(&nearest);
     return nearest.meant;
+}
+
+/* The first of those that stand alone and may be a slip: to be told if nothing matches. */
+static void note_slip(struct filter_parser *p, const char *word)
+{
+    struct filter_nearest nearest = {.written = word};
+    filter_consider_whats(&nearest);
+    filter_consider_states(&nearest);
+    if (!nearest.meant || p->filter->slip)
+        return;
+    p->filter->slip = word;
+    p->filter->slip_meant = nearest.meant;
 }
 
 static const filter_tree *unknown_field(struct filter_parser *p, const struct filter_token *word)
 {
-    const char *near = word->quoted ? NULL : suggest(word->text);
+    const char *near = word->quoted ? NULL : suggest(word->text, false);
     if (near)
         return filter_fault(p, word, "nothing called '%s' can be compared; did you mean %s?",
                             filter_quote(word->text).text, near);
@@ -409,12 +424,14 @@ static const filter_tree *read_process_name(struct filter_parser *p,
 {
     enum { LONG_ENOUGH = 6 }; /* shorter ones are near too many names of programs */
     const char *near =
-        word->quoted || strlen(word->text) < LONG_ENOUGH ? NULL : suggest(word->text);
+        word->quoted || strlen(word->text) < LONG_ENOUGH ? NULL : suggest(word->text, true);
     if (near)
         return filter_fault(p, word, "did you mean %s? (a process of this name: comm = %s)", near,
                             filter_quote(word->text).text);
     if (!*word->text)
         return filter_fault(p, word, "an empty word asks for nothing");
+    if (!word->quoted)
+        note_slip(p, word->text);
     return filter_owner_is(p, NET_OWNER_COMM, 0, word->text);
 }
 

@@ -186,6 +186,18 @@ void filter_consider_states(struct filter_nearest *nearest)
         filter_consider(nearest, states[i].word);
 }
 
+void filter_consider_whats(struct filter_nearest *nearest)
+{
+    static const char *const of_a_family[] = {"tcp4", "tcp6", "udp4", "udp6"};
+    for (size_t i = 0; i < sizeof whats / sizeof *whats; i++)
+        filter_consider(nearest, whats[i].word);
+    for (int i = 0; i < NET_KINDS; i++)
+        if (i != NET_OTHER)
+            filter_consider(nearest, net_kind_name((enum net_kind)i));
+    for (size_t i = 0; i < sizeof of_a_family / sizeof *of_a_family; i++)
+        filter_consider(nearest, of_a_family[i]);
+}
+
 void filter_consider_reaches(struct filter_nearest *nearest)
 {
     for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++)

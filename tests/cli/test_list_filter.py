@@ -101,3 +101,13 @@ def test_netns_looks_in_every_namespace(berth, netns, make_netns, mksock):
     assert [row["netns"] for row in rows] == [there.inode]
     assert berth("list", "sport = :4444", "--json").json() == []
     assert netns
+
+
+def test_a_slip_is_told_where_nothing_matched(berth, mksock):
+    mk = mksock(*SCENE)
+    hint = "nothing matched: 'tpc' is taken for a process's name; did you mean tcp?"
+    assert hint in berth("list", "tpc").stderr
+    assert hint not in berth("list", "comm = tpc").stderr
+    mk.run("comm tpc")
+    result = berth("list", "tpc")
+    assert hint not in result.stderr and len(result.lines) > 1

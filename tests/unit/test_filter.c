@@ -637,6 +637,7 @@ static const struct {
     {"state TIME-WIAT", "      ~~~~~~~~~", "did you mean time-wait?"},
     {"establishd", "~~~~~~~~~~", "did you mean established?"},
     {"reach nowhere", "      ~~~~~~~", "no such reach: 'nowhere'"},
+    {"netlnik", "~~~~~~~", "did you mean netlink?"},
     {"reach lcoal", "      ~~~~~", "did you mean local?"},
     {"reach > all", "      ~", "reach takes = or != only"},
     {"sprot = 22", "~~~~~", "did you mean sport?"},
@@ -715,6 +716,30 @@ static void expect_shown(const char *text, const char *expected)
     _cleanup_buf_ struct buf shown = BUF_INIT(4096);
     net_filter_explain_fault(&shown, text, &fault);
     assert_string_equal(buf_cstr(&shown), expected);
+}
+
+static void test_slips(void **state)
+{
+    (void)state;
+    static const char *const slips[][3] = {
+        {"tpc", "tpc", "tcp"},      {"nginx udp66", "udp66", "udp6"},
+        {"inte", "inte", "inet"},   {"uinx or tpc", "uinx", "unix"},
+        {"estb", "estb", "estab"},  {"nginx", NULL, NULL},
+        {"comm = tpc", NULL, NULL}, {"'tpc'", NULL, NULL},
+        {"tcp", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        struct net_filter *f = NULL;
+        struct net_filter_fault fault;
+        const char *written = NULL, *meant = NULL;
+        assert_int_equal(net_filter_parse(slips[i][0], &names, &f, &fault), 0);
+        assert_int_equal(net_filter_slip(f, &written, &meant), slips[i][1] != NULL);
+        if (slips[i][1]) {
+            assert_string_equal(written, slips[i][1]);
+            assert_string_equal(meant, slips[i][2]);
+        }
+        net_filter_free(f);
+    }
 }
 
 static void test_shown(void **state)
@@ -928,11 +953,12 @@ static void test_glob_cost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),         cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_shown),           cmocka_unit_test(test_long_line),
-        cmocka_unit_test(test_without_names),   cmocka_unit_test(test_needs),
-        cmocka_unit_test(test_needs_are_sound), cmocka_unit_test(test_details),
-        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_glob_cost),
+        cmocka_unit_test(test_answers),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_slips),     cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_long_line), cmocka_unit_test(test_without_names),
+        cmocka_unit_test(test_needs),     cmocka_unit_test(test_needs_are_sound),
+        cmocka_unit_test(test_details),   cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_glob_cost),
     };
     return cmocka_run_group_tests(tests, make_scene, NULL);
 }
