@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -188,22 +189,28 @@ static int choose_kinds(struct list *l)
     return 0;
 }
 
-/* The words joined by blanks, after the text of the filter's file. */
+static int read_filter(const char *path, struct buf *ret)
+{
+    struct err e;
+    bool input = strcmp(path, "-") == 0;
+    int r = input ? fd_read_all(STDIN_FILENO, ret) : fd_read_file(AT_FDCWD, path, ret);
+    if (r == 0)
+        return 0;
+    err_set(&e, -r, "read the filter from", input ? "standard input" : path, NULL);
+    err_print(&e, stderr);
+    return EXIT_NO;
+}
+
+/* The words joined by blanks, after the text of the filter's file; not in its last comment. */
 static int filter_text(const struct list_arguments *a, const struct command_words *words,
                        struct buf *ret)
 {
-    if (a->filter_file) {
-        int r = fd_read_file(AT_FDCWD, a->filter_file, ret);
-        if (r < 0) {
-            struct err e;
-            err_set(&e, -r, "read the filter from", a->filter_file, NULL);
-            err_print(&e, stderr);
-            return EXIT_NO;
-        }
-    }
+    int status = a->filter_file ? read_filter(a->filter_file, ret) : 0;
+    if (status)
+        return status;
     for (int i = 0; i < words->n; i++) {
         if (ret->len)
-            buf_char(ret, ' ');
+            buf_char(ret, i ? ' ' : '\n');
         buf_str(ret, words->words[i]);
     }
     return 0;

@@ -41,7 +41,7 @@ const struct command_option list_options[] = {
      .field = offsetof(struct list_arguments, filter_file),
      .metavar = "FILE",
      .completes = "file",
-     .help = "read the filter from a file"},
+     .help = "read the filter from a file; - is standard input"},
 
     SOCKETS_OPTIONS(struct list_arguments){
         .name = "tcpdiag",

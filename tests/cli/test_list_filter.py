@@ -19,8 +19,8 @@ def names(mk, rows):
             if mk[name].cookie in cookies}
 
 
-def listed(berth, mk, *words):
-    return names(mk, berth("list", "--json", *words).json())
+def listed(berth, mk, *words, **how):
+    return names(mk, berth("list", "--json", *words, **how).json())
 
 
 @pytest.mark.parametrize("words, expected", [
@@ -66,6 +66,16 @@ def test_file(berth, mksock, tmp_path):
     path = tmp_path / "filter"
     path.write_text("# those of the web\nsport = :8080\nor\ndport = :8080   # and its clients\n")
     assert listed(berth, mk, "-F", str(path)) == {"web", "client", "accepted"}
+    path.write_text("sport = :8080 # of the web")
+    assert listed(berth, mk, "-F", str(path), "listening") == {"web"}
+
+
+def test_standard_input(berth, mksock):
+    mk = mksock(*SCENE)
+    assert listed(berth, mk, "-F", "-", "listening", input="sport = :8080 # of the web") == {"web"}
+    result = berth("list", "-F", "-", input="sport = = 1", status=2)
+    assert "^" in result.stderr
+    assert "standard input" in berth("list", "-F", "-", status=1, input="x" * (1 << 20)).stderr
 
 
 def test_fault_has_a_caret(berth):
