@@ -307,6 +307,11 @@ static void tell_starved(int error)
     err_tell("no new clients for now: %s", strerror(error));
 }
 
+static void tell_unshaken(const struct err *e)
+{
+    err_print(e, stderr);
+}
+
 static void tell_stopping(const struct http_server *server, unsigned clients)
 {
     (void)server;
@@ -429,6 +434,7 @@ static int run(const void *arguments, const struct command_words *words)
                                     .accept = {.max = (uint32_t)a->max_clients},
                                     .grace_ns = a->grace_ns,
                                     .starved = tell_starved,
+                                    .unshaken = a->quiet ? NULL : tell_unshaken,
                                     .stopping = a->quiet ? NULL : tell_stopping};
     s.where.secure = tls_server_wanted(&a->tls);
     read_words(&s, words);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/err.h"
+#include "base/fd.h"
 #include "flow/http_connection_body.h"
 #include "flow/http_connection_send.h"
 #include "flow/http_log.h"
@@ -422,14 +424,40 @@ static int begin(struct http_connection *c)
     return stream_start(c->worker->loop, &c->stream);
 }
 
+/* Whoever spoke plain HTTP understands an answer in it; the beginning of his request is lost. */
+static void answer_plainly(struct http_connection *c)
+{
+    stream_init_socket(&c->stream, fd_take(&c->handshake->tls.fd));
+    end_handshake(c);
+    if (begin(c) < 0) {
+        http_connection_close(c);
+        return;
+    }
+    answer_fault(c, "", 400, "this port speaks HTTPS: the address begins with https://");
+    if (settle(c) > 0)
+        drive(c);
+}
+
+static void fail_handshake(struct http_connection *c, const struct err *e)
+{
+    if (c->worker->unshaken)
+        c->worker->unshaken(e);
+    if (c->handshake->tls.spoke_http)
+        answer_plainly(c);
+    else
+        http_connection_close(c);
+}
+
 static void shaken(struct loop *l, struct tls_handshake *h, const struct err *e)
 {
     struct http_connection *c = ((struct http_handshake *)h)->connection;
-    if (!e) {
-        tls_handshake_take(l, h, &c->stream, NULL);
-        end_handshake(c);
+    if (e) {
+        fail_handshake(c, e);
+        return;
     }
-    if (e || begin(c) < 0)
+    tls_handshake_take(l, h, &c->stream, NULL);
+    end_handshake(c);
+    if (begin(c) < 0)
         http_connection_close(c);
     else
         drive(c);

@@ -99,8 +99,11 @@ static int init_thread(struct http_server *s, struct http_thread *t)
     int r = loop_init(&t->loop);
     if (r < 0)
         return r;
-    t->worker = (struct http_worker){
-        .loop = &t->loop, .site = s->site, .accept = &s->accept, .stopped = stopped};
+    t->worker = (struct http_worker){.loop = &t->loop,
+                                     .site = s->site,
+                                     .accept = &s->accept,
+                                     .stopped = stopped,
+                                     .unshaken = s->unshaken};
     r = http_worker_init(&t->worker);
     if (r < 0)
         return r;

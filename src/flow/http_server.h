@@ -20,7 +20,8 @@ struct http_server {
     struct accept_shared accept; /* max, refuse, allow and deny may be set */
     uint64_t grace_ns;
     /* What is worth telling; called from any thread. May be NULL. */
-    void (*starved)(int error); /* no descriptors for new clients */
+    void (*starved)(int error);            /* no descriptors for new clients */
+    void (*unshaken)(const struct err *e); /* a handshake of TLS failed */
     void (*stopping)(const struct http_server *s, unsigned clients); /* by a signal, and waits */
 
     /* of http_server.c */

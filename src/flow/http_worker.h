@@ -16,6 +16,7 @@
 #include "flow/loop.h"
 
 struct accept_shared;
+struct err;
 struct http_connection;
 struct http_site;
 
@@ -35,6 +36,7 @@ struct http_worker {
     bool stopping;
     /* Called once when it was stopped and its last connection has ended. */
     void (*stopped)(struct http_worker *w);
+    void (*unshaken)(const struct err *e); /* a handshake of TLS failed; NULL: nobody is told */
 
     /* of the connections */
     char *scratch;  /* HTTP_SCRATCH bytes to read into */

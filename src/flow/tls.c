@@ -75,7 +75,8 @@ void tls_handshake_drop(struct loop *l, struct tls_handshake *h)
 static void fail(struct loop *l, struct tls_handshake *h, const struct err *e)
 {
     stop(l, h);
-    fd_close(&h->fd);
+    if (!h->spoke_http)
+        fd_close(&h->fd);
     h->done(l, h, e);
 }
 
@@ -92,6 +93,7 @@ static void step(struct loop *l, struct loop_watch *w, uint32_t events)
         if (result == 0)
             return;
     }
+    h->spoke_http = result == -EPROTOTYPE;
     if (result < 0 && !e.code)
         err_set(&e, -result, "set up TLS with", h->peer, NULL);
     stop(l, h);

@@ -94,6 +94,9 @@ struct tls_handshake {
      * tls_handshake_info tells what the peer showed, and the owner calls tls_handshake_drop, there
      * or later. */
     void (*done)(struct loop *l, struct tls_handshake *h, const struct err *e);
+    /* It failed since the client spoke plain HTTP. fd is open still then, until it is taken or
+     * dropped, so that an answer can be given. */
+    bool spoke_http;
     /* of tls.c */
     struct tls_context *context;
     struct tls_session *session;

@@ -12,7 +12,8 @@ struct tls_module {
     /* fd stays the caller's. */
     int (*session_new)(struct tls_context *c, int fd, const struct tls_peer_name *peer,
                        struct tls_session **ret, struct err *e);
-    /* 0, -EAGAIN with what to wait for (EPOLLIN, EPOLLOUT), or a negative errno with *e filled. */
+    /* 0, -EAGAIN with what to wait for (EPOLLIN, EPOLLOUT), or a negative errno with *e filled;
+     * -EPROTOTYPE: the client spoke plain HTTP. */
     int (*session_step)(struct tls_session *t, uint32_t *ret_waits, struct err *e);
     void (*session_free)(struct tls_session *t);
     void (*session_tell)(struct tls_session *t, struct tls_fault *fault);

@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -516,9 +517,43 @@ def test_tls(berth, netns, site, tmp_path, args, endpoint):
     assert (tmp_path / "got").read_bytes() == (site / "big.bin").read_bytes()
     got = netns.run("curl", "-sSkv", "--http1.0", url + "hello.txt")
     assert got.stdout == "hello, world\n" and "ALPN: server accepted" in got.stderr
-    port = int(url.rsplit(":", 1)[1].strip("/"))
-    with netns.inside(), socket.create_connection(("127.0.0.1", port), 20) as plain:
-        plain.sendall(GET + HOST + b"\r\n")
-        assert b"HTTP" not in read_all(plain)
     got = netns.run("curl", "-sSk", url + "numbers", "-r", "2-4,6-7")
     assert "234" in got.stdout and "67" in got.stdout
+
+
+@pytest.fixture
+def secure(berth, netns, site, tmp_path):
+    """serve --tls, what it says on stderr, its access log, and new connections to it."""
+    log, talk = tmp_path / "access", tmp_path / "talk"
+    with open(talk, "w", encoding="utf-8") as stderr:
+        berth.start("serve", "--tls", "--log", log, site, "127.0.0.1:0", stderr=stderr)
+    wait_for(lambda: "https://" in talk.read_text(), what="https://")
+    port = int(re.search(r"https://127\.0\.0\.1:(\d+)/", talk.read_text())[1])
+
+    def connect():
+        with netns.inside():
+            return socket.create_connection(("127.0.0.1", port), 20)
+
+    return SimpleNamespace(connect=connect, log=log, talk=talk, url=f"127.0.0.1:{port}/")
+
+
+def test_plain_http_at_a_tls_port_is_answered_in_it(secure, netns):
+    got = netns.run("curl", "-sS", "-w", "%{http_code}", "http://" + secure.url, "-d", "x" * 100000)
+    assert "https://" in got.stdout and got.stdout.endswith("400")
+    assert "cannot set up TLS with '127.0.0.1': the peer spoke plain HTTP" in secure.talk.read_text()
+    wait_for(lambda: re.search(r'^127\.0\.0\.1 - - \[.*\] "-" 400 ', secure.log.read_text()), what="the log")
+    assert netns.run("curl", "-sSk", f"https://{secure.url}hello.txt").stdout == "hello, world\n"
+
+
+@pytest.mark.parametrize("said, words", [
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "isn't TLS"),
+    (b"", "ended the connection in the middle of the handshake"),
+])
+def test_a_handshake_that_fails_is_told(secure, said, words):
+    with secure.connect() as other:
+        other.sendall(said)
+        other.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            assert b"HTTP" not in read_all(other)
+    wait_for(lambda: words in secure.talk.read_text(), what=words)
+    assert secure.log.read_text() == ""

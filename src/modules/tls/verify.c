@@ -249,8 +249,10 @@ static int explain_protocol(const struct tls_session *t, struct err *e)
     if (!words)
         return explain_queue(e, EPROTO, op, t->who);
     ERR_clear_error();
-    if (option == NO_OPTION)
-        return err_word(e, EPROTO, op, t->who, "%s", words);
+    if (option == NO_OPTION) {
+        err_word(e, EPROTO, op, t->who, "%s", words);
+        return reason == SSL_R_HTTP_REQUEST ? -EPROTOTYPE : -EPROTO;
+    }
     const struct tls_words *w = t->context->words;
     return err_word(e, EPROTO, op, t->who, "%s (%s)", words,
                     option == OPTION_LEAST ? w->least : w->alpn);
