@@ -163,9 +163,13 @@ static void describe_connection(struct buf *out, const struct holder_text *t,
     buf_str(out, net_kind_name(s->kind));
     buf_char(out, ' ');
     put_end(out, t, s, NET_END_LOCAL);
-    buf_str(out, " to ");
-    put_end(out, t, s, NET_END_PEER);
+    if (s->peer_port || s->peer_inode) { /* /proc has no UNIX peers */
+        buf_str(out, " to ");
+        put_end(out, t, s, NET_END_PEER);
+    }
     buf_printf(out, ", %s", net_state_name(s->state));
+    if (s->detached == NET_IN_QUEUE)
+        buf_str(out, ", waits to be accepted");
 }
 
 static void describe_bound(struct buf *out, const struct holder_text *t, const struct net_socket *s)

@@ -1,7 +1,6 @@
 /* Listeners stand in the order of their ports, so that a socket meets only those of its own. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "predict/holders.h"
 #include "predict/holders_impl.h"
@@ -70,14 +69,6 @@ static bool is_client(const struct net_socket *s)
     return s->peer_port && s->state != NET_LISTEN && !is_over(s);
 }
 
-static bool serves(const struct net_socket *listener, const struct net_socket *s)
-{
-    if (!(1 << s->kind & NET_KINDS_UNIX))
-        return predict_same_place(listener, s);
-    return listener->kind == s->kind && listener->netns == s->netns && s->path_len &&
-           listener->path_len == s->path_len && memcmp(listener->path, s->path, s->path_len) == 0;
-}
-
 void predict_clients_see(struct predict_clients *c, const struct net_socket *s)
 {
     if (!is_client(s))
@@ -86,7 +77,7 @@ void predict_clients_see(struct predict_clients *c, const struct net_socket *s)
         struct predict_client_count *count = count_at(c, i);
         if (count->listener->local_port != s->local_port)
             return;
-        count->n += serves(count->listener, s);
+        count->n += predict_may_serve(count->listener, s);
     }
 }
 

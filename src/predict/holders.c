@@ -2,13 +2,19 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "predict/holders_impl.h"
 #include "predict/lookup.h"
 
+static bool is_unix(const struct net_socket *s)
+{
+    return 1 << s->kind & NET_KINDS_UNIX;
+}
+
 /* A packet to the socket's end would get to the listener, if no better one stood there. */
-bool predict_same_place(const struct net_socket *listener, const struct net_socket *s)
+static bool is_same_place(const struct net_socket *listener, const struct net_socket *s)
 {
     const struct predict_packet packet = {
         .kind = s->kind, .to = s->local, .to_port = (uint16_t)s->local_port, .ifindex = s->ifindex};
@@ -16,6 +22,22 @@ bool predict_same_place(const struct net_socket *listener, const struct net_sock
         listener->netns != s->netns)
         return false;
     return !s->local.family || predict_may_get(listener, &packet); /* vsock has ports alone */
+}
+
+bool predict_may_serve(const struct net_socket *listener, const struct net_socket *s)
+{
+    if (!is_unix(s))
+        return is_same_place(listener, s);
+    return listener->kind == s->kind && listener->netns == s->netns && s->path_len &&
+           listener->path_len == s->path_len && memcmp(listener->path, s->path, s->path_len) == 0;
+}
+
+/* Of UNIX datagram sockets the kernel calls both ends established, whichever has a peer. */
+static bool is_connected(const struct net_socket *s)
+{
+    if (s->kind == NET_UNIX_DGRAM)
+        return s->peer_inode;
+    return is_unix(s) ? s->state == NET_ESTABLISHED : s->peer_port;
 }
 
 bool predict_is_remains(const struct net_socket *s)
@@ -30,10 +52,10 @@ enum predict_hold predict_hold_of(const struct net_socket *s,
         return PREDICT_HOLD_LISTENS;
     if (predict_is_remains(s))
         return PREDICT_HOLD_REMAINS;
-    if (!s->peer_port)
+    if (!is_connected(s))
         return PREDICT_HOLD_BOUND;
     for (size_t i = 0; i < n; i++)
-        if (predict_same_place(listeners[i], s))
+        if (predict_may_serve(listeners[i], s))
             return PREDICT_HOLD_SERVES;
     return PREDICT_HOLD_CONNECTED;
 }

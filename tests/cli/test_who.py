@@ -336,6 +336,18 @@ def test_connections_of_a_unix_listener(berth, mksock, tmp_path):
         assert "; 1 connection" in berth("who", target).stdout
 
 
+@pytest.mark.parametrize("via", ["bpf", "diag", "proc"])
+def test_a_unix_connection_that_waits_to_be_accepted(berth, mksock, tmp_path, via):
+    """Its listener counts it, as on TCP; where the listener wasn't asked for it is told by itself."""
+    mk = mksock(f"unix-stream listen {tmp_path}/s as=srv", "unix-stream connect @srv as=c")
+    shown = berth("who", f"{tmp_path}/s", "--via", via).stdout
+    assert "; 1 connection" in shown and "no process" not in shown and "bound" not in shown
+    shown = berth("who", f"src = unix:{tmp_path}/s and established", "--via", via).stdout
+    assert f"no process\n  connected  unix-stream {tmp_path}/s" in shown
+    assert ", ESTABLISHED, waits to be accepted\n" in shown
+    assert "\n  connected  unix-stream -" in berth("who", f"pid:{mk.pid}", "--via", via).stdout
+
+
 @pytest.mark.parametrize(
     "target, words",
     [

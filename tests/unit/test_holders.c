@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -92,11 +94,52 @@ static void test_serves(void **state)
     assert_int_equal(predict_hold_of(&here, one4, 1), PREDICT_HOLD_SERVES);
 }
 
+static struct net_socket stream(enum net_state state, const char *path)
+{
+    struct net_socket s = {.kind = NET_UNIX_STREAM, .family = AF_UNIX, .state = state};
+    s.path_len = (uint8_t)strlen(path);
+    memcpy(s.path, path, s.path_len);
+    net_socket_set(&s, NET_F_OWNERS);
+    return s;
+}
+
+/* UNIX sockets have no ports: names and states tell what they do. */
+static void test_unix(void **state)
+{
+    (void)state;
+    struct net_socket listener = stream(NET_LISTEN, "/s"), waits = stream(NET_ESTABLISHED, "/s"),
+                      accepted = waits, comes = stream(NET_ESTABLISHED, ""),
+                      fresh = stream(NET_CLOSE, "/t"), log = stream(NET_ESTABLISHED, "/log");
+    const struct net_socket *const all[] = {&waits, &listener, &accepted, &comes, &fresh, &log};
+    waits.detached = NET_IN_QUEUE;
+    accepted.owners = by_server, accepted.n_owners = 1;
+    listener.owners = by_server, listener.n_owners = 1;
+    comes.owners = by_client, comes.n_owners = 1;
+    fresh.owners = by_client, fresh.n_owners = 1;
+    log.owners = by_client, log.n_owners = 1;
+    log.kind = NET_UNIX_DGRAM; /* somebody else is connected to it */
+
+    struct predict_holders h;
+    assert_int_equal(predict_holders_group(&h, all, 6), 0);
+    assert_int_equal(h.all.len, 2); /* and nobody's group: the listener speaks for who waits */
+    const struct predict_holder *first = vec_at(&h.all, 0), *second = vec_at(&h.all, 1);
+    assert_int_equal(first->counts[PREDICT_HOLD_LISTENS], 1);
+    assert_int_equal(first->counts[PREDICT_HOLD_SERVES], 1);
+    assert_int_equal(second->counts[PREDICT_HOLD_CONNECTED], 1);
+    assert_int_equal(second->counts[PREDICT_HOLD_BOUND], 2);
+    predict_holders_clear(&h);
+
+    assert_int_equal(predict_hold_of(&waits, NULL, 0), PREDICT_HOLD_CONNECTED);
+    log.peer_inode = 7;
+    assert_int_equal(predict_hold_of(&log, NULL, 0), PREDICT_HOLD_CONNECTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_serves),
+        cmocka_unit_test(test_unix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
