@@ -426,6 +426,7 @@ static int run(struct repeat *r, struct probe *probes, size_t n)
     if (result == 0) {
         result = loop_run(l);
         signals_stop(l, &r->signals);
+        signals_release(&r->signals);
     }
     for (size_t i = 0; i < n; i++)
         drop(l, &probes[i]);

@@ -331,6 +331,7 @@ static int run(struct talk *t, char *scratch)
     if (result < 0)
         pair_stop(l, &t->pair);
     signals_stop(l, &t->signals);
+    signals_release(&t->signals);
     if (result < 0)
         return fail("start", "", -result, NULL);
     if (t->arguments->verbose)

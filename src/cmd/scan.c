@@ -300,6 +300,7 @@ static int ask_all(struct scan *s)
     scan_local_tell(&s->local);
     loop_timer_stop(&l, &s->flush);
     signals_stop(&l, &s->signals);
+    signals_release(&s->signals);
     probes_clear(&l, &s->probes);
     loop_clear(&l);
     return error < 0 ? fail(error, "scan") : status_of(s);

@@ -36,6 +36,6 @@ int http_server_init(struct http_server *s, unsigned n_threads);
 void http_server_clear(struct http_server *s);
 /* Takes a listener over, for one of the threads. 0 or a negative errno. */
 int http_server_listen(struct http_server *s, unsigned thread, int fd);
-/* Serves until SIGINT or SIGTERM, and then until running requests have ended or grace_ns is over; a
- * second signal ends it at once. 0 or a negative errno. */
+/* Serves until a signal comes (flow/signals.h), and then until running requests have ended or
+ * grace_ns is over; a second one ends it at once. They stay blocked. 0 or a negative errno. */
 int http_server_run(struct http_server *s, struct http_totals *ret);

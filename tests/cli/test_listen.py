@@ -1002,6 +1002,28 @@ def test_a_second_signal_ends_at_once(listen):
         assert server.wait() == 0
 
 
+@pytest.mark.parametrize("signals", [[signal.SIGHUP], [signal.SIGTERM, signal.SIGHUP]])
+def test_signals_at_once_leave_nothing_behind(listen, tmp_path, signals):
+    path = tmp_path / "x"
+    server = listen(f"unix:{path}", "--echo")
+    server.process.send_signal(signal.SIGSTOP)
+    for number in signals:
+        server.process.send_signal(number)
+    server.process.send_signal(signal.SIGCONT)
+    assert server.wait() == 0
+    assert len(server.of("totals")) == 1
+    assert not path.exists()
+
+
+def test_a_hangup_that_is_ignored(listen):
+    server = listen(HERE, "--echo", prefix=["/usr/bin/python3", "-c", UNUSUAL])
+    server.process.send_signal(signal.SIGHUP)
+    with server.connect() as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+    assert server.end(signal.SIGTERM) == 0
+
+
 def test_words_for_people(berth, netns):
     server = berth.start("listen", HERE, "--reply", "x", stderr=subprocess.PIPE)
     first = server.stderr.readline()

@@ -480,6 +480,12 @@ def test_a_unix_socket(berth, site, tmp_path, netns):
         pass
     got = netns.run("curl", "-sS", "--unix-socket", path, "http://x/hello.txt")
     assert got.stdout == "hello, world\n"
+    p.send_signal(signal.SIGSTOP)
+    p.send_signal(signal.SIGTERM)
+    p.send_signal(signal.SIGHUP)
+    p.send_signal(signal.SIGCONT)
+    assert "1 request on 1 connection" in p.stderr.read()
+    assert p.wait(20) == 0 and not path.exists()
 
 
 @pytest.mark.parametrize("args, code, message", [
