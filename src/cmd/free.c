@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cmd/commands.h"
+#include "cmd/handed_on.h"
 #include "cmd/holding.h"
 #include "cmd/output.h"
 #include "kernel/diag.h"
@@ -321,6 +322,18 @@ static bool is_taken(const struct holding *h)
     return h->holders.all.len > 0;
 }
 
+/* Who takes the port then will hear nobody. */
+static bool is_handed_on(struct freeing *f)
+{
+    struct buf *out = &f->out.buf;
+    if (f->told)
+        buf_char(out, '\n');
+    bool found = handed_on_describe(out, &f->render, f->target, "nothing is bound to ");
+    if (!found)
+        out->len -= f->told;
+    return found;
+}
+
 /* A port that nobody has is free, which is what was wished for. Whoever else wasn't found wasn't
  * ended either, and may have been misspelt. */
 static int tell_nobody(struct freeing *f)
@@ -329,6 +342,8 @@ static int tell_nobody(struct freeing *f)
         err_tell("nobody has '%s'", f->target->text);
         return EXIT_NO;
     }
+    if (is_handed_on(f))
+        return EXIT_YES;
     name_target(&f->out.buf, f);
     buf_str(&f->out.buf, " is free\n");
     return EXIT_YES;

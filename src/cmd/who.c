@@ -9,11 +9,11 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cmd/commands.h"
+#include "cmd/handed_on.h"
 #include "cmd/holding.h"
 #include "cmd/output.h"
 #include "cmd/socket_names.h"
 #include "cmd/who_columns.h"
-#include "kernel/forwards.h"
 
 struct who_arguments {
     struct output_arguments output;
@@ -125,64 +125,15 @@ static bool look_elsewhere(struct asking *w, const struct holding_target *target
     return found;
 }
 
-static bool takes(const struct kernel_forward *f, const struct port_target *t)
+/* Behind a blank line where there are words. */
+static bool look_at_rules(struct asking *w, const struct holding_target *target, bool after_words)
 {
-    bool protocol = !t->protocol[0] || !f->protocol[0] || strcmp(t->protocol, f->protocol) == 0;
-    return protocol && f->first <= t->last && t->first <= f->last;
-}
-
-/* Two elements of one rule's set are told once, as the rule is. */
-static bool is_told(const struct vec *rules, size_t n, const struct port_target *t,
-                    const struct kernel_forward *f)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct kernel_forward *other = vec_at(rules, i);
-        if (!takes(other, t))
-            continue;
-        if (forwards_are_same(other, f) ||
-            (strcmp(other->target, f->target) == 0 && strcmp(other->rule, f->rule) == 0))
-            return true;
-    }
-    return false;
-}
-
-static void put_line(struct output *o, const struct holder_text *text, const char *words,
-                     const char *value, const char *end)
-{
-    struct buf *out = &o->out.buf;
-    size_t start = out->len;
-    buf_str(out, words);
-    text_escape(out, value, strlen(value));
-    buf_str(out, end);
-    holder_end_line(out, text, start);
-}
-
-/* Nobody need listen where the firewall hands connections on, as for a container's port. A rule for
- * those who come and one for those who are here often say the same. */
-static bool look_at_forwards(const struct holding_target *target, struct output *o,
-                             bool after_words)
-{
-    struct holder_text text = {0};
-    _cleanup_vec_ struct vec rules = VEC_INIT(struct kernel_forward);
-    bool found = false, unread = false;
-    if (target->port.first == 0 || forwards_read(&rules, &unread) < 0)
-        return false;
-    holder_text_fit(&text, &o->options);
-    for (size_t i = 0; i < rules.len; i++) {
-        const struct kernel_forward *f = vec_at(&rules, i);
-        if (!takes(f, &target->port) || is_told(&rules, i, &target->port, f))
-            continue;
-        if (!found && after_words)
-            buf_char(&o->out.buf, '\n');
-        if (!found)
-            put_line(o, &text, "nobody listens at ", target->text,
-                     ", but the firewall may hand it on:\n");
-        found = true;
-        put_line(o, &text, "forwarded to ", f->target, "");
-        put_line(o, &text, "  rule       ", f->rule, "");
-    }
-    if (!found && unread)
-        err_tell("the firewall has forwarding rules that berth can't read: nft list ruleset");
+    struct buf *out = &w->output.out.buf;
+    if (after_words)
+        buf_char(out, '\n');
+    bool found = handed_on_describe(out, &w->output.options, target, "nobody listens at ");
+    if (!found)
+        out->len -= after_words;
     return found;
 }
 
@@ -191,7 +142,7 @@ static int tell_nobody(struct asking *w, const struct holding_target *target)
     const struct sockets_arguments *a = &w->arguments->sockets;
     bool here = !a->facts && !a->netns && !a->all_namespaces;
     bool elsewhere = here && look_elsewhere(w, target);
-    bool forwarded = here && look_at_forwards(target, &w->output, elsewhere);
+    bool forwarded = here && look_at_rules(w, target, elsewhere);
     if (!elsewhere && !forwarded)
         err_tell("nobody has '%s'%s", target->text,
                  here && geteuid() != 0 ? " that may be seen (other network namespaces and the "

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -91,6 +92,22 @@ def test_only_a_port_is_free(berth, netns, target):
     for place in ("127.0.0.1:14", "udp:14", "14-15", "localhost:14"):
         assert berth("free", place, "--yes").stdout == f"{place} is free\n"
     assert netns
+
+
+def test_a_port_that_the_firewall_hands_on(berth, holder, netns):
+    """Nothing is bound, and yet who takes it hears nobody."""
+    if not shutil.which("nft", path="/usr/sbin"):
+        pytest.skip("not here: nft")
+    one = holder()
+    netns.run("nft", "-f", "-", input="table ip n { chain c { type nat hook prerouting priority -100;\n"
+              f"tcp dport {{ 14, {one.port} }} redirect to :99\n}}\n}}\n")
+    rule = (", but the firewall may hand it on:\n\nforwarded to :99\n"
+            f"  rule       tcp dport {{ 14, {one.port} }} redirect to :99\n")
+    for options in ([], ["--dry-run"]):
+        assert berth("free", "14", *options).stdout == f"nothing is bound to 14{rule}"
+    assert berth("free", "15", "14").stdout == f"15 is free\n\nnothing is bound to 14{rule}"
+    assert berth("free", "udp:14").stdout == "udp:14 is free\n"
+    assert berth("free", one.port, "--yes").stdout.endswith(f"nothing is bound to {one.port}{rule}")
 
 
 def test_a_process_that_is_ended_is_no_port(berth, holder):
