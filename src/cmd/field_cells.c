@@ -58,10 +58,12 @@ static void text_field(struct buf *out, enum net_field f, const struct cell *cel
         buf_u64(out, cell->uint);
 }
 
-/* Times of keepalive where it is off. */
+/* Times of keepalive where it is off; a device that is the socket's address. */
 static bool is_idle(enum net_field f, const struct net_socket *s)
 {
     bool of_keepalive = f == NET_F_KEEPIDLE || f == NET_F_KEEPINTVL || f == NET_F_KEEPCNT;
+    if (f == NET_F_DEVICE)
+        return s->kind == NET_PACKET || s->kind == NET_XDP;
     return of_keepalive && net_socket_knows(s, NET_F_KEEPALIVE) && !s->keepalive;
 }
 
@@ -104,6 +106,8 @@ void field_text_group(const struct render_column *c, const void *row, struct buf
 uint32_t socket_field_detail(enum net_field f)
 {
     const struct field_group *g = group_of(f);
+    if (f == NET_F_DEVICE)
+        return SOURCE_DEVICE; /* an option that tables of sockets tell */
     if (g)
         return g->detail;
     return f == NET_F_CGROUP_ID ? SOURCE_CGROUP : f == NET_F_COOKIE ? SOURCE_COOKIE : 0;

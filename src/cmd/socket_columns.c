@@ -192,7 +192,9 @@ static void get_reach_class(const struct render_column *c, const void *row, stru
 {
     (void)c;
     enum net_reach reach = socket_row_reach(row);
-    if (reach != NET_REACH_NONE)
+    if (!net_reach_is_certain(socket_of(row), reach))
+        ret->presence = FORBIDDEN;
+    else if (reach != NET_REACH_NONE)
         cell_set_text(ret, net_reach_name(reach));
 }
 

@@ -194,6 +194,15 @@ static int join_device(struct joiner *j, struct net_socket *s)
     return 0;
 }
 
+/* /proc/net doesn't tell the device, and reach depends on a listener's. */
+static void ask_device(struct joiner *j, struct net_socket *s)
+{
+    const uint32_t of_all = SOURCE_DEVICE | SOURCE_OPTIONS;
+    if (net_socket_forbids(s, NET_F_DEVICE) &&
+        (j->query->detail & of_all || net_socket_is_listener(s)))
+        sockopts_read_device(&j->sockopts, s);
+}
+
 /* The socket that sock_diag is asked through, which isn't there before and after. The kernel gives
  * the first of a process its pid as port id (netlink_autobind), and it is the only one. */
 static bool is_own_question(const struct net_socket *s)
@@ -212,10 +221,12 @@ int join_row(struct joiner *j, const struct net_socket *from)
         row.netns = j->netns;
         net_socket_set(&row, NET_F_NETNS);
     }
-    if (row.ifindex && !net_socket_knows(&row, NET_F_DEVICE))
-        r = join_device(j, &row);
-    if (r == 0 && j->owners)
+    if (j->owners)
         r = join_owners(j, &row);
+    if (r == 0)
+        ask_device(j, &row);
+    if (r == 0 && row.ifindex && !net_socket_knows(&row, NET_F_DEVICE))
+        r = join_device(j, &row);
     if (r < 0)
         return r;
     if (j->query->detail & SOURCE_OPTIONS)

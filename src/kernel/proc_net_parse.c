@@ -180,6 +180,7 @@ int proc_net_parse_inet(const char *line, size_t n, enum net_kind kind, uint32_t
     diag_know(row, NET_F_LOCAL);
     if (row->peer_port || !net_addr_is_wildcard(&row->peer))
         diag_know(row, NET_F_PEER);
+    net_socket_forbid(row, NET_F_DEVICE); /* there may be one, and it isn't told */
     if (kind == NET_RAW)
         know(row, NET_F_PROTOCOL, &row->protocol, row->local_port);
     set_inet_queues(row, sent, received);

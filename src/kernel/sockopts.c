@@ -160,8 +160,8 @@ static int open_process(struct sockopts *o, int32_t pid)
     return 0;
 }
 
-/* 0 when the options were read; -EPERM; another negative errno when there is nothing to ask. */
-static int ask_owner(struct sockopts *o, struct net_socket *s, const struct net_owner *owner)
+/* The duplicate; -EPERM; another negative errno when there is nothing to ask. */
+static int duplicate(struct sockopts *o, const struct net_socket *s, const struct net_owner *owner)
 {
     struct stat st;
     int r = open_process(o, owner->pid);
@@ -172,6 +172,14 @@ static int ask_owner(struct sockopts *o, struct net_socket *s, const struct net_
         return -errno;
     if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != s->inode)
         return -ESTALE; /* another file by the same number */
+    return fd_take(&fd);
+}
+
+static int ask_owner(struct sockopts *o, struct net_socket *s, const struct net_owner *owner)
+{
+    _cleanup_fd_ int fd = duplicate(o, s, owner);
+    if (fd < 0)
+        return fd;
     ask_all(s, fd);
     drop_default_ttl(o, s);
     return 0;
@@ -186,6 +194,29 @@ void sockopts_read(struct sockopts *o, struct net_socket *s, bool *ret_refused)
         refused |= r == -EPERM || r == -EACCES || r == -ENOSYS;
     }
     *ret_refused = refused && !read && sockopts_forbid(s);
+}
+
+static void take_device(struct net_socket *s, uint32_t ifindex)
+{
+    s->ifindex = ifindex;
+    net_socket_unset(s, NET_F_DEVICE); /* without one it is absent, and its name is the joiner's */
+    if (net_addr_is_link_local(&s->local))
+        s->local.scope = ifindex;
+    if (net_addr_is_link_local(&s->peer))
+        s->peer.scope = ifindex;
+}
+
+void sockopts_read_device(struct sockopts *o, struct net_socket *s)
+{
+    for (uint32_t i = 0; i < s->n_owners; i++) {
+        _cleanup_fd_ int fd = duplicate(o, s, &s->owners[i]);
+        int ifindex;
+        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex,
+                                 &(socklen_t){sizeof ifindex}) < 0)
+            continue;
+        take_device(s, (uint32_t)ifindex);
+        return;
+    }
 }
 
 bool sockopts_forbid(struct net_socket *s)

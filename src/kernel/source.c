@@ -103,11 +103,20 @@ static int join_unheld(void *ctx, const struct net_socket *s)
     return s->inode && hash_get(&reading->told_by_bpf, told_key(s)) ? 0 : join(reading, s);
 }
 
+/* /proc/net, which raw and ping sockets are often read from, doesn't tell devices: owners do. */
+static bool wants_devices(const struct reading *reading, const struct source_query *q)
+{
+    const uint32_t often = 1u << NET_RAW | 1u << NET_PING;
+    return q->detail & SOURCE_DEVICE && (reading->report->via == SOURCE_PROC || q->kinds & often);
+}
+
 /* The walk over /proc, once a read, for the ways that don't bring owners. */
 static int read_owners(struct reading *reading, const struct source_query *q, struct err *e)
 {
     owners_free(&reading->joiner.owners);
-    return owners_wanted(q) ? owners_read(q, &reading->joiner.owners, e) : 0;
+    return owners_wanted(q) || wants_devices(reading, q)
+               ? owners_read(q, &reading->joiner.owners, e)
+               : 0;
 }
 
 typedef int read_here(const struct source_query *q, source_sink *sink, void *ctx,

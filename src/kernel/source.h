@@ -28,6 +28,7 @@ enum source_detail {
     SOURCE_TCP_INFO = 1 << 6, /* rtt … busy */
     SOURCE_CGROUP = 1 << 7,   /* the socket's own control group */
     SOURCE_COOKIE = 1 << 8,   /* the cookie also where none was given to the socket so far */
+    SOURCE_DEVICE = 1 << 9,   /* the device also of what doesn't listen, where /proc/net is read */
 };
 
 enum source_scope {

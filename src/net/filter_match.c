@@ -268,7 +268,8 @@ static enum net_match match_reach(const struct net_filter *f, const struct net_f
 {
     if (!f->reach)
         return NET_MATCH_UNKNOWN;
-    return answer(n->mask >> f->reach(f->reach_ctx, s) & 1);
+    enum net_reach reach = f->reach(f->reach_ctx, s);
+    return net_reach_is_certain(s, reach) ? answer(n->mask >> reach & 1) : NET_MATCH_UNKNOWN;
 }
 
 static enum net_match match_device(const struct net_filter *f, const struct net_filter_node *n,

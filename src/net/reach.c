@@ -119,6 +119,13 @@ enum net_reach net_reach_of(const struct net_socket *s, const struct net_iface *
     return find(s, interfaces, n_interfaces).reach;
 }
 
+bool net_reach_is_certain(const struct net_socket *s, enum net_reach r)
+{
+    const uint32_t narrower = 1u << NET_REACH_ALL | 1u << NET_REACH_ADDRESS | 1u << NET_REACH_GROUP;
+    return !(narrower >> r & 1) || net_socket_knows(s, NET_F_DEVICE) ||
+           !net_socket_forbids(s, NET_F_DEVICE);
+}
+
 const char *net_reach_name(enum net_reach r)
 {
     assert(r < NET_REACHES);
@@ -280,6 +287,8 @@ void net_reach_describe(struct buf *out, const struct net_socket *s,
     case NET_REACHES:
         break;
     }
+    if (!net_reach_is_certain(s, f.reach))
+        buf_str(out, ", unless it is bound to one device");
     if (f.owner && !(f.owner->flags & IFF_UP) && f.reach != NET_REACH_LOCAL)
         buf_printf(out, " (%s is down)", f.owner->name);
 }

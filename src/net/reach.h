@@ -25,6 +25,8 @@ enum net_reach {
 
 enum net_reach net_reach_of(const struct net_socket *s, const struct net_iface *interfaces,
                             uint32_t n_interfaces);
+/* False where the device that it may be bound to isn't known, and could narrow the answer. */
+bool net_reach_is_certain(const struct net_socket *s, enum net_reach r);
 /* The stable word of a class: "local", "all", "address" … */
 const char *net_reach_name(enum net_reach r);
 /* The sentence: "this machine only", "every interface, IPv4 and IPv6",

@@ -25,9 +25,9 @@
     X(INODE, "inode", UINT, inode, "inode in sockfs")                                              \
     X(COOKIE, "cookie", UINT, cookie, "the kernel's number of this socket; MPTCP shares it")       \
     X(NETNS, "netns", UINT, netns, "inode of the network namespace")                               \
-    X(DEVICE, "device", TEXT, device, "the device that it is bound to")                            \
     X(CGROUP_ID, "cgroup_id", UINT, cgroup_id, "id of the control group")                          \
     X(MARK, "mark", UINT, mark, "SO_MARK")                                                         \
+    X(DEVICE, "device", TEXT, device, "the device that it is bound to")                            \
     X(PRIORITY, "priority", UINT, priority, "SO_PRIORITY")                                         \
     X(REUSEADDR, "reuseaddr", BOOL, reuseaddr, "SO_REUSEADDR")                                     \
     X(REUSEPORT, "reuseport", BOOL, reuseport, "SO_REUSEPORT")                                     \

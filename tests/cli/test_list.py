@@ -92,7 +92,8 @@ def test_the_ways_give_the_same_rows(berth, mksock, way):
 KIN = [
     "netlink bind route groups=1", "packet-raw bind lo", "packet-dgram bind *", "raw bind 127.0.0.1 protocol=99",
     "mptcp listen 127.0.0.1:0 as=m", "mptcp connect @m as=mc", "mptcp accept @m as=ma", "mptcp listen [::1]:0",
-    "udplite bind 127.0.0.1:0", "vsock-stream listen *", "unix-dgram bind @kin"
+    "tcp listen 0.0.0.0:0 device=lo", "tcp listen 0.0.0.0:0", "udp bind [::]:0 v6only device=lo", "udp bind 0.0.0.0:0",
+    "udplite bind 127.0.0.1:0", "raw bind 127.0.0.1 protocol=98 device=lo", "vsock-stream listen *", "unix-dgram bind @kin"
 ]
 
 
@@ -115,6 +116,35 @@ def test_the_ways_agree_on_the_other_kinds(berth, mksock, way):
         row, other = ([each[name] for name in keys[:-1]] + list(each["options"].values()) for each in (rows[key], others[key]))
         for here, there in zip(row, other):
             assert here == there or here in unknown, (key, row, other)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_device_of_a_socket(berth, mksock, way):
+    mk = mksock("tcp listen 0.0.0.0:0 device=lo as=bound", "tcp listen 0.0.0.0:0 as=free",
+                "raw bind 0.0.0.0 protocol=99 device=lo as=raw", "udp bind 0.0.0.0:0 device=lo as=udp")
+    words = ["--kind", "tcp,udp,raw", *via(way)]
+    rows = rows_of(berth, *words, "-O")
+    assert {name: mk[name].find(rows)["options"]["device"] for name in ("bound", "free", "raw", "udp")} == {
+        "bound": "lo", "free": None, "raw": "lo", "udp": "lo"}
+    assert {mk[name].find(rows)["reach_class"] for name in ("bound", "raw", "udp")} == {"local"}
+    assert mk["free"].find(rows)["reach"] == "every interface, IPv4"
+    assert not any(row["not_permitted"] for row in rows)
+    lines = berth("list", *words, "-o", "local,options").lines
+    assert sum("device=lo" in line for line in lines) == 3
+    # Without owners and options too, and in a filter.
+    assert [row["device"] for row in rows_of(berth, *words, "-o", "device", "--sort", "device")] == ["lo"] * 3 + [None]
+    assert {row["inode"] for row in rows_of(berth, *words, "dev lo", "-o", "inode")} == {
+        mk[name].inode for name in ("bound", "raw", "udp")}
+
+
+def test_a_device_that_may_not_be_seen_narrows_reach(berth, mksock):
+    mksock("tcp listen 0.0.0.0:0 device=lo as=roots")
+    row, = rows_of(berth, "--via", "proc", user=process.NOBODY)
+    assert row["reach"] == "every interface, IPv4, unless it is bound to one device"
+    assert {"device", "reach_class"} <= set(row["not_permitted"]) and row["device"] is row["reach_class"] is None
+    assert not rows_of(berth, "--via", "proc", "reach", "all", user=process.NOBODY)
+    row, = rows_of(berth, "--via", "diag", user=process.NOBODY)
+    assert (row["device"], row["reach"]) == ("lo", "this machine only")
 
 
 def test_an_ordinary_user_sees_what_it_may(berth, mksock):

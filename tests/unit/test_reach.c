@@ -127,6 +127,20 @@ static void test_interfaces_unknown(void **state)
     expect(&s, NULL, 0, NET_REACH_DEVICE, "only through en7, IPv4");
 }
 
+/* As /proc/net leaves it: there may be one. */
+static void test_device_unknown(void **state)
+{
+    (void)state;
+    struct net_socket s = {.kind = NET_TCP, .state = NET_LISTEN, .local = address("0.0.0.0")};
+    net_socket_forbid(&s, NET_F_DEVICE);
+    expect(&s, NULL, 0, NET_REACH_ALL, "every interface, IPv4, unless it is bound to one device");
+    assert_false(net_reach_is_certain(&s, NET_REACH_ALL));
+    assert_true(net_reach_is_certain(&s, NET_REACH_NONE));
+    s.local = address("127.0.0.1");
+    expect(&s, NULL, 0, NET_REACH_LOCAL, "this machine only");
+    assert_true(net_reach_is_certain(&s, NET_REACH_LOCAL));
+}
+
 static void test_others(void **state)
 {
     (void)state;
@@ -154,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inet),
         cmocka_unit_test(test_interfaces_unknown),
+        cmocka_unit_test(test_device_unknown),
         cmocka_unit_test(test_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
