@@ -17,8 +17,13 @@ static void add_name(struct buf *out, const char *name)
 static void say_use(struct buf *out, const struct net_iface_use *use)
 {
     buf_printf(out, "        %u listening here", use->listening + use->wildcard);
+    if (use->wildcard > use->device)
+        buf_printf(out, " (%u on every interface", use->wildcard - use->device);
+    if (use->device)
+        buf_printf(out, "%s%u on this device", use->wildcard > use->device ? ", " : " (",
+                   use->device);
     if (use->wildcard)
-        buf_printf(out, " (%u on every interface)", use->wildcard);
+        buf_char(out, ')');
     buf_printf(out, ", %u connected\n", use->connected);
 }
 

@@ -35,33 +35,35 @@ const struct net_iface_use *net_iface_uses_of(const struct net_iface_uses *u, ui
 }
 
 /* The address whose prefix on a loopback interface holds *a. */
-static const struct net_iface *by_loopback_prefix(const struct net_iface_uses *u,
-                                                  const struct net_addr *a,
-                                                  const struct net_iface_addr **ret)
+static const struct net_iface_addr *by_loopback_prefix(const struct net_iface *link,
+                                                       const struct net_addr *a)
 {
-    for (uint32_t i = 0; i < u->n; i++) {
-        const struct net_iface *link = &u->interfaces[i];
-        for (uint32_t k = 0; link->flags & IFF_LOOPBACK && k < link->n_addrs; k++) {
-            struct net_prefix p = {link->addrs[k].addr, link->addrs[k].prefix_len};
-            if (p.addr.family == AF_INET && net_prefix_contains(&p, a)) {
-                *ret = &link->addrs[k];
-                return link;
-            }
-        }
+    for (uint32_t k = 0; link->flags & IFF_LOOPBACK && k < link->n_addrs; k++) {
+        struct net_prefix p = {link->addrs[k].addr, link->addrs[k].prefix_len};
+        if (p.addr.family == AF_INET && net_prefix_contains(&p, a))
+            return &link->addrs[k];
     }
     return NULL;
 }
 
-static struct net_iface_use *use_at(struct net_iface_uses *u, const struct net_addr *a)
+/* Of one device, or of any (0). The address itself comes before a prefix that holds it. */
+static struct net_iface_use *use_at(struct net_iface_uses *u, const struct net_addr *a,
+                                    uint32_t device)
 {
-    const struct net_iface_addr *own = NULL;
+    struct net_iface_use *within = NULL;
     struct net_addr plain = net_addr_unmap(a);
-    const struct net_iface *link = net_iface_by_addr(u->interfaces, u->n, &plain, &own);
-    if (!link)
-        link = by_loopback_prefix(u, &plain, &own);
-    if (!link)
-        return NULL;
-    return u->uses + offset_of(u, (uint32_t)(link - u->interfaces)) + (own - link->addrs);
+    for (uint32_t i = 0; i < u->n; i++) {
+        const struct net_iface *link = &u->interfaces[i];
+        const struct net_iface_addr *own = NULL, *wide;
+        if (device && device != link->index)
+            continue;
+        if (net_iface_by_addr(link, 1, &plain, &own))
+            return u->uses + offset_of(u, i) + (own - link->addrs);
+        wide = within ? NULL : by_loopback_prefix(link, &plain);
+        if (wide)
+            within = u->uses + offset_of(u, i) + (wide - link->addrs);
+    }
+    return within;
 }
 
 static bool wildcard_takes(const struct net_socket *s, const struct net_iface *link,
@@ -78,9 +80,13 @@ static bool wildcard_takes(const struct net_socket *s, const struct net_iface *l
 static void add_wildcard(struct net_iface_uses *u, const struct net_socket *s)
 {
     struct net_iface_use *use = u->uses;
-    for (uint32_t i = 0; i < u->n; i++)
-        for (uint32_t k = 0; k < u->interfaces[i].n_addrs; k++, use++)
-            use->wildcard += wildcard_takes(s, &u->interfaces[i], &u->interfaces[i].addrs[k]);
+    for (uint32_t i = 0; i < u->n; i++) {
+        for (uint32_t k = 0; k < u->interfaces[i].n_addrs; k++, use++) {
+            bool takes = wildcard_takes(s, &u->interfaces[i], &u->interfaces[i].addrs[k]);
+            use->wildcard += takes;
+            use->device += takes && s->ifindex;
+        }
+    }
 }
 
 static bool is_connected(const struct net_socket *s)
@@ -106,7 +112,9 @@ void net_iface_uses_add(struct net_iface_uses *u, const struct net_socket *s)
         add_wildcard(u, s);
         return;
     }
-    struct net_iface_use *use = use_at(u, &s->local);
+    struct net_iface_use *use = use_at(u, &s->local, s->ifindex);
+    if (!use && !listens)
+        use = use_at(u, &s->local, 0); /* whatever the way there, the address is in use */
     if (use && listens)
         use->listening++;
     else if (use)

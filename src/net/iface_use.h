@@ -3,7 +3,9 @@
  * Pure: sockets come one by one and are counted, none is kept. A listener on a wildcard address
  * counts at each address that it takes in, apart from those at the address itself. Every address
  * inside a loopback interface's prefix is this host's (127.0.0.53 on lo's 127.0.0.1/8), so such
- * sockets count where the prefix stands.
+ * sockets count where the prefix stands. A listener that is bound to a device (SO_BINDTODEVICE)
+ * counts at addresses of that device alone, even if another has the same address: what comes to the
+ * others never gets to it.
  */
 #pragma once
 #include "net/iface.h"
@@ -12,6 +14,7 @@
 struct net_iface_use {
     uint32_t listening; /* at this very address */
     uint32_t wildcard;  /* at every address of the host, or of this device */
+    uint32_t device;    /* of these, those of this device */
     uint32_t connected; /* with a peer, the closing ones too; TIME_WAIT is none */
 };
 

@@ -131,6 +131,26 @@ def test_sockets_at_each_address(berth, mksock):
     assert "4 listening here (2 on every interface), 2 connected" in words
 
 
+def test_sockets_bound_to_a_device_count_there_alone(berth, mksock):
+    berth.netns.ip("link add d0 type veth peer name d1")
+    for name in ("d0", "d1"):
+        berth.netns.ip(f"link set {name} up")
+        berth.netns.ip(f"addr add 192.168.9.1/24 dev {name}")
+        berth.netns.ip(f"addr add fe80::9/64 dev {name} nodad")
+    berth.netns.ip("addr add 192.168.8.1/24 dev d0")
+    mksock("tcp listen 0.0.0.0:0 device=d1", "udp bind [::]:0 device=d1", "tcp listen 0.0.0.0:0",
+           "tcp listen 192.168.9.1:0 device=d1", "tcp listen [fe80::9%d1]:0",
+           "tcp listen 192.168.8.1:0 device=d1")
+    used = {(row["name"], a["address"].split("%")[0]): (a["listening"], a["listening_wildcard"])
+            for row in rows_of(berth).values() for a in row["addresses"]}
+    assert used["d0", "192.168.9.1"] == (0, 1) and used["d1", "192.168.9.1"] == (1, 3)
+    assert used["d0", "fe80::9"] == (0, 0) and used["d1", "fe80::9"] == (1, 1)
+    assert used["d0", "192.168.8.1"] == (0, 1) and used["lo", "127.0.0.1"] == (0, 1)
+    words = berth("interfaces", "d1").stdout
+    assert "4 listening here (1 on every interface, 2 on this device), 0 connected" in words
+    assert "2 listening here (1 on this device), 0 connected" in words
+
+
 def test_sockets_need_not_be_counted(berth, netns):
     row = rows_of(berth, "--no-sockets")["lo"]
     assert address_of(row, "127.0.0.1")["listening"] is None

@@ -42,9 +42,12 @@ static void test_uses(void **state)
                                   {.addr = address("::1"), .prefix_len = 128}};
     struct net_iface_addr en0[] = {{.addr = address("192.168.1.5"), .prefix_len = 24},
                                    {.addr = address("fe80::7%2"), .prefix_len = 64}};
+    struct net_iface_addr en1[] = {{.addr = address("192.168.1.5"), .prefix_len = 24},
+                                   {.addr = address("10.0.0.1"), .prefix_len = 24}};
     struct net_iface all[] = {
         {.index = 1, .name = "lo", .flags = IFF_LOOPBACK, .addrs = lo, .n_addrs = 2},
-        {.index = 2, .name = "en0", .addrs = en0, .n_addrs = 2}};
+        {.index = 2, .name = "en0", .addrs = en0, .n_addrs = 2},
+        {.index = 3, .name = "en1", .addrs = en1, .n_addrs = 2}};
     struct net_socket sockets[] = {
         socket_at(NET_LISTEN, "127.0.0.53", 0), /* inside lo's prefix */
         socket_at(NET_LISTEN, "0.0.0.0", 0),
@@ -58,20 +61,32 @@ static void test_uses(void **state)
         socket_at(NET_LISTEN, "192.168.1.6", 0), /* nobody's */
         socket_at(NET_ESTABLISHED, "fe80::7%2", 9),
         socket_at(NET_ESTABLISHED, "fe80::7%3", 9), /* of another link */
+        socket_at(NET_LISTEN, "192.168.1.5", 0),    /* these three bound to en1, below */
+        socket_at(NET_ESTABLISHED, "192.168.1.5", 9),
+        socket_at(NET_LISTEN, "127.0.0.1", 0), /* where nobody gets to it */
+        socket_at(NET_LISTEN, "10.0.0.1", 0),  /* these two bound to en0 */
+        socket_at(NET_ESTABLISHED, "10.0.0.1", 9),
     };
+    enum { FIRST_BOUND = 12 };
+    for (size_t i = FIRST_BOUND; i < sizeof sockets / sizeof *sockets; i++)
+        sockets[i].ifindex = i < FIRST_BOUND + 3 ? 3 : 2;
     for (size_t i = 2; i < 5; i++)
         net_socket_set(&sockets[i], NET_F_V6ONLY);
     sockets[2].v6only = sockets[3].v6only = true;
     sockets[3].ifindex = 2;
 
     struct net_iface_uses u;
-    assert_int_equal(net_iface_uses_init(&u, all, 2), 0);
+    assert_int_equal(net_iface_uses_init(&u, all, 3), 0);
     for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
         net_iface_uses_add(&u, &sockets[i]);
     expect(&net_iface_uses_of(&u, 0)[0], 1, 2, 0);
     expect(&net_iface_uses_of(&u, 0)[1], 0, 2, 0);
     expect(&net_iface_uses_of(&u, 1)[0], 0, 2, 2);
     expect(&net_iface_uses_of(&u, 1)[1], 0, 3, 1);
+    assert_int_equal(net_iface_uses_of(&u, 0)[1].device, 0);
+    assert_int_equal(net_iface_uses_of(&u, 1)[1].device, 1);
+    expect(&net_iface_uses_of(&u, 2)[0], 1, 2, 1);
+    expect(&net_iface_uses_of(&u, 2)[1], 0, 2, 1);
     net_iface_uses_clear(&u);
 }
 
