@@ -79,12 +79,35 @@ static void get_why(const struct render_column *c, const void *row, struct cell 
 /* What keeps a port silent. Of this host more is known: it is up, and whether somebody listens. */
 static const char *silent_words(const struct scan_row *r)
 {
+    if (r->local && r->loopback_down)
+        return "the loopback interface is down";
     if (r->udp)
         return "no answer and no ICMP";
     if (!r->local)
         return "the host is down, or a firewall drops";
     return r->looked && !r->n_listeners ? "a firewall of this host drops"
                                         : "a firewall drops, or the listener's queue is full";
+}
+
+/* Whose word an errno is. Of what came later only this is known: there's nobody else on the way to
+ * an address of this host. */
+static const char *cause_words(const struct scan_row *r)
+{
+    const struct probe_answer *a = r->answer;
+    if (a->at_once && r->local && r->loopback_down)
+        return "the loopback interface is down";
+    if (a->at_once && a->error == EPERM)
+        return "a firewall or a sandbox of this host";
+    if (a->at_once && a->error == EACCES)
+        return r->udp ? "a route or a sandbox of this host prohibits, or it is a broadcast address"
+                      : "a route or a sandbox of this host prohibits";
+    if (a->at_once && a->error == ENETUNREACH)
+        return "this host has no route there";
+    if (a->at_once && a->error == EHOSTUNREACH)
+        return "this host's route there is an unreachable one";
+    if (!a->at_once && r->local && a->state == PROBE_UNREACHABLE)
+        return "a firewall of this host rejects";
+    return NULL;
 }
 
 static void text_why(const struct render_column *c, const void *row, struct buf *out)
@@ -95,13 +118,11 @@ static void text_why(const struct render_column *c, const void *row, struct buf 
         buf_str(out, silent_words(r));
         return;
     }
-    const char *words = strerror(r->answer->error);
+    const char *words = strerror(r->answer->error), *cause = cause_words(r);
     buf_char(out, (char)tolower((unsigned char)*words));
     buf_str(out, words + 1);
-    if (r->answer->state == PROBE_FORBIDDEN)
-        buf_str(out, ": a firewall or a sandbox of this host");
-    if (r->answer->state == PROBE_UNREACHABLE && r->local)
-        buf_str(out, ": a firewall of this host rejects");
+    if (cause)
+        buf_printf(out, ": %s", cause);
 }
 
 static void get_time(const struct render_column *c, const void *row, struct cell *ret)

@@ -15,8 +15,9 @@ struct scan_row {
     bool udp;
     const char *service; /* NULL: the port has no name */
     const struct probe_answer *answer;
-    bool local;  /* the address is this host's own */
-    bool looked; /* then: its listeners are known */
+    bool local;         /* the address is this host's own */
+    bool loopback_down; /* this host's */
+    bool looked;        /* then: its listeners are known */
     const struct receiver *listeners;
     size_t n_listeners;
 };

@@ -40,6 +40,10 @@ int scan_local_init(struct scan_local *s, const struct vec *hosts)
         return -ENOMEM;
     if (links_read(&links, NULL) < 0)
         return 0;
+    for (size_t i = 0; i < links.len; i++) {
+        const struct net_iface *link = vec_at(&links, i);
+        s->loopback_down |= link->flags & IFF_LOOPBACK && !(link->flags & IFF_UP);
+    }
     for (size_t i = 0; i < hosts->len; i++) {
         s->devices[i] = device_of(&links, vec_at(hosts, i));
         s->any |= s->devices[i] != 0;

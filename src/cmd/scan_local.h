@@ -8,6 +8,7 @@ struct target;
 struct scan_local {
     uint32_t *devices;  /* of each address the device that has it; 0: it isn't this host's */
     bool any;           /* one of them is */
+    bool loopback_down; /* so that nothing gets from this host to its own addresses */
     bool looked;        /* the sockets were read */
     bool hidden;        /* an owner was not to be seen */
     struct facts facts; /* the sockets */

@@ -16,6 +16,7 @@ static int write_row(struct scan_show *s, size_t first, size_t last, const struc
         .udp = s->udp,
         .answer = &p->answers[first],
         .local = s->local->devices[host] != 0,
+        .loopback_down = s->local->loopback_down,
         .looked = s->local->looked,
         .listeners = listeners ? listeners->items : NULL,
         .n_listeners = listeners ? listeners->len : 0,
@@ -45,7 +46,7 @@ static bool continues(const struct scan_show *s, size_t i)
     const struct probe_answer *a = &p->answers[s->last], *b = &p->answers[i];
     return s->holds && i == s->last + 1 && i % p->n_ports &&
            p->ports[i % p->n_ports] == p->ports[s->last % p->n_ports] + 1 && a->state == b->state &&
-           a->error == b->error;
+           a->error == b->error && a->at_once == b->at_once;
 }
 
 static int show_answer(struct scan_show *s, size_t i)

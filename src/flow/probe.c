@@ -29,6 +29,7 @@ struct probe {
     int fd;
     uint8_t tries;
     bool listens; /* open, and the service may still say something */
+    bool at_once; /* as in its answer */
     uint16_t said_n;
     uint32_t took_us;
     char said[PROBE_BANNER_MAX];
@@ -124,6 +125,7 @@ static void finish(struct loop *l, struct probe *s, enum probe_state state, int 
     *a = (struct probe_answer){.state = (uint8_t)state, .tries = s->tries};
     a->error = state == PROBE_OPEN ? 0 : error;
     a->took_us = s->took_us;
+    a->at_once = s->at_once;
     keep_said(a, s);
     release(p, s);
     p->n_answered++;
@@ -258,11 +260,18 @@ static int begin(struct loop *l, struct probe *s)
     return error;
 }
 
+/* What begin(…) says is this host's own word. */
+static void finish_at_once(struct loop *l, struct probe *s, int error)
+{
+    s->at_once = true;
+    finish(l, s, probe_judge(error, true), error);
+}
+
 static void ask(struct loop *l, struct probe *s)
 {
     int error = -begin(l, s);
     if (error)
-        finish(l, s, probe_judge(error, true), error);
+        finish_at_once(l, s, error);
 }
 
 /* What waits in the kernel counts, even if so much does that the loop comes to it only now. */
@@ -327,7 +336,7 @@ static void begin_next(struct loop *l, struct probes *p)
     }
     p->next++;
     if (error)
-        finish(l, s, probe_judge(error, true), error);
+        finish_at_once(l, s, error);
 }
 
 static void run(struct loop *l, struct loop_turn *t)

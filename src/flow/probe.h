@@ -5,6 +5,7 @@
  * made is ended at once, or when the service has said something, if that was asked for.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ struct probe_answer {
     uint16_t said_n;
     int error;        /* positive errno; 0 none */
     uint32_t took_us; /* of the last try, until the answer */
+    bool at_once;     /* this host itself said so, when it was asked: nothing has left it */
     char *said;       /* what the service said first, said_n bytes; NULL nothing */
 };
 

@@ -126,7 +126,32 @@ def test_unreachable(berth, firewall):
     assert row_of(berth, "127.0.0.1", "9001")["answer"] == "refused"
     row = row_of(berth, "192.0.2.1", "80")
     assert (row["answer"], row["error"]) == ("unreachable", "ENETUNREACH")
-    assert row["why"] == "network is unreachable"
+    assert row["why"] == "network is unreachable: this host has no route there"
+
+
+def test_whose_word_it_is(berth, netns, firewall):
+    firewall(out=["tcp dport 9010 reject with icmp type net-unreachable"])
+    row = row_of(berth, "127.0.0.1", "9010")
+    assert row["why"] == "network is unreachable: a firewall of this host rejects"
+    for route, error, why in (
+            ("unreachable", "EHOSTUNREACH",
+             "no route to host: this host's route there is an unreachable one"),
+            ("prohibit", "EACCES",
+             "permission denied: a route or a sandbox of this host prohibits")):
+        netns.ip(f"route add {route} 192.0.2.0/24")
+        row = row_of(berth, "192.0.2.1", "80")
+        assert (row["error"], row["why"]) == (error, why)
+        netns.ip(f"route del {route} 192.0.2.0/24")
+
+
+def test_without_a_loopback_interface(berth, make_netns):
+    ns = make_netns()
+    ns.ip("link set lo down")
+    assert row_of(berth, "-t", "0.05", "127.0.0.1", "80",
+                  netns=ns)["why"] == "the loopback interface is down"
+    ns.ip("addr del 127.0.0.1/8 dev lo")
+    row = row_of(berth, "127.0.0.1", "80", netns=ns)
+    assert row["why"] == "network is unreachable: the loopback interface is down"
 
 
 def test_across_a_wire(berth, veth, mksock):
