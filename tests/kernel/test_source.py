@@ -154,7 +154,7 @@ def test_socket_in_flight_has_no_process(rows, mksock, via):
     if everything_is_seen():
         assert [(r["owners"], r["detached"]) for r in found] == [([], "unclear")]
     else:
-        of_proc = ["device"] if via == "proc" else []
+        of_proc = ["device"] if via == "via=proc" else []
         assert [r["not_permitted"] for r in found] == [[*of_proc, "owners"]]
 
 
