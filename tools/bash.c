@@ -20,6 +20,7 @@ static const char head[] =
     "    service) mapfile -t COMPREPLY < <(compgen -A service -- \"$word\") ;;\n"
     "    device) mapfile -t COMPREPLY < \\\n"
     "        <(compgen -W \"$(cd /sys/class/net && echo *)\" -- \"$word\") ;;\n"
+    "    netns) mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- \"$word\") ;;\n"
     "    pid) mapfile -t COMPREPLY < \\\n"
     "        <(compgen -W \"$(cd /proc && echo [0-9]*)\" -- \"$word\") ;;\n"
     "    words) mapfile -t COMPREPLY < <(compgen -W \"$list\" -- \"$word\") ;;\n"
@@ -37,7 +38,8 @@ static void put_offer(struct buf *out, const struct offer *o, const char *comman
     static const char *const kinds[] = {
         [OFFER_NOTHING] = "nothing", [OFFER_FILE] = "file",       [OFFER_DIRECTORY] = "directory",
         [OFFER_COMMAND] = "words",   [OFFER_USER] = "user",       [OFFER_DEVICE] = "device",
-        [OFFER_PID] = "pid",         [OFFER_SERVICE] = "service", [OFFER_WORDS] = "words",
+        [OFFER_PID] = "pid",         [OFFER_SERVICE] = "service", [OFFER_NETNS] = "netns",
+        [OFFER_WORDS] = "words",
     };
     _Static_assert(sizeof kinds / sizeof *kinds == OFFER_KINDS, "a word for each kind");
 

@@ -37,6 +37,7 @@ static void put_offer(struct buf *out, const struct offer *o)
         [OFFER_DEVICE] = "__fish_print_interfaces",
         [OFFER_PID] = "__fish_complete_pids",
         [OFFER_SERVICE] = "__berth_services",
+        [OFFER_NETNS] = "command ls /run/netns 2>/dev/null",
         [OFFER_WORDS] = NULL,
     };
     _Static_assert(sizeof functions / sizeof *functions == OFFER_KINDS, "one for each kind");

@@ -18,10 +18,9 @@
 enum { MOST = 16 << 20 };
 
 static const char *const offer_names[] = {
-    [OFFER_FILE] = "file",       [OFFER_DIRECTORY] = "directory",
-    [OFFER_COMMAND] = "command", [OFFER_USER] = "user",
-    [OFFER_DEVICE] = "device",   [OFFER_PID] = "pid",
-    [OFFER_SERVICE] = "service", [OFFER_WORDS] = NULL,
+    [OFFER_FILE] = "file",       [OFFER_DIRECTORY] = "directory", [OFFER_COMMAND] = "command",
+    [OFFER_USER] = "user",       [OFFER_DEVICE] = "device",       [OFFER_PID] = "pid",
+    [OFFER_SERVICE] = "service", [OFFER_NETNS] = "netns",         [OFFER_WORDS] = NULL,
 };
 _Static_assert(sizeof offer_names / sizeof *offer_names == OFFER_KINDS, "a name for each kind");
 

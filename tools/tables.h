@@ -28,6 +28,7 @@ enum offer_kind {
     OFFER_DEVICE,
     OFFER_PID,
     OFFER_SERVICE,
+    OFFER_NETNS, /* those with a name: any may be given by a pid */
     OFFER_WORDS, /* those in `words` */
     OFFER_KINDS
 };

@@ -32,6 +32,7 @@ static void put_action(struct buf *out, const struct offer *o)
         [OFFER_DEVICE] = "_net_interfaces",
         [OFFER_PID] = "_pids",
         [OFFER_SERVICE] = "_ports",
+        [OFFER_NETNS] = "_files -W /run/netns",
         [OFFER_WORDS] = NULL,
     };
     _Static_assert(sizeof actions / sizeof *actions == OFFER_KINDS, "an action for each kind");

@@ -32,6 +32,7 @@ extern const char *const sockets_via_choices[];
      .type = OPTION_TEXT,                         \
      .field = offsetof(arguments, sockets.netns), \
      .metavar = "NETNS",                          \
+     .completes = "netns",                        \
      .group = "Where to look",                    \
      .help = "in one other namespace: its name, its inode, or the pid of a process in it"},
 #define SOCKETS_VIA_OPTION(arguments)           \

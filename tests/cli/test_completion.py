@@ -1,6 +1,7 @@
 """The shells complete commands, options and values as the tables have them. Made-up commands
 (tests/fake), asked of bash, fish and zsh themselves; berth's own scripts must load."""
 
+import os
 import shutil
 
 import pytest
@@ -66,6 +67,29 @@ def test_bash_values(bash, tmp_path):
     assert "root" in bash("berth", "list", "--user", "roo")
     (tmp_path / "a file").touch()
     assert bash("berth", "list", "--file", "a", cwd=tmp_path) == ["a file"]
+
+
+@pytest.fixture
+def named(netns):
+    """The name of a network namespace, and how it begins."""
+    name = f"berth-test-{os.getpid()}"
+    netns.name(name)
+    return name, name[:-1]
+
+
+def test_bash_namespaces(bash, named):
+    name, start = named
+    assert name in bash("berth", "list", "--netns", start)
+    assert name in bash("berth", "list", "--netns", "=", "")
+    assert bash("berth", "list", "--netns", "no-such-") == []
+
+
+def test_fish_namespaces(fish, named):
+    assert named[0] in fish(f"berth list --netns {named[1]}")
+
+
+def test_zsh_namespaces(zsh, named):
+    assert named[0] in zsh(f"berth list --netns {named[1]}")
 
 
 @pytest.fixture

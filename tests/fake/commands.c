@@ -15,7 +15,7 @@ struct fake_output {
 
 struct fake_arguments {
     bool numeric, resolve;
-    const char *columns, *file, *device, *user, *save;
+    const char *columns, *file, *device, *user, *save, *netns;
     uint64_t top;
     int colour;
     struct fake_output output;
@@ -57,6 +57,12 @@ static const struct command_option list_options[] = {
      .metavar = "DEVICE",
      .completes = "device",
      .help = "only there"},
+    {.name = "netns",
+     .type = OPTION_TEXT,
+     FIELD(netns),
+     .metavar = "NETNS",
+     .completes = "netns",
+     .help = "there"},
     {.name = "user",
      .type = OPTION_TEXT,
      FIELD(user),
