@@ -25,6 +25,7 @@
 #include "cmd/holding.h"
 #include "cmd/output.h"
 #include "kernel/diag.h"
+#include "kernel/privilege.h"
 #include "kernel/process.h"
 
 struct free_arguments {
@@ -119,8 +120,9 @@ static int fail_target(const struct predict_holder *h, int code, const char *hin
     _cleanup_buf_ struct buf name = BUF_INIT(256);
     holder_name(&name, h);
     if (code == EPERM)
-        hint = "it belongs to another user, nothing was ended: run as root";
-    err_set(&e, code, "end", buf_cstr(&name), "%s", hint ? hint : "");
+        hint = privilege_to_end();
+    err_set(&e, code, "end", buf_cstr(&name), "%s%s", code == EPERM ? "nothing was ended; " : "",
+            hint ? hint : "");
     return fail(&e);
 }
 
@@ -184,7 +186,7 @@ static void tell_of_remains(const struct freeing *f, const struct predict_holder
 static int tell_no_process(const struct freeing *f)
 {
     if (is_hidden(f)) {
-        err_tell("nothing was ended: the process may not be seen (run as root)");
+        err_tell("nothing was ended: the process may not be seen (%s)", privilege_to_see());
         return EXIT_PERMISSION;
     }
     err_tell("nothing was ended: no process holds it");

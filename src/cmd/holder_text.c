@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cmd/socket_names.h"
+#include "kernel/privilege.h"
 #include "render/style.h"
 #include "render/wrap.h"
 
@@ -294,6 +295,14 @@ static void describe_served(struct buf *out, const struct predict_holder *h)
                    h->counts[PREDICT_HOLD_SERVES], h->counts[PREDICT_HOLD_SERVES] == 1 ? "" : "s");
 }
 
+static void describe_hidden(struct buf *out, const struct holder_text *t)
+{
+    if (t->view->live)
+        buf_printf(out, "a process that you may not see (%s)", privilege_to_see());
+    else
+        buf_str(out, "a process that couldn't be seen when this was saved");
+}
+
 static void describe_title(struct buf *out, const struct holder_text *t,
                            const struct predict_holder *h)
 {
@@ -302,7 +311,7 @@ static void describe_title(struct buf *out, const struct holder_text *t,
     if (h->pid)
         holder_name(out, h);
     else if (h->hidden)
-        buf_str(out, "a process that you may not see (run as root)");
+        describe_hidden(out, t);
     else
         buf_str(out, "no process");
     style_end(out, t->colour, style);

@@ -14,6 +14,7 @@
 #include "cmd/explain_words.h"
 #include "cmd/holding.h"
 #include "flow/open.h"
+#include "kernel/privilege.h"
 #include "net/sockopt.h"
 
 enum { WORDS_MAX = 2048 };
@@ -103,7 +104,7 @@ static void put_holder(struct buf *out, struct explain_host *h, const struct pre
     }
     explain_put_overlap(out, c, first->socket);
     if (net_socket_forbids(first->socket, NET_F_OWNERS))
-        buf_str(out, "; run as root to see whose it is");
+        buf_printf(out, "; whose it is may not be seen (%s)", privilege_to_see());
     put_remedy(out, h, c, host, b);
 }
 
@@ -188,8 +189,8 @@ static void explain_unix(const struct target *t, struct buf *words)
             buf_str(words, holder->pid == getpid() ? " has it; two of the endpoints given overlap"
                                                    : " has it; end it, or take another name");
         } else if (holder) {
-            buf_str(words, "a process that may not be seen has it; run as root to see whose it "
-                           "is, or take another name");
+            buf_printf(words, "a process that may not be seen (%s) has it; take another name",
+                       privilege_to_see());
         }
     }
     holding_clear(&h);

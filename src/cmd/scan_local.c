@@ -11,6 +11,7 @@
 #include "cmd/sockets.h"
 #include "flow/target.h"
 #include "kernel/links.h"
+#include "kernel/privilege.h"
 
 enum { PORT_BYTES = (1 << 16) / 8 };
 
@@ -102,5 +103,5 @@ int scan_local_find(struct scan_local *s, size_t host, const struct target *t, s
 void scan_local_tell(const struct scan_local *s)
 {
     if (s->hidden)
-        err_tell("some owners may not be seen: run as root to see them");
+        err_tell("some owners may not be seen (%s)", privilege_to_see());
 }

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "kernel/diag.h"
 #include "kernel/netns.h"
+#include "kernel/privilege.h"
 #include "kernel/sysctl.h"
 #include "names/filter_names.h"
 #include "store/facts_file.h"
@@ -343,9 +344,10 @@ bool sockets_tell_notes(const struct sockets *s)
 {
     bool permission = sockets_tell_report(&s->report);
     tell_slip(s);
-    if (s->unknown)
-        err_tell(
-            "some sockets were left out: what the filter asks about them may not be seen (run as "
-            "root)");
+    if (s->unknown && s->view.live)
+        err_tell("some sockets were left out: what the filter asks about them may not be seen (%s)",
+                 privilege_to_see());
+    else if (s->unknown)
+        err_tell("some sockets were left out: what the filter asks about them wasn't saved");
     return permission || s->unknown;
 }

@@ -148,8 +148,11 @@ static const char *bind_hint(const struct target *t, int error)
     switch (error) {
     case EACCES:
         if (ip && port && port < PRIVILEGED_PORTS)
-            return "ports below net.ipv4.ip_unprivileged_port_start, usually 1024, need "
-                   "CAP_NET_BIND_SERVICE: run as root, or take a higher port";
+            return geteuid() == 0
+                       ? "ports below net.ipv4.ip_unprivileged_port_start, usually 1024, need "
+                         "CAP_NET_BIND_SERVICE, which root lacks here: take a higher port"
+                       : "ports below net.ipv4.ip_unprivileged_port_start, usually 1024, need "
+                         "CAP_NET_BIND_SERVICE: run as root, or take a higher port";
         return t->family == AF_UNIX ? "the folder can't be written to" : NULL;
     case EADDRNOTAVAIL:
         return "no interface of this host has that address; berth interfaces lists what there is";

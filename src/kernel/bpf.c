@@ -10,6 +10,7 @@
 #include "kernel/bpf/load.h"
 #include "kernel/bpf/merge.h"
 #include "kernel/census.h"
+#include "kernel/procfs.h"
 
 enum {
     /* seq_file gives a BPF iterator eight pages; a larger read brings no more. */
@@ -17,9 +18,6 @@ enum {
     INET_KINDS = 1 << NET_TCP | 1 << NET_UDP | 1 << NET_UDPLITE | 1 << NET_MPTCP | 1 << NET_SCTP |
                  1 << NET_DCCP | 1 << NET_RAW | 1 << NET_PING,
 };
-
-/* The inode of the first pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
-static const ino_t first_pid_namespace = 0xEFFFFFFC;
 
 #define _cleanup_stream_ __attribute__((cleanup(bpf_stream_close)))
 
@@ -67,16 +65,10 @@ static int wish_of(const struct source_query *q, struct bpf_wish *ret, struct er
     return 0;
 }
 
-static bool in_first_pid_namespace(void)
-{
-    struct stat st;
-
-    return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == first_pid_namespace;
-}
-
 static enum bpf_reader program_for(const struct source_query *q, const struct bpf_wish *w)
 {
-    bool plain = !w->details && !(w->kinds & ~(uint32_t)INET_KINDS) && in_first_pid_namespace();
+    bool plain = !w->details && !(w->kinds & ~(uint32_t)INET_KINDS) &&
+                 procfs_pid_namespace() == PROCFS_FIRST_PID_NAMESPACE;
 
     if (!plain)
         return BPF_READER_HOLDERS_FULL;

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/parse.h"
 #include "base/vec.h"
+#include "kernel/privilege.h"
 #include "kernel/procfs.h"
 #include "net/facts.h"
 
@@ -163,8 +164,8 @@ int netns_open_pid(int32_t pid, struct err *e)
     snprintf(subject, sizeof subject, "process %d", pid);
     int r = open_netns(AT_FDCWD, path, &fd);
     if (r < 0)
-        return err_set(e, -r, "open the network namespace of", subject,
-                       r == -EACCES ? "run as root, or as the user that it belongs to" : NULL);
+        return err_set(e, -r, "open the network namespace of", subject, "%s",
+                       r == -EACCES ? privilege_to_see() : "");
     return fd;
 }
 
@@ -210,7 +211,7 @@ int netns_open_inode(uint64_t inode, struct err *e)
         return fd;
     if (hidden)
         return err_set(e, EACCES, "find the network namespace", subject,
-                       "%u processes may not be looked at; run as root", hidden);
+                       "%u processes may not be looked at (%s)", hidden, privilege_to_see());
     return err_set(e, r < 0 ? -r : ENOENT, "find the network namespace", subject, NULL);
 }
 

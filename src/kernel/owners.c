@@ -18,9 +18,7 @@
 #include "kernel/procfs.h"
 #include "kernel/source.h"
 
-/* The initial pid namespace has this inode (PROC_PID_INIT_INO). */
 enum { MOUNTS_MAX = 4 << 20, WIDE_GAP = 4 };
-static const uint64_t initial_pid_namespace = 0xEFFFFFFC;
 
 /* 12 bytes for each descriptor. The holders of one socket are a ring: the map leads to the last
  * one, whose `next` is the first, so that adding at the end takes one step. */
@@ -284,17 +282,12 @@ static bool is_process_one_missing(void)
     return access("/proc/1", F_OK) < 0 && errno == ENOENT;
 }
 
-static bool in_pid_namespace(void)
-{
-    struct stat st;
-    return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != initial_pid_namespace;
-}
-
 static void look_around(struct owners *o)
 {
     o->looked = true;
     o->blind.hidepid = is_process_one_missing() && proc_hides();
-    o->blind.pid_namespace = in_pid_namespace();
+    uint64_t pids = procfs_pid_namespace();
+    o->blind.pid_namespace = pids && pids != PROCFS_FIRST_PID_NAMESPACE;
     o->blind.no_proc = access("/proc/self", F_OK) < 0;
 }
 

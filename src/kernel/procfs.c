@@ -65,6 +65,12 @@ int procfs_dir_next(struct procfs_dir *d, uint32_t *ret)
     }
 }
 
+uint64_t procfs_pid_namespace(void)
+{
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}
+
 int procfs_sockfs_device(uint64_t *ret)
 {
     struct stat st;

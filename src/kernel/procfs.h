@@ -31,6 +31,11 @@ int procfs_dir_next(struct procfs_dir *d, uint32_t *ret);
  * and ".." (proc_readfd_common of fs/proc/fd.c). 0 or a negative errno. */
 int procfs_dir_skip(struct procfs_dir *d, uint32_t fd);
 
+/* The inode of the caller's pid namespace; 0 where /proc isn't mounted. */
+uint64_t procfs_pid_namespace(void);
+/* That of the first one: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+#define PROCFS_FIRST_PID_NAMESPACE UINT64_C(0xEFFFFFFC)
+
 /* The device number of sockfs, that every socket's inode is on. 0 or a negative errno. */
 int procfs_sockfs_device(uint64_t *ret);
 

@@ -151,6 +151,8 @@ def test_inside_a_pid_namespace(berth, netns, mksock):
         assert "outside this pid namespace" in result.stderr
     result = process.run([*inside, "free", "--yes", mk["srv"].port], netns=netns, status=3)
     assert "is free" not in result.stdout
+    assert "you may not see (maybe outside this pid namespace)" in result.stdout
+    assert "the process may not be seen (maybe outside this pid namespace)" in result.stderr
     os.kill(mk.pid, 0)
 
 
@@ -193,11 +195,32 @@ def test_without_proc(berth, netns, mksock):
     row = mk["srv"].find(result.json())
     assert row["owners"] is None and row["not_permitted"] == ["owners"]
     assert "/proc is not mounted" in result.stderr
-    assert "may not see" in blind(f"who {mk['srv'].port}").stdout
+    assert "may not see (/proc is not mounted)" in blind(f"who {mk['srv'].port}").stdout
     blind(f"free --yes {mk['srv'].port}", status=3)
     for words in ("interfaces", "services 80", "resolve 127.0.0.1"):
         assert blind(words).stdout
     assert "/proc/net" in blind("list --via proc").stderr
+
+
+def test_root_is_not_told_to_be_root(berth, mksock):
+    """It is told what it lacks."""
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", user=process.NOBODY)
+    port = mk["srv"].port
+    fewer = ["all"]
+    result = berth("who", port, without=fewer)
+    assert "a process that you may not see (root lacks CAP_SYS_PTRACE here)" in result.stdout
+    result = berth("free", port, "--yes", without=fewer, status=3)
+    assert "nothing was ended: the process may not be seen (root lacks CAP_SYS_PTRACE here)" in result.stderr
+    result = berth("free", port, "--yes", without=["kill"], status=3)
+    assert "nothing was ended; root lacks CAP_KILL here" in result.stderr
+    result = berth("listen", port, without=fewer, status=1)
+    assert "whose it is may not be seen (root lacks CAP_SYS_PTRACE here)" in result.stderr
+    result = berth("list", "comm = mksock", without=fewer)
+    assert "may not be seen (root lacks CAP_SYS_PTRACE here)" in result.stderr
+    result = berth("listen", "127.0.0.1:14", without=fewer, status=3)
+    assert "CAP_NET_BIND_SERVICE, which root lacks here" in result.stderr
+    result = berth("who", port, user=process.NOBODY + 1)
+    assert "(run as root)" in result.stdout
 
 
 CAPABILITIES = [
