@@ -49,30 +49,36 @@ const char *err_name(int code)
     return number;
 }
 
+void err_format(struct buf *out, const struct err *e)
+{
+    const char *message = strerror(e->code);
+
+    buf_str(out, "cannot ");
+    buf_str(out, e->op);
+    if (e->subject[0]) {
+        buf_str(out, " '");
+        text_escape(out, e->subject, strlen(e->subject));
+        buf_char(out, '\'');
+    }
+    buf_str(out, ": ");
+    if (e->worded) {
+        text_escape(out, e->hint, strlen(e->hint));
+    } else {
+        buf_char(out, (char)tolower((unsigned char)message[0]));
+        buf_str(out, message + 1);
+    }
+    if (e->hint[0] && !e->worded) {
+        buf_str(out, " (");
+        text_escape(out, e->hint, strlen(e->hint));
+        buf_char(out, ')');
+    }
+}
+
 void err_print(const struct err *e, FILE *out)
 {
     _cleanup_buf_ struct buf line = BUF_INIT(4096);
-    const char *message = strerror(e->code);
-
-    buf_str(&line, "berth: cannot ");
-    buf_str(&line, e->op);
-    if (e->subject[0]) {
-        buf_str(&line, " '");
-        text_escape(&line, e->subject, strlen(e->subject));
-        buf_char(&line, '\'');
-    }
-    buf_str(&line, ": ");
-    if (e->worded) {
-        text_escape(&line, e->hint, strlen(e->hint));
-    } else {
-        buf_char(&line, (char)tolower((unsigned char)message[0]));
-        buf_str(&line, message + 1);
-    }
-    if (e->hint[0] && !e->worded) {
-        buf_str(&line, " (");
-        text_escape(&line, e->hint, strlen(e->hint));
-        buf_char(&line, ')');
-    }
+    buf_str(&line, "berth: ");
+    err_format(&line, e);
     buf_char(&line, '\n');
     fwrite(line.data, 1, line.len, out);
 }

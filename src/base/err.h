@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct buf;
+
 struct err {
     int code;          /* errno value, positive; 0: none */
     char op[64];       /* what failed, as the words after "cannot": "listen on" */
@@ -29,8 +31,10 @@ int err_word(struct err *e, int code, const char *op, const char *subject, const
 /* The errno's symbol ("EADDRINUSE"), or "E<number>" in a static thread-local text. */
 const char *err_name(int code);
 
-/* "berth: cannot OP 'SUBJECT': message (hint)\n", or the hint alone if it is `worded`; control
- * characters of the subject escaped. */
+/* "cannot OP 'SUBJECT': message (hint)", or the hint alone if it is `worded`; control characters
+ * escaped. */
+void err_format(struct buf *out, const struct err *e);
+/* The same as a line: "berth: …\n". */
 void err_print(const struct err *e, FILE *out);
 
 /* Any other line of talk: "berth: TEXT\n" on stderr, control characters escaped, cut at 4 KiB. */

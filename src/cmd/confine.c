@@ -14,58 +14,61 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "cmd/flow_events.h"
 #include "cmd/listeners.h"
 
 /* Another user */
 
-static int fail_user(const char *user, int error)
+static int fail_user(const char *user, int error, const struct flow_events *events)
 {
     struct err e;
     err_set(&e, error, "become", user,
             error == EPERM ? "only root, or CAP_SETUID and CAP_SETGID, may" : NULL);
-    err_print(&e, stderr);
+    flow_events_err(events, EVENT_FAILED, &e);
     return error == EPERM ? EXIT_PERMISSION : EXIT_NO;
 }
 
-static int become(const char *user)
+static int become(const char *user, const struct flow_events *events)
 {
+    struct err e;
     const struct passwd *p = getpwnam(user);
     if (!p) {
-        err_tell("--user: there is no user '%s'", user);
+        err_word(&e, ENOENT, "become", user, "there is no such user");
+        flow_events_err(events, EVENT_FAILED, &e);
         return EXIT_NO;
     }
     if (initgroups(user, p->pw_gid) < 0 || setresgid(p->pw_gid, p->pw_gid, p->pw_gid) < 0 ||
         setresuid(p->pw_uid, p->pw_uid, p->pw_uid) < 0)
-        return fail_user(user, errno);
+        return fail_user(user, errno, events);
     return 0;
 }
 
 /* The sandbox */
 
-static int enter(const struct sandbox *s, bool quiet)
+static int enter(const struct sandbox *s, const struct flow_events *events)
 {
     struct sandbox_done done;
     struct err e = {0};
     tzset(); /* the time zone's file is read while it can be */
     int result = sandbox_enter(s, &done, &e);
     if (result == -ENOENT || result == -ELIBACC) { /* no module */
-        if (!quiet)
-            err_tell("not confined: this berth has no sandbox (--no-sandbox to know)");
+        flow_events_note(events, "not confined: this berth has no sandbox (--no-sandbox to know)");
         return 0;
     }
     if (result < 0) {
-        err_print(&e, stderr);
+        flow_events_err(events, EVENT_FAILED, &e);
         return EXIT_NO;
     }
     return 0;
 }
 
-int confine(const struct confine_arguments *a, const struct sandbox *s, bool quiet)
+int confine(const struct confine_arguments *a, const struct sandbox *s,
+            const struct flow_events *events)
 {
-    int status = a->user ? become(a->user) : 0;
+    int status = a->user ? become(a->user, events) : 0;
     if (status || a->open || !s)
         return status;
-    return enter(s, quiet);
+    return enter(s, events);
 }
 
 /* What stays */

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "flow/sandbox.h"
 
+struct flow_events;
 struct listener;
 
 struct confine_arguments {
@@ -29,8 +30,9 @@ struct confine_arguments {
          .help = "give up no capabilities, files and system calls"},
 
 /* Becomes the user, then enters the sandbox; a NULL one: there is none for this use. What couldn't
- * be had is told unless `quiet`, and is no failure. 0, or an exit status after a message. */
-int confine(const struct confine_arguments *a, const struct sandbox *s, bool quiet);
+ * be had is told and is no failure. 0, or an exit status after a message. */
+int confine(const struct confine_arguments *a, const struct sandbox *s,
+            const struct flow_events *events);
 
 /* A file, or a folder with all below it (fd stays the caller's), that stays open to some of enum
  * sandbox_right. Where it's somebody else's and we are root, root's right to get at it stays. 0 or

@@ -420,7 +420,7 @@ static int open_tls(struct connect *c)
         c->endpoint.scheme == ENDPOINT_UNIX_SEQPACKET)
         return command_usage_error(&command_connect, "'%s': TLS is for streams", c->word);
     c->plan.tls_name = tls_client_name(a, &c->endpoint, &c->tls_name);
-    return tls_client_open(&command_connect, a, NULL, &c->plan.tls);
+    return tls_client_open(&command_connect, a, NULL, NULL, &c->plan.tls);
 }
 
 static int prepare(struct connect *c)

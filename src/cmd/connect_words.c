@@ -105,7 +105,7 @@ void connect_tell_tls(const struct connect *c)
     if (tls_handshake_info(&r->handshake, &info) < 0)
         return;
     if (c->arguments->tls.info) {
-        tls_tell_info(&info);
+        tls_tell_info(&info, NULL);
     } else {
         tls_format_summary(&line, &info);
         buf_str(&line, " in ");

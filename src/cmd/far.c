@@ -135,8 +135,8 @@ static void see_tls(struct far *f)
     struct tls_info info;
     if (!f->reach->handshake.session || tls_handshake_info(&f->reach->handshake, &info) < 0)
         return;
-    if (f->place->plan->tells_tls)
-        tls_tell_info(&info);
+    if (f->place->plan->tls_info)
+        tls_tell_info(&info, f->place->plan->tls_info);
     if (reach_fd(f->reach) >= 0) {
         f->text = BUF_INIT(WORDS_MAX);
         tls_format_summary(&f->text, &info);

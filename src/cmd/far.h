@@ -26,8 +26,8 @@ struct far_plan {
     /* Set by the owner. reach.endpoint and reach.word always; of sockets the rest of it. */
     struct reach_plan reach;
     enum end_role role;
-    uint64_t timeout_ns; /* of connecting; 0: the kernel's patience */
-    bool tells_tls;      /* what TLS agreed on goes to stderr */
+    uint64_t timeout_ns;                /* of connecting; 0: the kernel's patience */
+    const struct flow_events *tls_info; /* what TLS agreed on is told there; NULL not at all */
     bool explains; /* who has the port where it is refused goes into the words of the failure */
 
     /* of far.c */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -172,6 +173,10 @@ static void put_words(struct buf *out, const struct event *e)
     case EVENT_STOPPING:
         buf_str(out, e->words ? e->words : "stopping");
         break;
+    case EVENT_NOTE:
+    case EVENT_FAILED:
+        text_escape(out, e->words, strlen(e->words));
+        break;
     default:
         put_totals(out, e);
     }
@@ -259,6 +264,11 @@ static void put_json_ends(struct jsonw *j, const struct event *e)
     put_json_end(j, "peer", e->peer, e->peer_n);
 }
 
+static bool has_ends(enum event_kind kind)
+{
+    return kind != EVENT_STOPPING && kind != EVENT_NOTE && kind != EVENT_FAILED;
+}
+
 static void put_json(struct buf *out, const struct event *e)
 {
     struct jsonw j = JSONW_INIT(out);
@@ -272,7 +282,7 @@ static void put_json(struct buf *out, const struct event *e)
         jsonw_u64(&j, e->clients);
         jsonw_key(&j, "refused");
         jsonw_u64(&j, e->refused);
-    } else if (e->kind != EVENT_STOPPING) {
+    } else if (has_ends(e->kind)) {
         put_json_ends(&j, e);
     }
     if (e->kind == EVENT_JOINED)
@@ -285,7 +295,11 @@ static void put_json(struct buf *out, const struct event *e)
     }
     if (e->kind == EVENT_CLOSED || e->kind == EVENT_TOTALS)
         put_json_amounts(&j, e);
-    if (e->kind == EVENT_CLOSED || e->kind == EVENT_TROUBLE) {
+    if (e->kind == EVENT_NOTE) {
+        jsonw_key(&j, "fingerprint");
+        jsonw_str(&j, e->fingerprint);
+    }
+    if (e->kind == EVENT_CLOSED || e->kind == EVENT_TROUBLE || e->kind == EVENT_FAILED) {
         jsonw_key(&j, "error");
         jsonw_str(&j, e->error ? err_name(e->error) : NULL);
     }
@@ -295,7 +309,7 @@ static void put_json(struct buf *out, const struct event *e)
 
 void flow_events_show(const struct flow_events *f, const struct event *e)
 {
-    if (f->quiet)
+    if (f->quiet && e->kind != EVENT_FAILED)
         return;
     _cleanup_buf_ struct buf line = BUF_INIT(1 << 14);
     if (f->json)
@@ -303,6 +317,29 @@ void flow_events_show(const struct flow_events *f, const struct event *e)
     else
         put_words(&line, e);
     fd_write_all(STDERR_FILENO, line.data, line.len);
+}
+
+void flow_events_err(const struct flow_events *f, enum event_kind kind, const struct err *e)
+{
+    _cleanup_buf_ struct buf words = BUF_INIT(4096);
+    if (!f || !f->json) {
+        if (!f || !f->quiet || kind == EVENT_FAILED)
+            err_print(e, stderr);
+        return;
+    }
+    err_format(&words, e);
+    flow_events_show(f, &(struct event){.kind = kind, .words = buf_cstr(&words), .error = e->code});
+}
+
+void flow_events_note(const struct flow_events *f, const char *format, ...)
+{
+    static const struct flow_events plain = {0};
+    char words[4096];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(words, sizeof words, format, ap);
+    va_end(ap);
+    flow_events_show(f ? f : &plain, &(struct event){.kind = EVENT_NOTE, .words = words});
 }
 
 /* Who can reach it */

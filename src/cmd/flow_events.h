@@ -8,6 +8,7 @@
 #include "flow/event.h"
 
 struct buf;
+struct err;
 struct listener;
 
 struct flow_events {
@@ -27,6 +28,11 @@ struct flow_events {
          .help = "no events, only what ends berth"},
 
 void flow_events_show(const struct flow_events *f, const struct event *e);
+/* EVENT_TROUBLE, or EVENT_FAILED, which is told even if quiet. f may be NULL: in words. */
+void flow_events_err(const struct flow_events *f, enum event_kind kind, const struct err *e);
+/* EVENT_NOTE. f may be NULL, too. */
+void flow_events_note(const struct flow_events *f, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Why it ended, in words: "ended", "connection reset by peer" … */
 void flow_event_why(struct buf *out, const struct event *e);
 /* EVENT_LISTENING of this address, whose socket is fd, with who can reach it. The interfaces are

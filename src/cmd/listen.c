@@ -222,9 +222,9 @@ static int prepare(struct server *s)
     if (status == 0)
         status = sockopt_options_read(&command_listen, &s->a->options, &s->options);
     if (status == 0)
-        status = prefix_words_read(&command_listen, &s->allow, &s->a->allow, "--allow");
+        status = prefix_words_read(&command_listen, &s->allow, &s->a->allow, "--allow", &s->events);
     if (status == 0)
-        status = prefix_words_read(&command_listen, &s->deny, &s->a->deny, "--deny");
+        status = prefix_words_read(&command_listen, &s->deny, &s->a->deny, "--deny", &s->events);
     if (status == 0)
         status = prepare_mode(s);
     if (s->a->workers > 1)
@@ -289,11 +289,11 @@ static void tell_totals(const struct server *s)
     flow_events_show(&s->events, &e);
 }
 
-static int fail(int result)
+int listen_fail(const struct server *s, int result)
 {
     struct err e;
     err_set(&e, -result, "listen", NULL, NULL);
-    err_print(&e, stderr);
+    flow_events_err(&s->events, EVENT_FAILED, &e);
     return EXIT_NO;
 }
 
@@ -316,7 +316,7 @@ static int run_server(struct server *s)
 {
     int result = init_workers(s);
     if (result < 0)
-        return fail(result);
+        return listen_fail(s, result);
     int status = listen_confine(s);
     if (status == 0 && s->kind == LISTEN_SAVE)
         status = listen_save_check(s);
@@ -332,7 +332,7 @@ static int run_server(struct server *s)
     activation_notify("STOPPING=1");
     stop_threads(s);
     if (result < 0)
-        return fail(result);
+        return listen_fail(s, result);
     bool failed = s->no_output || (s->once && atomic_load(&s->failed));
     return failed ? EXIT_NO : EXIT_YES;
 }

@@ -203,6 +203,10 @@ void listen_reply_text(struct buf *out, const struct client *c);
 /* Gives up what this mode doesn't need. 0, or an exit status after a message. */
 int listen_confine(struct server *s);
 
+/* listen.c */
+/* Tells of a negative errno that keeps it from listening. The exit status. */
+int listen_fail(const struct server *s, int result);
+
 /* listen_tls.c */
 /* The context, if a listener speaks TLS; which ones do. 0, or an exit status after a message. */
 int listen_tls_open(struct server *s);

@@ -142,11 +142,11 @@ int listen_confine(struct server *s)
     struct sandbox sandbox = SANDBOX_INIT;
     int status = EXIT_NO;
     if (runs_processes(s))
-        return confine(&s->a->confine, NULL, s->events.quiet);
+        return confine(&s->a->confine, NULL, &s->events);
     if (fill(&sandbox, s) < 0)
-        err_tell("cannot listen: out of memory");
+        listen_fail(s, -ENOMEM);
     else
-        status = confine(&s->a->confine, &sandbox, s->events.quiet);
+        status = confine(&s->a->confine, &sandbox, &s->events);
     sandbox_clear(&sandbox);
     return status;
 }

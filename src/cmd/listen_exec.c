@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/words.h"
 #include "cmd/child_environment.h"
+#include "cmd/commands.h"
 #include "cmd/listen.h"
 #include "flow/child.h"
 #include "flow/farewell.h"
@@ -250,12 +251,12 @@ static void stop(struct client *client, enum event_why why)
 
 const struct listen_mode listen_mode_exec = {sizeof(struct client_exec), true, false, start, stop};
 
-static int fail(const char *what, int error)
+static int fail(const struct server *s, const char *what, int error)
 {
     struct err e;
     err_set(&e, error, "run", what,
             error == ENOENT ? "no such program in PATH; --shell lets a shell run it" : NULL);
-    err_print(&e, stderr);
+    flow_events_err(&s->events, EVENT_FAILED, &e);
     return error == EACCES ? EXIT_PERMISSION : EXIT_NO;
 }
 
@@ -275,11 +276,11 @@ int listen_exec_prepare(struct server *s)
         result = words_split(s->a->exec, &words);
     }
     if (result == -EINVAL) {
-        err_tell("--exec: '%s' is no command (a quote without its end?)", s->a->exec);
-        return EXIT_USAGE;
+        return command_usage_error(
+            &command_listen, "--exec: '%s' is no command (a quote without its end?)", s->a->exec);
     }
     s->exec_words = words;
     if (result == 0)
         result = child_find(s->a->shell ? "/bin/sh" : words[0], &s->exec_path);
-    return result < 0 ? fail(words ? words[0] : s->a->exec, -result) : 0;
+    return result < 0 ? fail(s, words ? words[0] : s->a->exec, -result) : 0;
 }

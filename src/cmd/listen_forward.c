@@ -210,7 +210,7 @@ static int prepare_tls(struct server *s)
     const struct tls_client_arguments usual = {.on = true};
     s->forward_host = BUF_INIT(512);
     s->forward.reach.tls_name = tls_client_name(&usual, &s->forward_to, &s->forward_host);
-    return tls_client_open(&command_listen, &usual, &words, &s->forward.reach.tls);
+    return tls_client_open(&command_listen, &usual, &words, &s->events, &s->forward.reach.tls);
 }
 
 /* What there is only once has one client, or one at a time. */
@@ -242,7 +242,7 @@ int listen_forward_prepare(struct server *s)
     if (status)
         return status;
     if (far_plan_prepare(&s->forward, &e) < 0) {
-        err_print(&e, stderr);
+        flow_events_err(&s->events, EVENT_FAILED, &e);
         return EXIT_NO;
     }
     return s->forward_to.scheme == ENDPOINT_TLS ? prepare_tls(s) : 0;

@@ -232,7 +232,7 @@ int listen_handoff_prepare(struct server *s)
     err_set(&e, -result, "hand over to", s->a->handoff, "%s",
             result == -ENOENT || result == -ECONNREFUSED ? "no process listens there yet"
                                                          : "it must be a UNIX socket");
-    err_print(&e, stderr);
+    flow_events_err(&s->events, EVENT_FAILED, &e);
     return result == -EACCES ? EXIT_PERMISSION : EXIT_NO;
 }
 

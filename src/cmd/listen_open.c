@@ -20,7 +20,8 @@ static struct listeners_how how_to(const struct server *s)
                                             : s->a->ipv6 ? AF_INET6
                                                          : AF_UNSPEC,
                                   .protocol = s->a->options.mptcp ? IPPROTO_MPTCP : 0,
-                                  .first = s->a->first};
+                                  .first = s->a->first,
+                                  .events = &s->events};
 }
 
 int listen_open_again(struct server *s, const struct listener *l, struct err *e)
@@ -33,7 +34,9 @@ static int take_activated(struct server *s)
 {
     int n = activation_take();
     if (n < 0) {
-        err_tell("LISTEN_FDS and LISTEN_PID make no sense");
+        struct err e;
+        err_word(&e, EINVAL, "take", "LISTEN_FDS", "it and LISTEN_PID make no sense");
+        flow_events_err(&s->events, EVENT_FAILED, &e);
         return EXIT_NO;
     }
     if (n == 0)
@@ -41,7 +44,7 @@ static int take_activated(struct server *s)
                                    "an ENDPOINT is missing, for example 4444 or '*:8080'");
     int status = 0;
     for (int fd = ACTIVATION_FIRST_FD; fd < ACTIVATION_FIRST_FD + n && status == 0; fd++)
-        status = listeners_take(&s->listeners, fd);
+        status = listeners_take(&s->listeners, fd, &s->events);
     return status;
 }
 
@@ -54,7 +57,7 @@ static int open_endpoint(struct server *s, const char *word)
     if (endpoint_parse(word, 0, &ep, &e) < 0)
         return command_usage_error(&command_listen, "'%s': %s", word, e.hint);
     if (ep.scheme == ENDPOINT_FD)
-        return listeners_take(&s->listeners, ep.fd);
+        return listeners_take(&s->listeners, ep.fd, &s->events);
     bool datagrams = ep.scheme == ENDPOINT_UDP || ep.scheme == ENDPOINT_UNIX_DGRAM;
     if (datagrams && (s->kind == LISTEN_HANDOFF || s->a->proxy_protocol))
         return command_usage_error(

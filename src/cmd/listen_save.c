@@ -89,7 +89,7 @@ static int fail(const struct server *s, const char *hint)
 {
     struct err e;
     err_set(&e, errno, "save into", s->a->save, hint ? "%s" : NULL, hint);
-    err_print(&e, stderr);
+    flow_events_err(&s->events, EVENT_FAILED, &e);
     return e.code == EACCES ? EXIT_PERMISSION : EXIT_NO;
 }
 

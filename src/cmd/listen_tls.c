@@ -110,10 +110,9 @@ int listen_tls_open(struct server *s)
     /* The texts mustn't move while they are pointed to. */
     buf_reserve(&texts, s->listeners.len * ADDRESS_MAX);
     if (add_addresses(&more, &texts, s) < 0) {
-        err_tell("cannot listen: %s", "out of memory");
-        return EXIT_NO;
+        return listen_fail(s, -ENOMEM);
     }
-    return tls_server_open(&command_listen, &s->a->tls, &more, s->events.quiet, &s->tls);
+    return tls_server_open(&command_listen, &s->a->tls, &more, &s->events, &s->tls);
 }
 
 /* The handshake */

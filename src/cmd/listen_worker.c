@@ -257,7 +257,7 @@ static void out_failed(struct loop *l, struct hub *h, int error)
     if (error != EPIPE) { /* a reader that went away is a reason to end quietly */
         w->server->no_output = true;
         err_set(&e, error, "write to", "standard output", NULL);
-        err_print(&e, stderr);
+        flow_events_err(&w->server->events, EVENT_FAILED, &e);
     }
     stop_accepting(w);
     w->stopping = true;
@@ -296,7 +296,7 @@ static int take_listeners(struct worker *w, bool first)
         struct listener *l = vec_at(&s->listeners, i);
         int fd = first ? fd_take(&l->fd) : listen_open_again(s, l, &e);
         if (fd < 0) {
-            err_print(&e, stderr);
+            flow_events_err(&s->events, EVENT_FAILED, &e);
             return fd;
         }
         bool datagrams = l->target.type == SOCK_DGRAM;

@@ -13,14 +13,15 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "cli/command.h"
+#include "cmd/flow_events.h"
 #include "cmd/in_the_way.h"
 #include "cmd/targets.h"
 
 enum { PORT_TRIES = 16 };
 
-static int status_of(const struct err *e)
+static int status_of(const struct flow_events *events, const struct err *e)
 {
-    err_print(e, stderr);
+    flow_events_err(events, EVENT_FAILED, e);
     return e->code == EACCES || e->code == EPERM ? EXIT_PERMISSION : EXIT_NO;
 }
 
@@ -157,7 +158,7 @@ static int open_all(struct vec *to, const struct vec *targets, const struct list
     if (to->len == first)
         return -ret->error.code;
     if (ret->error.code)
-        err_print(&ret->error, stderr); /* a family that isn't there */
+        flow_events_err(how->events, EVENT_TROUBLE, &ret->error); /* a family that isn't there */
     return 0;
 }
 
@@ -185,7 +186,7 @@ static int tell_failures(const struct endpoint *ep, const struct vec *failures,
     for (size_t i = 0; i < failures->len; i++) {
         struct failure *f = vec_at(failures, i);
         in_the_way_explain(&f->error, &f->at, &how->open);
-        status = status_of(&f->error);
+        status = status_of(how->events, &f->error);
         if (f->error.code == EADDRINUSE || !e.code)
             e.code = f->error.code;
     }
@@ -194,7 +195,7 @@ static int tell_failures(const struct endpoint *ep, const struct vec *failures,
     endpoint_format(&word, ep);
     err_word(&e, e.code, "listen on", buf_cstr(&word), "none of its %zu addresses is free: %s",
              failures->len, strerror(e.code));
-    return status_of(&e);
+    return status_of(how->events, &e);
 }
 
 static int open_targets(struct vec *to, const struct endpoint *ep, const struct vec *targets,
@@ -233,7 +234,7 @@ static bool is_connected(int fd)
     return getpeername(fd, (struct sockaddr *)&peer, &n) == 0;
 }
 
-int listeners_take(struct vec *to, int fd)
+int listeners_take(struct vec *to, int fd, const struct flow_events *events)
 {
     struct target t = {.v6only = -1};
     struct err e = {0};
@@ -242,7 +243,7 @@ int listeners_take(struct vec *to, int fd)
     t.type = option_of(fd, SO_TYPE);
     if (option_of(fd, SO_ACCEPTCONN) != 1 && !(t.type == SOCK_DGRAM && !is_connected(fd))) {
         err_word(&e, EINVAL, "listen on", name, "it is no listening socket");
-        return status_of(&e);
+        return status_of(events, &e);
     }
     t.protocol = option_of(fd, SO_PROTOCOL);
     if (t.protocol == IPPROTO_TCP || t.protocol == IPPROTO_UDP)
@@ -251,7 +252,7 @@ int listeners_take(struct vec *to, int fd)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || add(to, &t, fd, false) < 0) {
         err_set(&e, errno, "listen on", name, NULL);
-        return status_of(&e);
+        return status_of(events, &e);
     }
     return 0;
 }
@@ -263,7 +264,7 @@ int listeners_open(struct vec *to, const struct endpoint *ep, const struct liste
     const struct targets_question q = {
         .endpoint = ep, .family = how->family, .protocol = how->protocol, .listens = true};
     if (targets_find(&q, &targets, &e) < 0)
-        return status_of(&e);
+        return status_of(how->events, &e);
     size_t before = to->len;
     int status = open_targets(to, ep, &targets, how);
     for (size_t i = before; i < to->len; i++)

@@ -9,6 +9,8 @@
 #include "flow/open.h"
 #include "net/endpoint.h"
 
+struct flow_events;
+
 struct listener {
     struct target target; /* with the real port */
     int fd;
@@ -21,9 +23,10 @@ struct listener {
 
 struct listeners_how {
     struct open_listen open;
-    int family;   /* AF_INET, AF_INET6: only these; AF_UNSPEC */
-    int protocol; /* IPPROTO_MPTCP; 0 */
-    bool first;   /* only the first address that is free, instead of each */
+    int family;                       /* AF_INET, AF_INET6: only these; AF_UNSPEC */
+    int protocol;                     /* IPPROTO_MPTCP; 0 */
+    bool first;                       /* only the first address that is free, instead of each */
+    const struct flow_events *events; /* what can't be had is told as they are; NULL: in words */
 };
 
 /* The addresses of an endpoint, whose scheme is a socket's: *to gets more struct listener. All at
@@ -31,7 +34,7 @@ struct listeners_how {
  * that there are. 0, or an exit status after a message. */
 int listeners_open(struct vec *to, const struct endpoint *ep, const struct listeners_how *how);
 /* A listening socket that was inherited. 0, or an exit status after a message. */
-int listeners_take(struct vec *to, int fd);
+int listeners_take(struct vec *to, int fd, const struct flow_events *events);
 /* What is spoken there: "tls", "tcp", "udp", "unix-stream" … */
 const char *listener_proto(const struct listener *l);
 /* The own address of a client that it accepted; its length. */

@@ -300,15 +300,16 @@ static void take_keyboard(struct relay *r)
     for (int i = 0; i < SIDES; i++)
         if (r->sides[i].endpoint.scheme == ENDPOINT_STDIO &&
             is_terminal_of_ours(r->sides[!i].endpoint.scheme) && isatty(STDIN_FILENO) &&
-            terminal_make_raw(&r->keyboard, STDIN_FILENO) == 0 && !r->a->events.quiet)
+            terminal_make_raw(&r->keyboard, STDIN_FILENO) == 0 && !r->a->events.quiet &&
+            !r->a->events.json)
             fputs("Ctrl-] ends it.\r\n", stderr);
 }
 
-static int fail(int result)
+static int fail(const struct relay *r, int result)
 {
     struct err e;
     err_set(&e, -result, "relay", "", NULL);
-    err_print(&e, stderr);
+    flow_events_err(&r->a->events, EVENT_FAILED, &e);
     return EXIT_NO;
 }
 
@@ -342,11 +343,11 @@ static int run_relay(struct relay *r)
     if (result == 0 && !r->listens && !talk_new(r))
         result = -ENOMEM;
     if (result < 0)
-        return fail(result);
+        return fail(r, result);
     take_keyboard(r);
     result = loop_run(&r->loop);
     if (result < 0)
-        return fail(result);
+        return fail(r, result);
     if (!r->single)
         tell_totals(r);
     return r->single && r->failed ? EXIT_NO : EXIT_YES;
@@ -399,9 +400,9 @@ static int run(const void *arguments, const struct command_words *words)
     if (status == 0)
         status = sockopt_options_read(&command_relay, &a->options, &r.options);
     if (status == 0)
-        status = prefix_words_read(&command_relay, &r.allow, &a->allow, "--allow");
+        status = prefix_words_read(&command_relay, &r.allow, &a->allow, "--allow", &a->events);
     if (status == 0)
-        status = prefix_words_read(&command_relay, &r.deny, &a->deny, "--deny");
+        status = prefix_words_read(&command_relay, &r.deny, &a->deny, "--deny", &a->events);
     if (status == 0)
         status = relay_ends_open(&r, words);
     if (status == 0)

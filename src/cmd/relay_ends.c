@@ -59,7 +59,8 @@ static int listen_at(struct relay *r, struct relay_side *s)
                                                .backlog = r->a->backlog ? (int)r->a->backlog : -1,
                                                .unlink = true},
                                       .family = family_of(r),
-                                      .protocol = protocol_of(r)};
+                                      .protocol = protocol_of(r),
+                                      .events = &r->a->events};
     return listeners_open(&s->listeners, &s->endpoint, &how);
 }
 
@@ -73,11 +74,11 @@ static int prepare(struct relay *r, struct relay_side *s)
                                           .options = &r->options},
                                 .role = s == &r->sides[0] ? END_SOURCE : END_SINK,
                                 .timeout_ns = r->a->timeout_ns,
-                                .tells_tls = r->a->tls_to.info,
+                                .tls_info = r->a->tls_to.info ? &r->a->events : NULL,
                                 .explains = r->listens};
     if (far_plan_prepare(&s->plan, &e) == 0)
         return 0;
-    err_print(&e, stderr);
+    flow_events_err(&r->a->events, EVENT_FAILED, &e);
     return EXIT_NO;
 }
 

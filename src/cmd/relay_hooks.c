@@ -24,7 +24,7 @@ static int open_mirror(struct relay *r, struct relay_mirror *m, const char *path
     if (m->fd >= 0)
         return 0;
     err_set(&e, errno, "write", path, NULL);
-    err_print(&e, stderr);
+    flow_events_err(&r->a->events, EVENT_FAILED, &e);
     return EXIT_NO;
 }
 

@@ -28,10 +28,11 @@ static int open_side(struct relay *r, struct relay_side *s)
     for (size_t i = 0; i < s->listeners.len; i++)
         ((struct listener *)vec_at(&s->listeners, i))->tls = true;
     if (s->endpoint.listens)
-        return tls_server_open(&command_relay, &r->a->tls, NULL, r->a->events.quiet, &s->tls);
+        return tls_server_open(&command_relay, &r->a->tls, NULL, &r->a->events, &s->tls);
     s->tls_text = BUF_INIT(64);
     s->plan.reach.tls_name = tls_client_name(&r->a->tls_to, &s->endpoint, &s->tls_text);
-    return tls_client_open(&command_relay, &r->a->tls_to, &words_to, &s->plan.reach.tls);
+    return tls_client_open(&command_relay, &r->a->tls_to, &words_to, &r->a->events,
+                           &s->plan.reach.tls);
 }
 
 /* Options without an end that they are for would be forgotten in silence. */

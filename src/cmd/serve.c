@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "cmd/commands.h"
 #include "cmd/confine.h"
+#include "cmd/flow_events.h"
 #include "cmd/serve_listen.h"
 #include "cmd/tls_options.h"
 #include "flow/http_listing.h"
@@ -131,6 +132,7 @@ static const struct command_option serve_options[] = {
 struct serving {
     const struct serve_arguments *arguments;
     const char *folder;
+    struct flow_events events; /* what is told before anybody is served */
     struct serve_where where;
     struct http_site site;
     struct serve_places places;
@@ -375,7 +377,7 @@ static int open_tls(struct serving *s)
     s->site.tls_timeout_ms = tls.timeout_ns / 1000000;
     if (serve_addresses(&s->places, &names, &texts) < 0)
         return fail_errno(ENOMEM, "serve", s->folder, NULL);
-    return tls_server_open(&command_serve, &tls, &names, s->arguments->quiet, &s->site.tls);
+    return tls_server_open(&command_serve, &tls, &names, &s->events, &s->site.tls);
 }
 
 /* What isn't needed from now on. */
@@ -388,7 +390,7 @@ static int give_up(struct serving *s)
     for (size_t i = 0; i < s->places.listeners.len && r == 0; i++)
         r = confine_keep_listener(&sandbox, vec_at(&s->places.listeners, i));
     int status = r < 0 ? fail_errno(r, "serve", s->folder, NULL)
-                       : confine(&s->arguments->confine, &sandbox, s->arguments->quiet);
+                       : confine(&s->arguments->confine, &sandbox, &s->events);
     sandbox_clear(&sandbox);
     return status;
 }
@@ -429,7 +431,9 @@ static void clear(struct serving *s)
 static int run(const void *arguments, const struct command_words *words)
 {
     const struct serve_arguments *a = arguments;
-    struct serving s = {.arguments = a, .where = {.n_threads = (unsigned)a->workers}};
+    struct serving s = {.arguments = a,
+                        .events = {.quiet = a->quiet},
+                        .where = {.n_threads = (unsigned)a->workers}};
     s.server = (struct http_server){.site = &s.site,
                                     .accept = {.max = (uint32_t)a->max_clients},
                                     .grace_ns = a->grace_ns,

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "cmd/flow_events.h"
 #include "net/endpoint.h"
 
 const char *const tls_versions[] = {"1.2", "1.3", NULL};
@@ -33,22 +34,24 @@ bool tls_server_wanted(const struct tls_server_arguments *a)
            a->timeout_ns;
 }
 
-static int fail(const struct err *e)
+static int fail(const struct flow_events *events, const struct err *e)
 {
-    err_print(e, stderr);
+    flow_events_err(events, EVENT_FAILED, e);
     return e->code == EPERM || e->code == EACCES ? EXIT_PERMISSION : EXIT_NO;
 }
 
-static int open_context(const struct tls_config *config, struct tls_context **ret)
+static int open_context(const struct tls_config *config, const struct flow_events *events,
+                        struct tls_context **ret)
 {
     struct err e = {0};
-    return tls_context_new(config, ret, &e) < 0 ? fail(&e) : 0;
+    return tls_context_new(config, ret, &e) < 0 ? fail(events, &e) : 0;
 }
 
 /* Clients */
 
 int tls_client_open(const struct command *c, const struct tls_client_arguments *a,
-                    const struct tls_words *words, struct tls_context **ret)
+                    const struct tls_words *words, const struct flow_events *events,
+                    struct tls_context **ret)
 {
     if (a->insecure && (a->ca || a->fingerprint))
         return command_usage_error(c, "TLS can't be insecure and know whom to trust");
@@ -63,7 +66,7 @@ int tls_client_open(const struct command *c, const struct tls_client_arguments *
                                              .alpn = a->alpn,
                                              .least = (enum tls_version)a->least,
                                              .words = words},
-                        ret);
+                        events, ret);
 }
 
 const char *tls_client_name(const struct tls_client_arguments *a, const struct endpoint *ep,
@@ -124,8 +127,19 @@ static int check_server(const struct command *c, const struct tls_server_argumen
     return 0;
 }
 
+static void tell_made(const struct flow_events *events, const char *fingerprint)
+{
+    char named[128], words[256];
+    snprintf(named, sizeof named, "SHA256:%s", fingerprint);
+    snprintf(words, sizeof words,
+             "made a self-signed certificate for this run; its fingerprint is %s", named);
+    flow_events_show(events,
+                     &(struct event){.kind = EVENT_NOTE, .words = words, .fingerprint = named});
+}
+
 int tls_server_open(const struct command *c, const struct tls_server_arguments *a,
-                    const struct vec *more, bool quiet, struct tls_context **ret)
+                    const struct vec *more, const struct flow_events *events,
+                    struct tls_context **ret)
 {
     int status = check_server(c, a);
     if (status)
@@ -134,7 +148,7 @@ int tls_server_open(const struct command *c, const struct tls_server_arguments *
     _cleanup_vec_ struct vec names = VEC_INIT(const char *);
     gethostname(host, sizeof host - 1);
     if (add_names(&names, host, more) < 0)
-        return fail(&(struct err){.code = ENOMEM, .op = "set up", .subject = "TLS"});
+        return fail(events, &(struct err){.code = ENOMEM, .op = "set up", .subject = "TLS"});
     const struct tls_config config = {.role = TLS_SERVER,
                                       .certificate = a->certificate,
                                       .key = a->key,
@@ -143,10 +157,9 @@ int tls_server_open(const struct command *c, const struct tls_server_arguments *
                                       .ca = a->ca,
                                       .alpn = a->alpn,
                                       .least = (enum tls_version)a->least};
-    status = open_context(&config, ret);
-    if (status == 0 && !a->certificate && !quiet)
-        err_tell("made a self-signed certificate for this run; its fingerprint is SHA256:%s",
-                 tls_context_fingerprint(*ret));
+    status = open_context(&config, events, ret);
+    if (status == 0 && !a->certificate)
+        tell_made(events, tls_context_fingerprint(*ret));
     return status;
 }
 
@@ -191,34 +204,35 @@ static void put_days_left(struct buf *out, int64_t until)
         buf_printf(out, " (%ld days left)", left / DAY);
 }
 
-static void tell_certificate(const struct tls_certificate *c, size_t n)
+static void tell_certificate(const struct flow_events *events, const struct tls_certificate *c,
+                             size_t n)
 {
     _cleanup_buf_ struct buf line = BUF_INIT(16 << 10);
-    err_tell("certificate %zu: %s", n, c->subject);
+    flow_events_note(events, "certificate %zu: %s", n, c->subject);
     if (c->names[0])
-        err_tell("  names: %s", c->names);
-    err_tell("  issuer: %s", c->self_signed ? "itself" : c->issuer);
+        flow_events_note(events, "  names: %s", c->names);
+    flow_events_note(events, "  issuer: %s", c->self_signed ? "itself" : c->issuer);
     buf_str(&line, "  valid: ");
     put_day(&line, c->from);
     buf_str(&line, " to ");
     put_day(&line, c->until);
     put_days_left(&line, c->until);
-    err_tell("%s", buf_cstr(&line));
-    err_tell("  key: %s", c->key);
-    err_tell("  SHA256:%s", c->fingerprint);
+    flow_events_note(events, "%s", buf_cstr(&line));
+    flow_events_note(events, "  key: %s", c->key);
+    flow_events_note(events, "  SHA256:%s", c->fingerprint);
 }
 
-void tls_tell_info(const struct tls_info *i)
+void tls_tell_info(const struct tls_info *i, const struct flow_events *events)
 {
     if (!i->chain.len)
         return;
     _cleanup_buf_ struct buf line = BUF_INIT(4096);
     tls_format_summary(&line, i);
-    err_tell("%s", buf_cstr(&line));
+    flow_events_note(events, "%s", buf_cstr(&line));
     if (i->verified[0])
-        err_tell("not verified: %s", i->verified);
+        flow_events_note(events, "not verified: %s", i->verified);
     else
-        err_tell("the certificate is good");
+        flow_events_note(events, "the certificate is good");
     for (size_t n = 0; n < i->chain.len; n++)
-        tell_certificate(vec_at(&i->chain, n), n + 1);
+        tell_certificate(events, vec_at(&i->chain, n), n + 1);
 }

@@ -13,6 +13,7 @@
 
 struct buf;
 struct endpoint;
+struct flow_events;
 
 struct tls_client_arguments {
     bool on, insecure, info;
@@ -34,18 +35,20 @@ bool tls_server_wanted(const struct tls_server_arguments *a);
 /* words: what messages call the options, and outlives the context; NULL: --tls-name, --tls-ca …. 0,
  * or an exit status after a message. */
 int tls_client_open(const struct command *c, const struct tls_client_arguments *a,
-                    const struct tls_words *words, struct tls_context **ret);
+                    const struct tls_words *words, const struct flow_events *events,
+                    struct tls_context **ret);
 /* Without --tls-cert a certificate is made, for this machine's name and addresses, and for those of
- * `more` (const char *; NULL none); its fingerprint is told on stderr, unless quiet. */
+ * `more` (const char *; NULL none); its fingerprint is told. */
 int tls_server_open(const struct command *c, const struct tls_server_arguments *a,
-                    const struct vec *more, bool quiet, struct tls_context **ret);
+                    const struct vec *more, const struct flow_events *events,
+                    struct tls_context **ret);
 /* What the server's certificate has to bear: --tls-name, else what the endpoint says; a bare port
  * is localhost. NULL: nothing (a UNIX socket). text: for an address in figures. */
 const char *tls_client_name(const struct tls_client_arguments *a, const struct endpoint *ep,
                             struct buf *text);
 
 /* Version, cipher and chain, for people, on stderr. Nothing of who showed no certificate. */
-void tls_tell_info(const struct tls_info *i);
+void tls_tell_info(const struct tls_info *i, const struct flow_events *events);
 /* In a line: "TLSv1.3, TLS_AES_256_GCM_SHA384, ALPN h2". */
 void tls_format_summary(struct buf *out, const struct tls_info *i);
 /* Of a client's handshake that is done: the same, and whom its certificate names. */

@@ -5,7 +5,8 @@
 static const char *const kind_names[] = {
     [EVENT_LISTENING] = "listening", [EVENT_OPENED] = "opened",   [EVENT_JOINED] = "joined",
     [EVENT_CLOSED] = "closed",       [EVENT_REFUSED] = "refused", [EVENT_TROUBLE] = "trouble",
-    [EVENT_STOPPING] = "stopping",   [EVENT_TOTALS] = "totals",
+    [EVENT_NOTE] = "note",           [EVENT_FAILED] = "failed",   [EVENT_STOPPING] = "stopping",
+    [EVENT_TOTALS] = "totals",
 };
 static_assert(sizeof kind_names / sizeof *kind_names == EVENT_KINDS, "one row a kind");
 

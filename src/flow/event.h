@@ -15,6 +15,8 @@ enum event_kind {
     EVENT_CLOSED,
     EVENT_REFUSED,  /* a client was turned away; words say why */
     EVENT_TROUBLE,  /* error, words: it goes on */
+    EVENT_NOTE,     /* words: worth knowing */
+    EVENT_FAILED,   /* error, words: it can't begin, or not go on */
     EVENT_STOPPING, /* no new ones; words say for whom it waits */
     EVENT_TOTALS,
     EVENT_KINDS
@@ -54,6 +56,7 @@ struct event {
     int error;                 /* positive errno; 0 none */
     int status;                /* WHY_EXITED */
     const char *words;         /* more about it; NULL none */
+    const char *fingerprint;   /* EVENT_NOTE: of the certificate that it is about; NULL none */
     uint64_t clients, refused; /* EVENT_TOTALS */
 };
 

@@ -61,7 +61,9 @@ def test_output_that_is_full_ends_it(listen):
         with server.connect() as s:
             s.sendall(b"lost")
             assert server.wait() == 1
-    assert server.talk == ["berth: cannot write to 'standard output': no space left on device\n"]
+    failed, = server.of("failed")
+    assert failed["text"] == "cannot write to 'standard output': no space left on device"
+    assert failed["error"] == "ENOSPC" and not server.talk
 
 
 def test_discard(listen):
@@ -181,7 +183,7 @@ def test_exec_without_a_shell(listen):
 
 def test_what_cannot_begin_has_no_totals(berth, netns):
     result = berth("listen", HERE, "--user", "nosuchuser", status=1)
-    assert result.stderr == "berth: --user: there is no user 'nosuchuser'\n"
+    assert result.stderr == "berth: cannot become 'nosuchuser': there is no such user\n"
     result = berth("listen", HERE, "--reply", "a\\qb", status=2)
     assert "there is no escape like this, 'qb'" in result.stderr
 
@@ -463,7 +465,9 @@ def test_without_ipv6_it_goes_on(listen, netns):
     netns.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
     server = listen("0", "--reply", "x")
     assert len(server.of("listening")) == 1
-    assert "::1" in "".join(server.talk)
+    trouble, = server.of("trouble")
+    assert trouble["error"] == "EADDRNOTAVAIL" and "cannot listen on '[::1]:" in trouble["text"]
+    assert not server.talk
 
 
 def test_unix(listen, tmp_path):
@@ -1000,6 +1004,38 @@ def test_a_second_signal_ends_at_once(listen):
         server.wait_events("stopping")
         server.process.send_signal(signal.SIGINT)
         assert server.wait() == 0
+
+
+@pytest.mark.parametrize("command, args", [("listen", ["tls:" + HERE, "--once", "--echo"]),
+                                           ("relay", ["listen:tls:" + HERE, "exec:cat"])])
+def test_a_fingerprint_is_an_event(berth, netns, command, args):
+    with contextlib.closing(Listening(berth, *args, command=command)) as server:
+        note, = server.of("note")
+        assert re.fullmatch("SHA256(:[0-9A-F]{2}){32}", note["fingerprint"])
+        assert note["text"].endswith("its fingerprint is " + note["fingerprint"])
+        server.end()
+        assert not server.talk
+
+
+@pytest.mark.parametrize("args, error", [
+    (["listen", "192.0.2.1:80"], "EADDRNOTAVAIL"),
+    (["listen", HERE, "--exec", "/nowhere"], "ENOENT"),
+    (["listen", HERE, "--save", "/nowhere"], "ENOENT"),
+    (["listen", HERE, "--handoff", "/nowhere"], "ENOENT"),
+    (["listen", HERE, "--allow", "@/nowhere"], "ENOENT"),
+    (["listen", HERE, "--tls-cert", "/nowhere"], "ENOENT"),
+    (["listen", HERE, "--user", "nobody-at-all"], "ENOENT"),
+    (["listen", "fd:0"], "EINVAL"),
+    (["relay", "listen:192.0.2.1:80", "exec:cat"], "EADDRNOTAVAIL"),
+    (["relay", "listen:127.0.0.1:0", "exec:/nowhere"], "ENOENT"),
+    (["relay", "listen:127.0.0.1:0", "exec:cat", "--mirror", "/nowhere/x"], "ENOENT"),
+])
+def test_what_fails_is_an_event(berth, netns, args, error):
+    lines = berth(*args, "--json", status=1).stderr.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert (events[-1]["event"], events[-1]["error"]) == ("failed", error)
+    told = berth(*args, "--quiet", status=1).stderr
+    assert told == f"berth: {events[-1]['text']}\n"
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGHUP], [signal.SIGTERM, signal.SIGHUP]])

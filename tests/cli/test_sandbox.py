@@ -231,4 +231,4 @@ def test_serve_by_another_user(serve, tmp_path):
 
 
 def test_unknown_user(berth):
-    assert "no user" in berth("listen", HERE, "--user", "nobody-at-all", status=1).stderr
+    assert "no such user" in berth("listen", HERE, "--user", "nobody-at-all", status=1).stderr
