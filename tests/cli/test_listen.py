@@ -118,6 +118,19 @@ def test_exec_child_has_only_its_socket(listen, tmp_path):
     assert set(shown) == {"0", "1", "2", "3"}
 
 
+def test_exec_standard_error_is_ours_as_it_is(listen):
+    """The manual says so, and how a shell marks it."""
+    told = "printf 'x\\033y\\n' >&2; echo out"
+    marked = f'{{ {{ {told}; }} 2>&1 >&3 | sed "s/^/$BERTH_REMOTE_ADDR $BERTH_REMOTE_PORT: /" >&2; }} 3>&1'
+    for command, mark in ((told, ""), (marked, "127.0.0.1 {}: ")):
+        server = listen(HERE, "--shell", "--exec", command)
+        with server.connect() as s:
+            port = s.getsockname()[1]
+            assert read_all(s) == b"out\n"
+        assert server.end() == 0
+        assert mark.format(port) + "x\x1by\n" in server.talk
+
+
 def test_exec_child_is_found_by_our_path(listen, tmp_path):
     """And doesn't hear of it: a shell has a default of its own."""
     program = tmp_path / "only-here"
