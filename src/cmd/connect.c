@@ -233,7 +233,10 @@ static int read_source(struct connect *c)
         source.host = ENDPOINT_EVERY_INTERFACE; /* a port alone: from any address */
     const struct targets_question q = {
         .endpoint = &source, .family = family_of(c->arguments), .listens = true};
-    return targets_find(&q, &c->sources, &e) < 0 ? fail(&e) : 0;
+    if (targets_find(&q, &c->sources, &e) == 0)
+        return 0;
+    snprintf(e.subject, sizeof e.subject, "%s", word); /* without the port that nobody gave */
+    return fail(&e);
 }
 
 static int choose_proxy(struct connect *c)

@@ -295,7 +295,9 @@ static int status_of(const struct talk *t)
         return EXIT_YES;
     struct err e;
     if (t->too_late) {
-        err_set(&e, ETIMEDOUT, "find", t->arguments->expect, "it didn't come within --timeout");
+        err_word(&e, ETIMEDOUT, "find", t->arguments->expect,
+                 "it didn't come within --timeout, after %lu byte%s", t->pair.ba.bytes,
+                 t->pair.ba.bytes == 1 ? "" : "s");
     } else {
         status_of_end(t);
         err_word(&e, ENODATA, "find", t->arguments->expect,

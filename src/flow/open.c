@@ -60,15 +60,27 @@ static const char *option_hint(const struct sockopt_call *call, int error)
 {
     if (call->option == SOCKOPT_DEVICE && error == ENODEV)
         return "berth interfaces lists what there is";
-    if (call->option == SOCKOPT_CONGESTION && error == ENOENT)
-        return "see sysctl net.ipv4.tcp_available_congestion_control";
     if (call->option == SOCKOPT_CONGESTION && error == EPERM)
-        return "see sysctl net.ipv4.tcp_allowed_congestion_control";
+        return "without CAP_NET_ADMIN only those of sysctl net.ipv4.tcp_allowed_congestion_control";
     if (error == EPERM && call->option == SOCKOPT_DEVICE)
         return "it takes CAP_NET_RAW here";
     if (error == EPERM)
         return "it takes CAP_NET_ADMIN";
     return error == ENOPROTOOPT ? "this kernel doesn't have that option for such sockets" : NULL;
+}
+
+/* What is no module of the kernel's, or no loaded one for who may load none
+ * (tcp_set_congestion_control of net/ipv4/tcp_cong.c). */
+static int fail_congestion(struct err *e, int error, const struct sockopt_call *call)
+{
+    static const char op[] = "use the congestion control";
+    if (error == ENOENT)
+        return err_word(e, error, op, call->value,
+                        "there is none of that name here; sysctl "
+                        "net.ipv4.tcp_available_congestion_control has those that are loaded, and "
+                        "to load another takes CAP_NET_ADMIN");
+    const char *hint = option_hint(call, error);
+    return err_set(e, error, op, call->value, hint ? "%s" : NULL, hint);
 }
 
 struct setting {
@@ -82,6 +94,8 @@ static int set_option(void *ctx, const struct sockopt_call *call)
     if (setsockopt(s->fd, call->level, call->optname, call->value, call->size) == 0)
         return 0;
     const char *hint = option_hint(call, errno);
+    if (call->option == SOCKOPT_CONGESTION)
+        return fail_congestion(s->e, errno, call);
     if (call->option == SOCKOPT_DEVICE)
         return err_set(s->e, errno, "bind to the device", call->value, hint ? "%s" : NULL, hint);
     return err_set(s->e, errno, "set", call->name, hint ? "%s" : NULL, hint);
@@ -121,6 +135,27 @@ static int set_own(int fd, const struct target *t, struct err *e)
     return err_set(e, errno, "bind to the device", t->device, hint ? "%s" : NULL, hint);
 }
 
+/* Addresses */
+
+/* What has no port left has its address still. */
+static bool has_ipv6_loopback(void)
+{
+    const struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    _cleanup_fd_ int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 || errno != EADDRNOTAVAIL;
+}
+
+static const char *no_address_hint(const struct target *t, const char *else_hint)
+{
+    struct net_addr a;
+    uint16_t port;
+    bool loopback = target_get_ip(&t->address, &a, &port) && net_addr_is_loopback(&a);
+    if (loopback && t->family == AF_INET6 && !has_ipv6_loopback())
+        return "the loopback interface has no IPv6: it is turned off by sysctl "
+               "net.ipv6.conf.lo.disable_ipv6, or the interface is down";
+    return else_hint;
+}
+
 /* Listening */
 
 static const char *unix_path(const struct target *t)
@@ -155,7 +190,8 @@ static const char *bind_hint(const struct target *t, int error)
                          "CAP_NET_BIND_SERVICE: run as root, or take a higher port";
         return t->family == AF_UNIX ? "the folder can't be written to" : NULL;
     case EADDRNOTAVAIL:
-        return "no interface of this host has that address; berth interfaces lists what there is";
+        return no_address_hint(
+            t, "no interface of this host has that address; berth interfaces lists what there is");
     case EADDRINUSE:
         return t->family == AF_UNIX ? unix_taken_hint(t) : "the address is taken";
     case EINVAL:
@@ -287,7 +323,11 @@ const char *open_connect_hint(const struct target *t, int error)
     case ETIMEDOUT:
         return "no answer: the host is down, or a firewall drops";
     case EADDRNOTAVAIL:
-        return "this host doesn't have the source address, or has no free port left for it";
+        return no_address_hint(
+            t, t->family == AF_INET6
+                   ? "this host has no IPv6 address to come from, or no free port left: "
+                     "see sysctl net.ipv6.conf.all.disable_ipv6"
+                   : "this host has no address to come from, or no free port left");
     case EINVAL:
         return t->family == AF_INET6 ? "a link-local address needs its device: add %DEVICE" : NULL;
     case EPROTOTYPE:
@@ -313,7 +353,10 @@ static int fail_source(struct err *e, int error, const struct target *source)
         net_addr_format(&subject, &a);
     else
         target_format(&subject, &source->address, source->address_n);
-    const char *hint = bind_hint(source, error);
+    const char *hint = error == EADDRINUSE && is_ip(source)
+                           ? "another socket has it, and berth who tells which; without a port a "
+                             "free one is taken"
+                           : bind_hint(source, error);
     return err_set(e, error, "connect from", buf_cstr(&subject), hint ? "%s" : NULL, hint);
 }
 
@@ -333,6 +376,16 @@ static int bind_source(int fd, const struct target *source, struct err *e)
     return result < 0 ? fail_source(e, -result, source) : 0;
 }
 
+static const char *connection_hint(const struct target *t, const struct target *source, int error)
+{
+    struct net_addr a;
+    uint16_t port;
+    bool chosen = source && target_get_ip(&source->address, &a, &port) && port;
+    return chosen && error == EADDRNOTAVAIL
+               ? "a connection from that source port is there already, or was just now"
+               : open_connect_hint(t, error);
+}
+
 int open_connection(const struct target *t, const struct open_connect *how, bool *ret_done,
                     struct err *e)
 {
@@ -350,7 +403,7 @@ int open_connection(const struct target *t, const struct open_connect *how, bool
         return result;
     bool done = connect(fd, (const struct sockaddr *)&t->address, t->address_n) == 0;
     if (!done && errno != EINPROGRESS && errno != EINTR)
-        return fail(e, errno, "connect to", t, open_connect_hint(t, errno));
+        return fail(e, errno, "connect to", t, connection_hint(t, how->source, errno));
     *ret_done = done;
     return fd_take(&fd);
 }

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lib.process import run
+from lib.process import NOBODY, run
 from lib.peers import Peer, read_all
 from lib.wait import wait_for
 
@@ -250,6 +250,8 @@ def test_source(berth, peer):
     result = berth("connect", "--source", "192.0.2.1", f"127.0.0.1:{at.port}", status=1)
     assert "cannot connect from '192.0.2.1': " in result.stderr
     assert "no interface of this host has that address" in result.stderr
+    result = berth("connect", "--source", "no.such.invalid", f"127.0.0.1:{at.port}", status=1)
+    assert "cannot resolve 'no.such.invalid': " in result.stderr
     result = berth("connect", "--source", "::1", f"127.0.0.1:{at.port}", status=2)
     assert f"--source '::1' is of another family than '127.0.0.1:{at.port}'" in result.stderr
 
@@ -303,6 +305,39 @@ def test_expect(berth, peer):
     assert "220 ready" in process.stdout.read()
 
 
+def test_source_that_is_taken(berth, peer):
+    """By a listener, and by a connection to the same place: each has its own remedy."""
+    at = peer(read_all)
+    result = berth("connect", "--source", f"127.0.0.1:{at.port}", f"127.0.0.1:{at.port}", status=1)
+    assert f"cannot connect from '127.0.0.1:{at.port}': address already in use (another socket has it" in result.stderr
+    holds = berth.start("connect", "--verbose", "--source", "127.0.0.1:6003", f"127.0.0.1:{at.port}", **PIPES)
+    wait_for(lambda: "connected" in holds.stderr.readline(), what="connected")
+    result = berth("connect", "--source", "127.0.0.1:6003", f"127.0.0.1:{at.port}", status=1)
+    assert "(a connection from that source port is there already, or was just now)" in result.stderr
+    holds.stdin.close()
+    assert holds.wait(10) == 0
+
+
+def test_ipv6_turned_off(berth, netns):
+    netns.sysctl("net.ipv6.conf.lo.disable_ipv6", 1)
+    why = "the loopback interface has no IPv6: it is turned off by sysctl net.ipv6.conf.lo.disable_ipv6"
+    for command in ("connect", "listen", "serve"):
+        assert why in berth(command, "[::1]:4444", status=1).stderr
+    assert why in berth("connect", "4444", status=1).stderr
+
+
+@pytest.mark.parametrize("command", ["connect", "listen"])
+def test_congestion_control_that_is_not_to_be_had(berth, netns, command):
+    result = berth(command, "--congestion", "nosuch", "127.0.0.1:4444", status=1)
+    assert "cannot use the congestion control 'nosuch': there is none of that name here" in result.stderr
+    there, allowed = (set(netns.sysctl(f"net.ipv4.tcp_{which}_congestion_control").split())
+                      for which in ("available", "allowed"))
+    if not there - allowed:
+        pytest.skip("everybody may have every congestion control here")
+    result = berth(command, "--congestion", min(there - allowed), "127.0.0.1:4444", status=3, user=NOBODY)
+    assert "(without CAP_NET_ADMIN only those of sysctl net.ipv4.tcp_allowed_congestion_control)" in result.stderr
+
+
 def test_expect_that_does_not_come(berth, peer):
     at = peer(lambda connection: (connection.sendall(b"500 no"), read_all(connection)))
     result = berth("connect", "--expect", "^220 ", f"127.0.0.1:{at.port}", status=1)
@@ -311,7 +346,7 @@ def test_expect_that_does_not_come(berth, peer):
         "connect", "--expect", "220", "--timeout", "200ms", f"127.0.0.1:{at.port}", **PIPES
     )
     assert process.wait(10) == 1
-    assert "it didn't come within --timeout" in process.stderr.read()
+    assert "cannot find '220': it didn't come within --timeout, after 6 bytes" in process.stderr.read()
 
 
 def seconds_to_end(connection, ends):
