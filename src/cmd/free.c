@@ -341,8 +341,10 @@ static bool is_handed_on(struct freeing *f)
 static int tell_nobody(struct freeing *f)
 {
     if (!holding_target_is_port(f->target)) {
-        err_tell("nobody has '%s'", f->target->text);
-        return EXIT_NO;
+        int status = holding_nobody_status(&f->holding);
+        err_tell("nobody has '%s'%s", f->target->text,
+                 status == EXIT_NO ? "" : " that may be seen");
+        return status;
     }
     if (is_handed_on(f))
         return EXIT_YES;

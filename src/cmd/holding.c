@@ -177,6 +177,11 @@ int holding_look_up(struct holding *h, uint64_t timeout_ns)
     return 0;
 }
 
+int holding_nobody_status(const struct holding *h)
+{
+    return h->sockets.unknown ? EXIT_PERMISSION : EXIT_NO;
+}
+
 void holding_describe(struct buf *out, const struct holding *h)
 {
     for (size_t i = 0; i < h->holders.all.len; i++) {

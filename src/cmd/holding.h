@@ -65,6 +65,9 @@ int holding_read_filter(struct holding *h, const struct command *c,
 /* The names of the ends, shown from here on where they come in time. 0, or an exit status after a
  * message. */
 int holding_look_up(struct holding *h, uint64_t timeout_ns);
+/* Of a command that found nobody: EXIT_NO, or EXIT_PERMISSION where sockets were left out because
+ * what the filter asks about them may not be seen. */
+int holding_nobody_status(const struct holding *h);
 /* A paragraph each. */
 void holding_describe(struct buf *out, const struct holding *h);
 void holding_clear(struct holding *h);

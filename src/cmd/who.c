@@ -80,7 +80,7 @@ static int write_rows(struct asking *w, struct holding *h)
         if (r < 0)
             return EXIT_NO;
     }
-    return h->holders.all.len ? EXIT_YES : EXIT_NO;
+    return h->holders.all.len ? EXIT_YES : holding_nobody_status(h);
 }
 
 /* In words */
@@ -137,8 +137,10 @@ static bool look_at_rules(struct asking *w, const struct holding_target *target,
     return found;
 }
 
-static int tell_nobody(struct asking *w, const struct holding_target *target)
+static int tell_nobody(struct asking *w, const struct holding *h,
+                       const struct holding_target *target)
 {
+    int status = holding_nobody_status(h);
     const struct sockets_arguments *a = &w->arguments->sockets;
     bool here = !a->facts && !a->netns && !a->all_namespaces;
     bool elsewhere = here && look_elsewhere(w, target);
@@ -147,8 +149,9 @@ static int tell_nobody(struct asking *w, const struct holding_target *target)
         err_tell("nobody has '%s'%s", target->text,
                  here && geteuid() != 0 ? " that may be seen (other network namespaces and the "
                                           "firewall's rules are for root to see)"
-                                        : "");
-    return EXIT_NO;
+                 : status == EXIT_NO    ? ""
+                                        : " that may be seen");
+    return status;
 }
 
 static int show(struct asking *w, struct holding *h, const struct holding_target *target)
@@ -156,7 +159,7 @@ static int show(struct asking *w, struct holding *h, const struct holding_target
     if (w->n_shown)
         return write_rows(w, h);
     if (h->holders.all.len == 0)
-        return tell_nobody(w, target);
+        return tell_nobody(w, h, target);
     show_words(w, h, target);
     return EXIT_YES;
 }
