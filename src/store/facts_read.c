@@ -188,11 +188,26 @@ static int read_root(struct facts_reader *r, const json_t *root)
     return result < 0 ? result : read_sockets(r, json_object_get(root, "sockets"));
 }
 
-static int explain(const struct facts_reader *r, int code, const char *path, struct err *e)
+static int explain_version(const json_t *root, const char *path, struct err *e)
+{
+    const json_t *version = json_object_get(root, "berth_facts");
+    if (!json_is_integer(version))
+        return err_word(e, EINVAL, "read facts from", path,
+                        "berth list --save didn't write it: the number berth_facts is missing");
+    long long is = json_integer_value(version);
+    return err_word(e, EINVAL, "read facts from", path,
+                    "the file is of version %lld, this berth (%s) reads version %d; %s", is,
+                    BERTH_VERSION, FACTS_VERSION,
+                    is > FACTS_VERSION
+                        ? "read it with a later berth, or save the host with this one"
+                        : "save the host again with this one");
+}
+
+static int explain(const struct facts_reader *r, int code, const json_t *root, const char *path,
+                   struct err *e)
 {
     if (code == -EINVAL && r->fault && strcmp(r->fault, "berth_facts") == 0)
-        return err_set(e, EINVAL, "read facts from", path,
-                       "no facts of version %d: the key berth_facts doesn't say so", FACTS_VERSION);
+        return explain_version(root, path, e);
     if (code == -EINVAL && r->fault)
         return err_set(e, EINVAL, "read facts from", path, "the value of '%s' is of no use",
                        r->fault);
@@ -211,7 +226,7 @@ static int read_text(const char *text, size_t n, const char *path, struct facts 
 
     int result = read_root(&r, root);
     if (result < 0)
-        explain(&r, result, path, e);
+        explain(&r, result, root, path, e);
     for (size_t i = 0; i < r.texts.len; i++)
         free(*(char **)vec_at(&r.texts, i));
     vec_free(&r.texts);

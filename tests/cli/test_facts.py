@@ -154,6 +154,18 @@ def test_a_broken_file_is_one_clear_line(berth, host, tmp_path, name):
         assert "\x1b" not in result.stderr
 
 
+@pytest.mark.parametrize("version, remedy", [(2, "a later berth, or save"), (0, "save the host again")])
+def test_a_file_of_another_version(berth, tmp_path, version, remedy):
+    """Which it has, which is read, and what to do."""
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps({"berth_facts": version}))
+    told = berth("list", "--facts", path, status=1).stderr
+    assert f"the file is of version {version}, this berth (" in told and ") reads version 1; " in told
+    assert remedy in told and "invalid argument" not in told
+    path.write_text("{}")
+    assert "berth list --save didn't write it" in berth("list", "--facts", path, status=1).stderr
+
+
 @pytest.mark.parametrize("path", ["/nonexistent", "/", "/dev/null"])
 def test_a_file_that_cannot_be_read(berth, netns, path):
     result = berth("list", "--facts", path, status=1)

@@ -95,8 +95,8 @@ static void test_faults(void **state)
     } cases[] = {
         {"", "line 1"},
         {"[1,", "line 1"},
-        {"{}", "version 1"},
-        {"{\"berth_facts\": 2}", "version 1"},
+        {"{}", "berth_facts"},
+        {"{\"berth_facts\": 2}", "of version 2"},
         {"{\"berth_facts\": 1, \"host\": {\"uid\": -1}}", "'uid'"},
         {"{\"berth_facts\": 1, \"host\": {\"uid\": 4294967296}}", "'uid'"},
         {"{\"berth_facts\": 1, \"sockets\": [{}]}", "'proto'"},
