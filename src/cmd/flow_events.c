@@ -312,6 +312,10 @@ void flow_events_show(const struct flow_events *f, const struct event *e)
     if (f->quiet && e->kind != EVENT_FAILED)
         return;
     _cleanup_buf_ struct buf line = BUF_INIT(1 << 14);
+    if (f->mid_line && *f->mid_line) {
+        buf_char(&line, '\n');
+        *f->mid_line = 0;
+    }
     if (f->json)
         put_json(&line, e);
     else

@@ -13,6 +13,9 @@ struct listener;
 
 struct flow_events {
     bool json, quiet;
+    /* Not 0: an unfinished line stands on the terminal that events go to; it is ended then, and
+     * this is 0. NULL: nothing else goes there. */
+    uint64_t *mid_line;
 };
 
 /* Rows of an option table whose arguments' struct has a member `events`. */

@@ -341,8 +341,10 @@ static void clear(struct server *s)
 {
     for (uint32_t i = 0; i < s->n_workers; i++)
         worker_clear(&s->workers[i]);
-    free(s->workers);
     listeners_close(&s->listeners);
+    if (s->started_ns && !s->once)
+        tell_totals(s);
+    free(s->workers);
     listen_handoff_clear(s);
     tls_context_free(s->tls);
     vec_free(&s->allow);
@@ -370,8 +372,6 @@ static int run(const void *arguments, const struct command_words *words)
     if (status == 0)
         status = run_server(&s);
     clear(&s);
-    if (s.started_ns && !s.once)
-        tell_totals(&s);
     return status;
 }
 

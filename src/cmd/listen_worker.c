@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -265,6 +266,13 @@ static void out_failed(struct loop *l, struct hub *h, int error)
     loop_stop(&w->loop);
 }
 
+static bool is_one_terminal(int a, int b)
+{
+    struct stat of_a, of_b;
+    return isatty(a) && isatty(b) && fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 &&
+           of_a.st_rdev == of_b.st_rdev;
+}
+
 static int prepare_mode(struct worker *w)
 {
     enum listen_kind kind = w->server->kind;
@@ -272,6 +280,8 @@ static int prepare_mode(struct worker *w)
         w->hub.chat = kind == LISTEN_CHAT;
         w->hub.raw = w->server->a->raw;
         w->hub.out_failed = out_failed;
+        if (is_one_terminal(STDOUT_FILENO, STDERR_FILENO))
+            w->server->events.mid_line = &w->hub.mid_line;
         return hub_init(&w->hub, &w->loop, w->scratch);
     }
     far_place_init(&w->forward, &w->loop, &w->server->forward);

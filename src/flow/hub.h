@@ -39,7 +39,8 @@ struct hub {
     struct hub_member *first;
     uint32_t n;
     struct hub_member *holder; /* has bytes that standard output didn't take yet: goes first */
-    uint64_t mid_line;         /* the number of who wrote an unfinished line there; 0 none */
+    uint64_t mid_line;         /* the number of who wrote an unfinished line there; 0 none, or
+                                * somebody else has ended it */
     bool unsure;               /* or a finished one: nobody saw how it ended */
     struct buf text;           /* what goes out next */
     struct buf datagrams;      /* the same, of lines made of datagrams */

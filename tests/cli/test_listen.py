@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from lib.listening import Listening, read_all, read_until
+from lib.terminal import Terminal
 from lib.wait import wait_for
 
 HERE = "127.0.0.1:0"
@@ -1137,6 +1138,24 @@ def test_each_line_of_several_is_marked_on_a_terminal(berth, netns):
             wait_shown(b"more\r\n")
     assert shown == b"two\r\n[2] three\r\n[1] more\r\n"
     os.close(master)
+
+
+def test_events_have_lines_of_their_own_on_a_terminal(berth, netns):
+    command = berth.command("listen", HERE, "--grace", "20s")
+    with contextlib.closing(Terminal(command, columns=200, netns=netns)) as terminal, netns.inside():
+        port = int(terminal.expect(r"127\.0\.0\.1:(\d+) ")[1])
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            s.sendall(b"no end")
+            terminal.expect("no end")
+            terminal.process.send_signal(signal.SIGTERM)
+            terminal.expect("stopping;")
+            s.sendall(b"after that\n")
+            terminal.expect("after")
+            s.sendall(b"nor here")
+            terminal.expect("nor here")
+        assert terminal.wait() == 0
+    places = [re.sub("^berth: .*(stopping|ended|client;).*", r"\1", line) for line in terminal.lines[2:]]
+    assert places == ["no end", "stopping", "after that", "nor here", "ended", "client;"]
 
 
 def test_a_terminal_gets_nothing_raw(berth, netns):
