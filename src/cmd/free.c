@@ -114,15 +114,14 @@ static int open_target(struct target *t, const struct predict_holder *h)
     return r;
 }
 
-static int fail_target(const struct predict_holder *h, int code, const char *hint)
+static int fail_target(const struct predict_holder *h, int code)
 {
     struct err e;
     _cleanup_buf_ struct buf name = BUF_INIT(256);
     holder_name(&name, h);
-    if (code == EPERM)
-        hint = privilege_to_end();
-    err_set(&e, code, "end", buf_cstr(&name), "%s%s", code == EPERM ? "nothing was ended; " : "",
-            hint ? hint : "");
+    bool refused = code == EPERM;
+    err_set(&e, code, "end", buf_cstr(&name), "%s%s", refused ? "nothing was ended; " : "",
+            refused ? privilege_to_end() : "");
     return fail(&e);
 }
 
@@ -142,7 +141,7 @@ static int collect_targets(struct freeing *f)
             r = -ENOMEM;
         }
         if (r < 0)
-            return fail_target(holder, -r, NULL);
+            return fail_target(holder, -r);
     }
     return 0;
 }
@@ -238,17 +237,22 @@ static int signal_targets(const struct freeing *f, int signal)
         const struct target *t = vec_at(&f->targets, i);
         int r = send_signal(t, signal);
         if (r < 0 && r != -ESRCH)
-            status = fail_target(t->holder, -r, NULL);
+            status = fail_target(t->holder, -r);
     }
     return status;
 }
 
-static int tell_survivors(const struct freeing *f, const char *hint)
+static int tell_survivors(const struct freeing *f, const char *signal, const char *advice)
 {
+    _cleanup_buf_ struct buf waited = BUF_INIT(64);
+    time_format_duration(&waited, f->arguments->timeout_ns);
     for (size_t i = 0; i < f->targets.len; i++) {
         const struct target *t = vec_at(&f->targets, i);
+        _cleanup_buf_ struct buf name = BUF_INIT(256);
+        holder_name(&name, t->holder);
         if (!t->ended)
-            fail_target(t->holder, ETIMEDOUT, hint);
+            err_tell("%s hasn't ended %s after %s: %s", buf_cstr(&name), buf_cstr(&waited), signal,
+                     advice);
     }
     return EXIT_NO;
 }
@@ -271,9 +275,12 @@ static int end_processes(struct freeing *f)
     if (status || wait_for_end(f))
         return status;
     if (!f->arguments->kill)
-        return tell_survivors(f, "it got SIGTERM; --kill sends SIGKILL then");
+        return tell_survivors(f, "SIGTERM",
+                              "it ignores that, or needs longer (--timeout); --kill ends it then");
     status = signal_targets(f, SIGKILL);
-    return status || wait_for_end(f) ? status : tell_survivors(f, "it got SIGKILL");
+    if (status || wait_for_end(f))
+        return status;
+    return tell_survivors(f, "SIGKILL", "it will when what it waits for in the kernel is over");
 }
 
 static int free_processes(struct freeing *f)
