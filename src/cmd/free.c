@@ -52,7 +52,7 @@ static const struct command_option free_options[] = {
      .help = "SIGKILL for what doesn't end on SIGTERM in time"},
     {.name = "dry-run",
      .field = offsetof(struct free_arguments, dry_run),
-     .help = "show what would be ended, and end nothing"},
+     .help = "show what would be ended or closed, and leave it"},
     {.name = "timeout",
      .letter = 't',
      .type = OPTION_DURATION,
@@ -298,18 +298,43 @@ static int free_processes(struct freeing *f)
     return end_processes(f);
 }
 
+static bool is_connection(const struct net_socket *s)
+{
+    return !net_socket_is_listener(s) && s->peer_port;
+}
+
+static const struct net_socket *found_at(const struct freeing *f, size_t i)
+{
+    return *(const struct net_socket *const *)vec_at(&f->holding.found, i);
+}
+
+static uint32_t count_connections(const struct freeing *f)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < f->holding.found.len; i++)
+        n += is_connection(found_at(f, i));
+    return n;
+}
+
+static int try_dry(struct freeing *f)
+{
+    uint32_t n = count_connections(f);
+    if (f->arguments->connections)
+        buf_printf(&f->out.buf, "%u connection%s would be closed\n", n, n == 1 ? "" : "s");
+    return EXIT_YES;
+}
+
 static int free_connections(struct freeing *f)
 {
     struct err e = {0};
-    uint32_t closed = 0;
-    if (!f->arguments->yes && !consents("Close these connections?"))
+    uint32_t closed = 0, n = count_connections(f);
+    if (n && !f->arguments->yes &&
+        !consents(n == 1 ? "Close this connection?" : "Close these connections?"))
         return EXIT_NO;
     for (size_t i = 0; i < f->holding.found.len; i++) {
-        const struct net_socket *s =
-            *(const struct net_socket *const *)vec_at(&f->holding.found, i);
-        if (net_socket_is_listener(s) || !s->peer_port)
+        if (!is_connection(found_at(f, i)))
             continue;
-        int r = diag_destroy(s, &e);
+        int r = diag_destroy(found_at(f, i), &e);
         if (r == -ENOENT)
             continue; /* closed meanwhile */
         if (r < 0)
@@ -394,7 +419,7 @@ static int free_target(struct freeing *f)
         buf_char(&f->out.buf, '\n');
     describe_all(f, &f->holding);
     if (a->dry_run)
-        return EXIT_YES;
+        return try_dry(f);
     if (out_flush(&f->out) < 0)
         return EXIT_NO; /* what wasn't shown isn't ended */
     if (a->connections)

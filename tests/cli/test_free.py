@@ -229,6 +229,19 @@ def test_connections(berth, mksock):
     os.kill(mk.pid, 0)
 
 
+def test_a_dry_run_counts_the_connections(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c1", "tcp accept @srv as=a1", "tcp connect @srv as=c2")
+    result = berth("free", mk["srv"].port, "--connections", "--dry-run")
+    assert result.lines[-1] == "2 connections would be closed"
+    assert mk["c1"].find(berth("list", "--json", "tcp").json())["state"] == "ESTABLISHED"
+
+
+def test_without_a_connection_nothing_is_asked(berth, holder):
+    one = holder()
+    assert berth("free", one.port, "--connections", "--dry-run").lines[-1] == "0 connections would be closed"
+    assert berth("free", one.port, "--connections").lines[-1] == "closed 0 connections"
+
+
 def test_connections_without_the_privilege(berth, mksock):
     features.require(features.has_sock_destroy)
     mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a")
