@@ -507,6 +507,30 @@ def test_relay_tells_what_is_wrong_with_tls(relay, listen, berth, good, authorit
     assert not plain.of("opened") and not plain.of("closed")
 
 
+@pytest.mark.parametrize("fault, words, option", [
+    ("self-signed", "its certificate is self-signed, nobody vouches for it",
+     {"connect": "--tls-ca or --tls-fingerprint if", "relay": "--tls-to-ca or --tls-to-fingerprint if",
+      "listen": "put it into the system's store or use berth relay with --tls-to-ca if"}),
+    ("expired", "its certificate expired on 20", {}),
+    ("wrong", "its certificate is for other.example, not for '127.0.0.1'",
+     {"connect": "--tls-name if", "relay": "--tls-to-name if", "listen": "berth relay with --tls-to-name if"}),
+])
+def test_hints_name_the_options_of_the_command(relay, listen, berth, authority, fault, words, option):
+    own = {"self-signed": lambda: [], "wrong": lambda: ["--tls-cert", authority.issue("wrong", "DNS:other.example")],
+           "expired": lambda: ["--tls-cert", authority.issue("old", "IP:127.0.0.1", begins=-20, days=10)]}[fault]()
+    back = listen("tls:" + HERE, "--echo", *own)
+    at, env = f"tls:127.0.0.1:{back.port}", {"SSL_CERT_FILE": str(authority.path)}
+    texts = {"connect": berth("connect", at, input="", status=1, env=env).stderr}
+    for command, args in ("relay", ["listen:" + HERE, at]), ("listen", [HERE, "--forward", at]):
+        server = (relay if command == "relay" else listen)(*args, env=env)
+        with server.connect() as s, contextlib.suppress(ConnectionResetError):
+            s.recv(1)
+        texts[command] = server.wait_events("closed")[0]["text"]
+    for command, text in texts.items():
+        assert words in text, (command, text)
+        assert not option or f"({option[command]}" in text, (command, text)
+
+
 def test_relay_tells_what_tls_agreed_on(relay, listen, berth, good, authority):
     back = listen("tls:" + HERE, "--echo", "--tls-cert", good)
     server = relay("listen:tls:" + HERE, f"tls:127.0.0.1:{back.port}", "--tls-cert", good, "--tls-to-ca",
