@@ -312,6 +312,10 @@ const char *open_connect_hint(const struct target *t, int error)
     switch (error) {
     case ECONNREFUSED:
         return t->family == AF_UNIX ? unix_refusal_hint(t) : "nobody listens there";
+    case ECONNRESET: /* vsock refuses so: virtio_transport_recv_connecting of net/vmw_vsock */
+        return t->family == AF_VSOCK ? "nobody listens there"
+                                     : "it was accepted, and broken off at once by the program "
+                                       "there, or something between";
     case ENOENT:
         return "there is no such socket";
     case EAGAIN:

@@ -249,6 +249,15 @@ static void what_has_no_path_leaves_none_behind(void **state)
     assert_non_null(strstr(open_connect_hint(&t, ECONNREFUSED), "left the name behind"));
 }
 
+static void a_reset_is_not_a_refusal_but_for_vsock(void **state)
+{
+    struct target t = ip_target("127.0.0.1", 80);
+    (void)state;
+    assert_non_null(strstr(open_connect_hint(&t, ECONNRESET), "accepted, and broken off"));
+    target_set_vsock(&t, 1, 9);
+    assert_string_equal(open_connect_hint(&t, ECONNRESET), "nobody listens there");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +270,7 @@ int main(void)
         cmocka_unit_test(left_over_names_are_taken_over),
         cmocka_unit_test(datagrams_say_where_they_were_sent),
         cmocka_unit_test(what_has_no_path_leaves_none_behind),
+        cmocka_unit_test(a_reset_is_not_a_refusal_but_for_vsock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
