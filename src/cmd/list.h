@@ -33,6 +33,9 @@ struct list {
     uint64_t written;
 };
 
+/* 0, or EXIT_USAGE after a message: options that don't go together. */
+int list_check(const struct list_arguments *a);
+
 /* Fills the output, the query, the filter, the columns and their order from the arguments and the
  * words. 0, or an exit status after a message. */
 int list_choose(struct list *l, const struct command_words *words);

@@ -60,6 +60,16 @@ static const char *usual_columns(const struct render_options *o)
     return o->width < NARROW ? narrow_columns : wide_columns;
 }
 
+static void add_details(struct buf *ret, const struct list_arguments *a)
+{
+    for (size_t i = 0; i < sizeof details / sizeof *details; i++) {
+        if (!detail_asked(a, i))
+            continue;
+        buf_char(ret, ',');
+        buf_str(ret, details[i].column);
+    }
+}
+
 /* The usual columns, with those that the detail options add. */
 static void default_columns(struct buf *ret, const struct list *l)
 {
@@ -69,12 +79,8 @@ static void default_columns(struct buf *ret, const struct list *l)
     buf_str(ret, a->summary ? summary_columns : o->format == RENDER_TABLE ? usual : data_columns);
     if (a->sockets.all_namespaces && !a->summary && l->output.options.format == RENDER_TABLE)
         buf_str(ret, ",netns_name");
-    for (size_t i = 0; i < sizeof details / sizeof *details && !a->summary; i++) {
-        if (!detail_asked(a, i))
-            continue;
-        buf_char(ret, ',');
-        buf_str(ret, details[i].column);
-    }
+    if (!a->summary)
+        add_details(ret, a);
     if (a->names == NAMES_SHOWN && l->output.options.format != RENDER_TABLE && !a->summary)
         buf_str(ret, name_columns);
 }
@@ -90,11 +96,23 @@ static void choose_names(struct list *l)
         l->looks_up |= socket_column_is_name(l->shown.columns[i]);
 }
 
+/* The columns that -o names, with those that the detail options add; NULL where it isn't given. */
+static const char *named_columns(const struct list *l, struct buf *space)
+{
+    const struct list_arguments *a = l->arguments;
+    const char *named = a->group_by ? a->group_by : a->output.columns;
+    if (!named || a->group_by || a->summary || strcmp(named, "help") == 0)
+        return named;
+    buf_str(space, named);
+    add_details(space, a);
+    return buf_cstr(space);
+}
+
 static int choose_columns(struct list *l)
 {
     const struct list_arguments *a = l->arguments;
-    _cleanup_buf_ struct buf defaults = BUF_INIT(4096);
-    const char *list = a->group_by ? a->group_by : a->output.columns;
+    _cleanup_buf_ struct buf defaults = BUF_INIT(4096), space = BUF_INIT(1 << 16);
+    const char *list = named_columns(l, &space);
     size_t n_all;
     const struct render_column *all = socket_columns(&n_all);
     static_assert(LIST_COLUMNS_MAX > NET_FIELD_COUNT + 40, "room for every column");
@@ -268,7 +286,10 @@ static int open_groups(struct list *l)
 int list_choose(struct list *l, const struct command_words *words)
 {
     const struct list_arguments *a = l->arguments;
-    int status = output_open(&l->output, &command_list, &a->output);
+    int status = list_check(a);
+    if (status)
+        return status;
+    status = output_open(&l->output, &command_list, &a->output);
     if (status)
         return status;
     status = sockets_init(&l->sockets, &command_list, &a->sockets);

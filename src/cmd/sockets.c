@@ -75,9 +75,14 @@ static int check_place(const struct command *c, const struct sockets_arguments *
         given[n++] = "--netns";
     if (a->all_namespaces)
         given[n++] = "--all-namespaces";
-    if (n < 2)
-        return 0;
-    return command_usage_error(c, "%s and %s can't be given together", given[0], given[1]);
+    if (n > 1)
+        return command_usage_error(c, "%s and %s can't be given together", given[0], given[1]);
+    if (a->via != SOURCE_BEST && (a->facts || a->tcpdiag))
+        return command_usage_error(c,
+                                   "--via and %s can't be given together: what was saved isn't "
+                                   "read from the kernel",
+                                   given[0]);
+    return 0;
 }
 
 int sockets_init(struct sockets *s, const struct command *c, const struct sockets_arguments *a)

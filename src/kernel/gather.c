@@ -16,6 +16,7 @@
 #include "kernel/source.h"
 #include "kernel/sysctl.h"
 #include "net/facts.h"
+#include "net/filter.h"
 
 /* The settings that decide over bind, listen and connect, and how full the host may get. */
 static const char *const sysctls[] = {
@@ -116,9 +117,17 @@ static int gather_namespaces(struct facts *f, struct source_report *report)
     return r == -ENOENT ? 0 : r; /* no /proc here: unknown */
 }
 
+struct keeper {
+    const struct net_filter *filter; /* may be NULL */
+    struct facts *facts;
+};
+
 static int keep_socket(void *ctx, const struct net_socket *s)
 {
-    return facts_add_socket(ctx, s);
+    const struct keeper *k = ctx;
+    if (k->filter && net_filter_match(k->filter, s) == NET_MATCH_NO)
+        return 0;
+    return facts_add_socket(k->facts, s);
 }
 
 /* What belongs to the namespace that the thread is in, but for the sockets. */
@@ -141,6 +150,7 @@ int gather_host_facts(const struct source_query *q, struct facts *f, struct sour
                       struct err *e)
 {
     struct netns_visit visit = {.home = -1};
+    struct keeper keeper = {q->filter, f};
     gather_host(f);
     int r = q->scope == SOURCE_ONE_NETNS ? netns_enter(&visit, q->netns_fd, e) : 0;
     if (r < 0)
@@ -149,7 +159,7 @@ int gather_host_facts(const struct source_query *q, struct facts *f, struct sour
     int back = netns_leave(&visit, e);
     if (r == 0)
         r = back;
-    return r < 0 ? r : source_read(q, keep_socket, f, report, e);
+    return r < 0 ? r : source_read(q, keep_socket, &keeper, report, e);
 }
 
 int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,

@@ -8,8 +8,9 @@ struct source_query;
 struct source_report;
 
 /* Fills *f, which was made by facts_init, with what the query asks of the sockets, and the rest. Of
- * what may not be read a note is made in *report. The namespace of SOURCE_ONE_NETNS is entered for
- * the interfaces and settings too. 0 or a negative errno with *e filled; *f is then to be cleared.
+ * what may not be read a note is made in *report; sockets of which the filter can't tell are kept.
+ * The namespace of SOURCE_ONE_NETNS is entered for the interfaces and settings too. 0 or a negative
+ * errno with *e filled; *f is then to be cleared.
  */
 int gather_facts(const struct source_query *q, struct facts *f, struct source_report *report,
                  struct err *e);

@@ -219,6 +219,49 @@ def test_save_and_facts(berth, mksock, tmp_path):
     assert mk["srv"].find(there)["reach"] == "this machine only"
 
 
+def test_what_is_saved_is_what_the_filter_chose(berth, mksock, tmp_path):
+    mk = mksock(*SCENE)
+    for words in (["sport", "=", f":{mk['srv'].port}"], ["udp"], ["state", "listening"], ["pid", str(mk.pid), "tcp"],
+                  ["reach", "local"]):
+        berth("list", "--save", tmp_path / "some.json", *words)
+        saved = {row["inode"] for row in rows_of(berth, "--all", "--facts", tmp_path / "some.json")}
+        assert saved and saved == {row["inode"] for row in rows_of(berth, *words)}, words
+
+
+REFUSED = [
+    ("--save {} --json", "--json", "a form of its own"),
+    ("--save {} --jsonl", "--jsonl", "a form of its own"),
+    ("--save {} -o local", "--columns", "shows no rows"),
+    ("--save {} --sort local", "--sort", "shows no rows"),
+    ("--save {} -g state", "--group-by", "shows no rows"),
+    ("--save {} --top 3", "--top", "shows no rows"),
+    ("--save {} --names", "--names", "shows no rows"),
+    ("--save {} --facts /dev/null", "--facts", "read of this host"),
+    ("--save {} --tcpdiag /dev/null", "--tcpdiag", "read of this host"),
+    ("--facts {} --via bpf", "--via", "isn't read from the kernel"),
+    ("--tcpdiag {} --via diag", "--via", "isn't read from the kernel"),
+    ("--group-by state -O", "--options", "counts and the sums"),
+    ("--summary -i", "--info", "counts and the sums"),
+    ("--summary -g state", "--group-by", "by protocol and state"),
+    ("--all --kind udp", "--kind", "every kind"),
+]
+
+
+@pytest.mark.parametrize("line, other, why", REFUSED)
+def test_an_option_without_effect_is_refused(berth, netns, tmp_path, line, other, why):
+    """With the reason, and before a file is written."""
+    result = berth("list", *line.format(tmp_path / "f").split(), status=2)
+    assert f"{other} " in result.stderr and "can't be given together: " in result.stderr and why in result.stderr
+    assert not result.stdout and not os.listdir(tmp_path) and netns
+
+
+def test_details_stand_behind_the_columns_named(berth, mksock):
+    mksock(*SCENE)
+    assert berth("list", "-o", "proto,local", "-O", "-i").lines[0].split() == ["PROTO", "LOCAL", "OPTIONS", "TCP-INFO"]
+    assert berth("list", "-o", "options,proto", "-O").lines[0].split() == ["OPTIONS", "PROTO"]
+    assert rows_of(berth, "-o", "proto", "--ends")[0].keys() == {"proto", "far_owners", "not_permitted"}
+
+
 def test_save_to_a_full_disk_says_so(berth):
     result = berth("list", "--save", "/dev/full/x", status=1)
     assert "cannot save facts" in result.stderr
