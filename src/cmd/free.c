@@ -372,16 +372,35 @@ static bool is_handed_on(struct freeing *f)
  * ended either, and may have been misspelt. */
 static int tell_nobody(struct freeing *f)
 {
-    if (!holding_target_is_port(f->target)) {
-        int status = holding_nobody_status(&f->holding);
-        err_tell("nobody has '%s'%s", f->target->text,
-                 status == EXIT_NO ? "" : " that may be seen");
-        return status;
-    }
+    bool process = f->target->meaning == HOLDING_PROCESS;
+    if (!holding_target_is_port(f->target))
+        return holding_tell_nobody(&f->holding, f->target,
+                                   process ? " in this network namespace" : "");
     if (is_handed_on(f))
         return EXIT_YES;
     name_target(&f->out.buf, f);
     buf_str(&f->out.buf, " is free\n");
+    return EXIT_YES;
+}
+
+static int tell_taken(struct freeing *f, struct holding *again)
+{
+    bool port = holding_target_is_port(f->target);
+    name_target(&f->out.buf, f);
+    buf_str(&f->out.buf, port ? " is still taken:\n\n" : " still has sockets:\n\n");
+    describe_all(f, again);
+    tell_of_remains(f, &again->holders);
+    return EXIT_NO;
+}
+
+static int tell_ended(struct freeing *f)
+{
+    bool process = f->target->meaning == HOLDING_PROCESS;
+    if (holding_target_is_port(f->target))
+        return tell_nobody(f);
+    buf_str(&f->out.buf, process ? "" : "nobody has ");
+    name_target(&f->out.buf, f);
+    buf_str(&f->out.buf, process ? " has ended\n" : " any more\n");
     return EXIT_YES;
 }
 
@@ -390,19 +409,8 @@ static int tell_outcome(struct freeing *f)
 {
     struct holding again;
     int status = holding_read(&again, &command_free, &f->arguments->sockets, f->target);
-    if (status == 0 && is_taken(&again)) {
-        name_target(&f->out.buf, f);
-        buf_str(&f->out.buf, " is still taken:\n\n");
-        describe_all(f, &again);
-        tell_of_remains(f, &again.holders);
-        status = EXIT_NO;
-    } else if (status == 0 && holding_target_is_port(f->target)) {
-        status = tell_nobody(f);
-    } else if (status == 0) {
-        buf_str(&f->out.buf, "nobody has ");
-        name_target(&f->out.buf, f);
-        buf_str(&f->out.buf, " any more\n");
-    }
+    if (status == 0)
+        status = is_taken(&again) ? tell_taken(f, &again) : tell_ended(f);
     holding_clear(&again);
     return status;
 }

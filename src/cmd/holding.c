@@ -1,6 +1,7 @@
 #include "cmd/holding.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,25 @@ int holding_look_up(struct holding *h, uint64_t timeout_ns)
 int holding_nobody_status(const struct holding *h)
 {
     return h->sockets.unknown ? EXIT_PERMISSION : EXIT_NO;
+}
+
+static bool is_no_process(const struct holding *h, const struct holding_target *t)
+{
+    return h->sockets.view.live && kill(t->pid, 0) < 0 && errno == ESRCH;
+}
+
+int holding_tell_nobody(const struct holding *h, const struct holding_target *t, const char *where)
+{
+    int status = holding_nobody_status(h);
+    if (status == EXIT_PERMISSION && !*where)
+        where = " that may be seen";
+    if (t->meaning != HOLDING_PROCESS)
+        err_tell("nobody has '%s'%s", t->text, where);
+    else if (is_no_process(h, t))
+        err_tell("there is no process %d", t->pid);
+    else
+        err_tell("process %d has no sockets%s", t->pid, where);
+    return status;
 }
 
 void holding_describe(struct buf *out, const struct holding *h)

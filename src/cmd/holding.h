@@ -68,6 +68,8 @@ int holding_look_up(struct holding *h, uint64_t timeout_ns);
 /* Of a command that found nobody: EXIT_NO, or EXIT_PERMISSION where sockets were left out because
  * what the filter asks about them may not be seen. */
 int holding_nobody_status(const struct holding *h);
+/* Tells of one that nobody was found, and where not, behind a blank ("" anywhere). That status. */
+int holding_tell_nobody(const struct holding *h, const struct holding_target *t, const char *where);
 /* A paragraph each. */
 void holding_describe(struct buf *out, const struct holding *h);
 void holding_clear(struct holding *h);

@@ -97,7 +97,8 @@ static void show_words(struct asking *w, const struct holding *h,
                        const struct holding_target *target)
 {
     struct buf *out = &w->output.out.buf;
-    if (!somebody_listens(&h->holders)) {
+    bool place = holding_target_is_port(target) || target->meaning == HOLDING_ADDRESS;
+    if (place && !somebody_listens(&h->holders)) {
         buf_str(out, "nobody listens at ");
         text_escape(out, target->text, strlen(target->text));
         buf_str(out, ", but it is taken:\n\n");
@@ -115,9 +116,11 @@ static bool look_elsewhere(struct asking *w, const struct holding_target *target
     everywhere.all_namespaces = true;
     int status = find(w, &everywhere, target, &h);
     if (status == 0 && h.holders.all.len) {
-        buf_str(out, "nobody in this network namespace has ");
+        bool process = target->meaning == HOLDING_PROCESS;
+        buf_str(out, process ? "" : "nobody in this network namespace has ");
         text_escape(out, target->text, strlen(target->text));
-        buf_str(out, ", but in another:\n\n");
+        buf_str(out, process ? " has no sockets in this network namespace, but in another:\n\n"
+                             : ", but in another:\n\n");
         holding_describe(out, &h);
     }
     bool found = h.holders.all.len > 0;
@@ -140,18 +143,15 @@ static bool look_at_rules(struct asking *w, const struct holding_target *target,
 static int tell_nobody(struct asking *w, const struct holding *h,
                        const struct holding_target *target)
 {
-    int status = holding_nobody_status(h);
+    static const char not_all[] = " that may be seen (other network namespaces and the firewall's "
+                                  "rules are for root to see)";
     const struct sockets_arguments *a = &w->arguments->sockets;
     bool here = !a->facts && !a->netns && !a->all_namespaces;
     bool elsewhere = here && look_elsewhere(w, target);
     bool forwarded = here && look_at_rules(w, target, elsewhere);
-    if (!elsewhere && !forwarded)
-        err_tell("nobody has '%s'%s", target->text,
-                 here && geteuid() != 0 ? " that may be seen (other network namespaces and the "
-                                          "firewall's rules are for root to see)"
-                 : status == EXIT_NO    ? ""
-                                        : " that may be seen");
-    return status;
+    if (elsewhere || forwarded)
+        return holding_nobody_status(h);
+    return holding_tell_nobody(h, target, here && geteuid() != 0 ? not_all : "");
 }
 
 static int show(struct asking *w, struct holding *h, const struct holding_target *target)

@@ -112,8 +112,12 @@ def test_a_port_that_the_firewall_hands_on(berth, holder, netns):
 
 def test_a_process_that_is_ended_is_no_port(berth, holder):
     one = holder()
-    assert berth("free", f"pid:{one.pid}", "--yes").lines[-1] == f"nobody has pid:{one.pid} any more"
+    assert berth("free", f"pid:{one.pid}", "--yes").lines[-1] == f"pid:{one.pid} has ended"
     assert one.ended_by() == signal.SIGTERM
+    result = berth("free", f"pid:{one.pid}", "--yes", status=1)
+    assert (result.stdout, result.stderr) == ("", f"berth: there is no process {one.pid}\n")
+    result = berth("free", f"pid:{os.getpid()}", "--yes", status=1)
+    assert result.stderr == f"berth: process {os.getpid()} has no sockets in this network namespace\n"
 
 
 def test_without_a_terminal_nothing_is_ended(berth, holder):

@@ -179,6 +179,22 @@ def test_unix_paths(berth, mksock, tmp_path):
     assert pids(berth("who", "unix:@abstract", "--json")) == [mk.pid]
 
 
+def test_a_process_is_told_as_one(berth, mksock, make_netns):
+    """It is no place where somebody could listen."""
+    mk = mksock("udp connect 127.0.0.1:99 as=u", "tcp bind 127.0.0.1:0 as=b")
+    for target in (f"pid:{mk.pid}", "mksock"):
+        shown = berth("who", target).stdout
+        assert shown.startswith(f"mksock[{mk.pid}]") and "nobody listens" not in shown
+    far = mksock("tcp listen 127.0.0.1:0", netns=make_netns())
+    shown = berth("who", f"pid:{far.pid}", status=1).stdout
+    assert shown.startswith(f"pid:{far.pid} has no sockets in this network namespace, but in another:\n\n")
+    idle = mksock()
+    told = berth("who", f"pid:{idle.pid}", status=1).stderr
+    assert told == f"berth: process {idle.pid} has no sockets\n"
+    idle.close()
+    assert berth("who", f"pid:{idle.pid}", status=1).stderr == f"berth: there is no process {idle.pid}\n"
+
+
 def test_nobody(berth, netns):
     result = berth("who", "14", status=1)
     assert (result.stdout, result.stderr) == ("", "berth: nobody has '14'\n")
