@@ -51,24 +51,22 @@ static bool is_there(const struct vec *all, const struct target *t)
     return false;
 }
 
-static int add(struct search *s, const struct net_addr *a, uint16_t port, int8_t v6only)
-{
-    struct target t = s->base;
-    if (s->q->family != AF_UNSPEC && a->family != s->q->family)
-        return 0;
-    target_set_ip(&t, a, port);
-    t.v6only = a->family == AF_INET6 ? v6only : -1;
-    return is_there(s->ret, &t) ? 0 : vec_add(s->ret, &t);
-}
-
+/* All addresses have the same ports: one that is there with the first is there with each. */
 static int add_ports(struct search *s, const struct net_addr *a, int8_t v6only)
 {
-    for (uint32_t port = s->first; port <= s->last; port++) {
-        int result = add(s, a, (uint16_t)port, v6only);
-        if (result < 0)
-            return result;
+    struct target t = s->base;
+    int result = 0;
+    if (s->q->family != AF_UNSPEC && a->family != s->q->family)
+        return 0;
+    t.v6only = a->family == AF_INET6 ? v6only : -1;
+    target_set_ip(&t, a, s->first);
+    if (is_there(s->ret, &t))
+        return 0;
+    for (uint32_t port = s->first; result == 0 && port <= s->last; port++) {
+        target_set_ip(&t, a, (uint16_t)port);
+        result = vec_add(s->ret, &t);
     }
-    return 0;
+    return result;
 }
 
 static int add_two(struct search *s, const char *v4, const char *v6, int8_t v6only)
