@@ -142,13 +142,19 @@ static int choose_sort(struct list *l)
         return 0;
     if (l->group)
         all = render_group_columns(l->group, &n_all);
+    if (strcmp(a->sort, "help") == 0)
+        return output_choose(&l->output, &command_list, "help", all, n_all, "", l->shown.columns,
+                             &l->shown.n);
     int r = render_sort_parse(all, n_all, a->sort, l->sort, LIST_SORT_KEYS_MAX, &l->n_sort, &bad,
                               &bad_len);
     if (r == -E2BIG)
         return command_usage_error(&command_list, "cannot sort by '%.*s': too many columns",
                                    (int)bad_len, bad);
     if (r < 0)
-        return output_unknown_column(&command_list, "cannot sort by", all, n_all, bad, bad_len);
+        return output_unknown_column(&command_list,
+                                     l->group ? "cannot sort: these groups have no column"
+                                              : "cannot sort: there is no column",
+                                     all, n_all, bad, bad_len);
     for (size_t i = 0; i < l->n_sort && !l->group; i++) {
         l->sockets.query.detail |= socket_column_detail(l->sort[i].column);
         l->by_name |= socket_column_is_name(l->sort[i].column);
@@ -262,8 +268,8 @@ static int open_groups(struct list *l)
     size_t n_sums = 0, n_all, n;
     const struct render_column *all = socket_columns(&n_all);
 
-    if (!l->arguments->group_by && !l->arguments->summary)
-        return 0;
+    if ((!l->arguments->group_by && !l->arguments->summary) || l->shown.n == 0)
+        return 0; /* none wanted, or help */
     if (!l->arguments->summary) {
         int status = output_choose(&l->output, &command_list,
                                    l->arguments->output.columns ? l->arguments->output.columns
@@ -271,6 +277,10 @@ static int open_groups(struct list *l)
                                    all, n_all, "recv_q,send_q", sums, &n_sums);
         if (status)
             return status;
+        if (n_sums == 0) { /* help */
+            l->shown.n = 0;
+            return 0;
+        }
         l->sockets.query.detail |= columns_detail(sums, n_sums);
     }
     l->group = render_group_new(l->shown.columns, l->shown.n, sums, n_sums, copy_row, release_row);
@@ -304,6 +314,6 @@ int list_choose(struct list *l, const struct command_words *words)
     status = open_groups(l);
     if (status)
         return status;
-    status = choose_sort(l);
+    status = l->shown.n ? choose_sort(l) : 0;
     return status ? status : choose_filter(l, words);
 }

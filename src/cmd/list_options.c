@@ -76,14 +76,15 @@ const struct command_option list_options[] = {
      .letter = 'E',
      .field = offsetof(struct list_arguments, ends),
      .help = "who holds the other end, where it is on this host"},
-    NAMES_OPTIONS(struct list_arguments){.name = "sort",
-                                         .letter = 's',
-                                         .type = OPTION_TEXT,
-                                         .field = offsetof(struct list_arguments, sort),
-                                         .metavar = "LIST",
-                                         .completes = "columns,",
-                                         .help =
-                                             "order by these columns; -NAME the other way round"},
+    NAMES_OPTIONS(struct list_arguments){
+        .name = "sort",
+        .letter = 's',
+        .type = OPTION_TEXT,
+        .field = offsetof(struct list_arguments, sort),
+        .metavar = "LIST",
+        .completes = "columns,",
+        .help = "order by these columns; -NAME the other way round; help lists "
+                "them"},
     {.name = "group-by",
      .letter = 'g',
      .type = OPTION_TEXT,

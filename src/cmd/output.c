@@ -66,16 +66,31 @@ int output_need_word(const struct command *c, const struct output_arguments *a,
     return command_usage_error(c, "a word is missing: %s %s", c->name, c->usage);
 }
 
+/* Which there are: a few are named, more are listed elsewhere. */
+static void name_columns(struct buf *out, const struct render_column *all, size_t n_all)
+{
+    enum { A_FEW = 10 };
+    if (n_all > A_FEW)
+        buf_str(out, " ('-o help' lists them)");
+    for (size_t i = 0; i < n_all && n_all <= A_FEW; i++) {
+        buf_str(out, i == 0 ? "; there are " : i + 1 < n_all ? ", " : " and ");
+        buf_str(out, all[i].key);
+    }
+}
+
 int output_unknown_column(const struct command *c, const char *fault,
                           const struct render_column *all, size_t n_all, const char *word, size_t n)
 {
+    _cleanup_buf_ struct buf tail = BUF_INIT(4096);
     struct suggest near = suggest_start(word, n);
     for (size_t i = 0; i < n_all; i++)
         suggest_offer(&near, all[i].key);
     const char *best = suggest_best(&near);
-    return command_usage_error(c, "%s '%.*s'%s%s%s", fault, (int)n, word,
-                               best ? "; did you mean '" : " ('-o help' lists them)",
-                               best ? best : "", best ? "'?" : "");
+    if (best)
+        buf_printf(&tail, "; did you mean '%s'?", best);
+    else
+        name_columns(&tail, all, n_all);
+    return command_usage_error(c, "%s '%.*s'%s", fault, (int)n, word, buf_cstr(&tail));
 }
 
 int output_choose(struct output *o, const struct command *c, const char *list,

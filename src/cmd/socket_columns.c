@@ -124,13 +124,24 @@ static void get_scope(const struct render_column *c, const void *row, struct cel
     cell_set_uint(ret, socket_of(row)->local.scope);
 }
 
+/* Names of UNIX sockets, protocols of netlink, devices: what isn't there comes first. */
+static int compare_words(const struct net_socket *x, const struct net_socket *y, enum net_end end)
+{
+    char space_x[128] = "", space_y[128] = ""; /* with room for every name, zeros behind it */
+    struct buf p = {.data = space_x, .cap = sizeof space_x, .max = sizeof space_x};
+    struct buf q = {.data = space_y, .cap = sizeof space_y, .max = sizeof space_y};
+    net_socket_address(&p, x, end);
+    net_socket_address(&q, y, end);
+    return memcmp(space_x, space_y, sizeof space_x);
+}
+
 static int compare_end(const struct render_column *c, const void *a, const void *b)
 {
     const struct net_socket *x = socket_of(a), *y = socket_of(b);
     bool local = c->id == NET_END_LOCAL;
     int order = net_addr_compare(local ? &x->local : &x->peer, local ? &y->local : &y->peer);
-    if (!order && local)
-        order = memcmp(x->path, y->path, sizeof x->path);
+    if (!order && !x->local.family && !y->local.family)
+        order = compare_words(x, y, (enum net_end)c->id);
     if (order)
         return order;
     uint64_t p = 0, q = 0;

@@ -209,6 +209,20 @@ def test_group_sort_top(berth, mksock):
     assert {"proto", "state", "count"} <= set(rows_of(berth, "--summary")[0])
 
 
+def test_sorting_by_what_there_is(berth, mksock):
+    for words, told in ((["--sort", "locl"], "no column 'locl'; did you mean 'local'?"),
+                        (["--sort", "xyzzy"], "no column 'xyzzy' ('-o help' lists them)"),
+                        (["-g", "state", "--sort", "local"],
+                         "these groups have no column 'local'; there are state, count, recv_q and send_q")):
+        assert f"cannot sort: {'there is ' if '-g' not in words else ''}{told}\n" in berth("list", *words, status=2).stderr
+    assert berth("list", "--sort", "help").stdout == berth("list", "-o", "help").stdout
+    assert [line.split()[0] for line in berth("list", "--summary", "--sort", "help").lines] == ["proto", "state", "count"]
+    assert berth("list", "-g", "help").stdout == berth("list", "-o", "help").stdout
+    mksock("unix-dgram socket", "unix-dgram bind @b", "unix-dgram bind @a")
+    shown = [row["local"]["address"] for row in rows_of(berth, "--kind", "unix,netlink", "--sort", "local")]
+    assert shown[:3] == [None, "@a", "@b"] and shown[3:] == sorted(shown[3:]) and len(set(shown[3:])) > 1
+
+
 def test_save_and_facts(berth, mksock, tmp_path):
     mk = mksock(*SCENE)
     saved = tmp_path / "facts.json"
