@@ -16,10 +16,12 @@ static void member_over(struct loop *l, struct hub_member *m)
 {
     struct client_hub *c = (struct client_hub *)((char *)m - offsetof(struct client_hub, member));
     (void)l;
-    client_over(&c->client, &(struct client_end){.why = m->why,
-                                                 .error = m->error,
-                                                 .bytes_in = (int64_t)m->bytes_in,
-                                                 .bytes_out = (int64_t)m->bytes_out});
+    client_over(&c->client,
+                &(struct client_end){.why = m->why,
+                                     .error = m->error,
+                                     .words = m->why == WHY_FAR_FAILED ? "standard output" : NULL,
+                                     .bytes_in = (int64_t)m->bytes_in,
+                                     .bytes_out = (int64_t)m->bytes_out});
 }
 
 static int start_member(struct client *c)

@@ -262,7 +262,7 @@ static void out_failed(struct loop *l, struct hub *h, int error)
     }
     stop_accepting(w);
     w->stopping = true;
-    stop_clients(w, WHY_STOPPED, false);
+    stop_clients(w, WHY_FAR_FAILED, false);
     loop_stop(&w->loop);
 }
 

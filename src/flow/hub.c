@@ -64,7 +64,7 @@ static void end(struct hub_member *m, enum event_why why, int error)
 void hub_drop(struct hub_member *m, enum event_why why)
 {
     if (m->why == WHY_NONE)
-        end(m, why, 0);
+        end(m, why, why == WHY_FAR_FAILED ? m->hub->out_error : 0);
 }
 
 /* Time */
@@ -317,6 +317,7 @@ static void run(struct loop *l, struct loop_turn *t)
     bool out_failed = false;
     int up = run_up(m, &out_failed);
     if (out_failed) {
+        h->out_error = -up;
         h->out_failed(l, h, -up);
         return;
     }

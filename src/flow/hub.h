@@ -26,13 +26,15 @@ struct hub_member;
 struct hub {
     bool chat;
     bool raw; /* what peers say goes to a terminal as it is */
-    /* Standard output is no more; nothing else can be done. */
+    /* Standard output is no more; nothing else can be done. Who is dropped for it, by
+     * WHY_FAR_FAILED, has the same error. */
     void (*out_failed)(struct loop *l, struct hub *h, int error);
 
     /* of hub.c */
     struct loop *loop;
     char *scratch;
     struct stream stdio; /* not of a chat */
+    int out_error;       /* standard output can't be written to any more: positive errno; else 0 */
     bool interactive;    /* a person sits at standard input */
     bool to_terminal;    /* and looks at standard output */
     bool input_over;     /* nothing more goes to anybody */

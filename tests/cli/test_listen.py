@@ -65,6 +65,23 @@ def test_output_that_is_full_ends_it(listen):
     failed, = server.of("failed")
     assert failed["text"] == "cannot write to 'standard output': no space left on device"
     assert failed["error"] == "ENOSPC" and not server.talk
+    closed, = server.of("closed")
+    assert (closed["why"], closed["error"]) == ("far-failed", "ENOSPC")
+    assert closed["text"] == "failed: standard output: no space left on device"
+
+
+def test_output_that_nobody_reads_ends_it(listen):
+    """Quietly, but for what is said of the clients; `berth listen | head` is no failure."""
+    ours, theirs = os.pipe()
+    server = listen(HERE, stdout=theirs)
+    os.close(theirs)
+    os.close(ours)
+    with server.connect() as a, server.connect():
+        server.wait_events("opened", 2)
+        a.sendall(b"lost\n")
+        assert server.wait() == 0
+    assert [e["text"] for e in server.of("closed")] == ["failed: standard output: broken pipe"] * 2
+    assert not server.of("failed")
 
 
 def test_discard(listen):
