@@ -67,13 +67,22 @@ static const char *const why_words[WHYS] = {
     [WHY_PEER_FAILED] = "broken",
     [WHY_FAR_FAILED] = "failed",
     [WHY_IDLE] = "idle for too long",
-    [WHY_LIFETIME] = "its time is over",
+    [WHY_LIFETIME] = "its --lifetime is over",
     [WHY_STOPPED] = "stopped",
     [WHY_SLOW] = "dropped: it doesn't read what is sent to it",
     [WHY_HEADER] = "refused",
     [WHY_EXITED] = "",
     [WHY_PASSED] = "handed over",
 };
+
+const char *flow_event_refusal(enum accept_refusal why)
+{
+    static const char *const words[] = {[ACCEPT_FULL] =
+                                            "there are as many clients as --max-clients allows",
+                                        [ACCEPT_DENIED] = "its address is denied",
+                                        [ACCEPT_NOT_ALLOWED] = "its address isn't allowed"};
+    return words[why];
+}
 
 void flow_event_why(struct buf *out, const struct event *e)
 {
@@ -321,6 +330,18 @@ void flow_events_show(const struct flow_events *f, const struct event *e)
     else
         put_words(&line, e);
     fd_write_all(STDERR_FILENO, line.data, line.len);
+}
+
+void flow_events_stopping(const struct flow_events *f, uint32_t clients, uint64_t grace_ns)
+{
+    _cleanup_buf_ struct buf words = BUF_INIT(256);
+    buf_str(&words, "stopping");
+    if (clients && grace_ns) {
+        buf_printf(&words, "; %u client%s ", clients, clients == 1 ? " has" : "s have");
+        time_format_duration(&words, grace_ns);
+        buf_str(&words, " to end, unless a second signal comes");
+    }
+    flow_events_show(f, &(struct event){.kind = EVENT_STOPPING, .words = buf_cstr(&words)});
 }
 
 void flow_events_err(const struct flow_events *f, enum event_kind kind, const struct err *e)

@@ -5,6 +5,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "flow/accept.h"
 #include "flow/event.h"
 
 struct buf;
@@ -36,6 +37,10 @@ void flow_events_err(const struct flow_events *f, enum event_kind kind, const st
 /* EVENT_NOTE. f may be NULL, too. */
 void flow_events_note(const struct flow_events *f, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* EVENT_STOPPING, with how many clients have how long; 0: no time at all. */
+void flow_events_stopping(const struct flow_events *f, uint32_t clients, uint64_t grace_ns);
+/* Why a client is turned away, in words. */
+const char *flow_event_refusal(enum accept_refusal why);
 /* Why it ended, in words: "ended", "connection reset by peer" … */
 void flow_event_why(struct buf *out, const struct event *e);
 /* EVENT_LISTENING of this address, whose socket is fd, with who can reach it. The interfaces are

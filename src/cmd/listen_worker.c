@@ -49,12 +49,9 @@ static struct event listener_event(const struct worker_listener *l, enum event_k
 
 static void tell_refused(struct worker_listener *from, struct event *e, enum accept_refusal why)
 {
-    static const char *const words[] = {[ACCEPT_FULL] = "there are as many clients as may be",
-                                        [ACCEPT_DENIED] = "its address is denied",
-                                        [ACCEPT_NOT_ALLOWED] = "its address isn't allowed"};
     e->kind = EVENT_REFUSED;
     e->proto = listener_proto(from->listener);
-    e->words = words[why];
+    e->words = flow_event_refusal(why);
     atomic_fetch_add(&from->worker->server->refused, 1);
     flow_events_show(&from->worker->server->events, e);
 }
@@ -198,13 +195,9 @@ void worker_client_gone(struct worker *w)
 static void tell_stopping(struct worker *w)
 {
     uint32_t n = atomic_load(&w->server->accept.clients), peers = atomic_load(&w->server->peers);
-    char words[80];
     n -= peers < n ? peers : n; /* nobody waits for them; other threads may count meanwhile */
-    snprintf(words, sizeof words, "stopping; %u client%s may end within the grace", n,
-             n == 1 ? "" : "s");
-    struct event e = {.kind = EVENT_STOPPING, .words = n ? words : "stopping"};
     if (!w->stopping)
-        flow_events_show(&w->server->events, &e);
+        flow_events_stopping(&w->server->events, n, w->server->a->grace_ns);
 }
 
 static void tell_others(struct worker *w)

@@ -195,9 +195,9 @@ static void tell_trouble(const struct talk *t)
         err_print(&e, stderr);
         tell_why(t, e.code);
     } else if (t->why == WHY_IDLE)
-        err_tell("nothing moved for too long");
+        err_tell("ended: nothing moved for --idle-timeout");
     else if (t->why == WHY_LIFETIME)
-        err_tell("its time is over");
+        err_tell("ended: its --lifetime is over");
 }
 
 void relay_talk_over(struct relay *r, const struct talk *t)
@@ -261,11 +261,8 @@ static void stop_peers(struct relay *r)
 
 static void tell_stopping(const struct relay *r)
 {
-    char words[80];
-    snprintf(words, sizeof words, "stopping; %u client%s may end within the grace", r->n_talks,
-             r->n_talks == 1 ? "" : "s");
-    relay_tell(r,
-               &(struct event){.kind = EVENT_STOPPING, .words = r->n_talks ? words : "stopping"});
+    if (r->listens || r->a->events.json)
+        flow_events_stopping(&r->a->events, r->n_talks, r->listens ? r->a->grace_ns : 0);
 }
 
 static void came(struct loop *l, struct signals *s, int signal)

@@ -166,7 +166,7 @@ static void tell_refused(struct relay_listener *from, struct event *e, enum acce
     from->relay->refused++;
     e->kind = EVENT_REFUSED;
     e->proto = listener_proto(from->listener);
-    e->words = why == ACCEPT_FULL ? "there are as many as may be" : "its address isn't allowed";
+    e->words = flow_event_refusal(why);
     relay_tell(from->relay, e);
 }
 

@@ -708,6 +708,7 @@ def test_max_clients_refused(listen):
         a.sendall(b"a")
         assert a.recv(1) == b"a"
         assert is_turned_away(server)
+    assert server.of("refused")[0]["text"] == "there are as many clients as --max-clients allows"
     server.wait_events("closed")
     with server.connect() as c:
         c.sendall(b"c")
@@ -724,7 +725,8 @@ def test_idle_and_lifetime(listen, tmp_path, mode):
     server = listen(HERE, *mode, "--lifetime", "300ms", "--idle-timeout", "10s")
     with server.connect() as s:
         assert s.recv(1) == b""
-    assert server.wait_events("closed")[0]["why"] == "lifetime"
+    closed = server.wait_events("closed")[0]
+    assert (closed["why"], closed["text"]) == ("lifetime", "its --lifetime is over")
 
 
 def test_rate(listen):
@@ -1121,6 +1123,14 @@ def test_words_of_a_client_without_a_name(berth, netns, tmp_path, scheme, kind, 
     server.wait(20)
 
 
+def test_without_a_grace_none_is_told_of(listen):
+    server = listen(HERE, "--echo", "--grace", "0")
+    with server.connect():
+        server.wait_events("opened")
+        assert server.end(signal.SIGTERM) == 0
+    assert server.of("stopping")[0]["text"] == "stopping"
+
+
 def test_peers_are_not_counted_among_those_who_may_end(listen):
     server = listen("udp:" + HERE, "tcp:" + HERE, "--echo", "--grace", "100ms", listeners=2)
     with udp(server) as a, udp(server) as b:
@@ -1130,7 +1140,7 @@ def test_peers_are_not_counted_among_those_who_may_end(listen):
         with server.connect(port=server.of("listening")[1]["local"]["port"]):
             server.wait_events("opened", 3)
             assert server.end(signal.SIGTERM) == 0
-    assert server.of("stopping")[0]["text"] == "stopping; 1 client may end within the grace"
+    assert server.of("stopping")[0]["text"] == "stopping; 1 client has 100ms to end, unless a second signal comes"
 
 
 def test_each_line_of_several_is_marked_on_a_terminal(berth, netns):

@@ -454,7 +454,8 @@ def test_the_end_is_graceful(relay, listener):
     server = relay(HERE, address_of(far), "--grace", "10s")
     with server.connect() as near, accept(far) as peer:
         server.process.send_signal(signal.SIGTERM)
-        server.wait_events("stopping")
+        words = server.wait_events("stopping")[0]["text"]
+        assert words == "stopping; 1 client has 10s to end, unless a second signal comes"
         near.sendall(b"last words")
         near.shutdown(socket.SHUT_WR)
         assert read_all(peer) == b"last words"
