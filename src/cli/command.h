@@ -43,8 +43,8 @@ struct command_option {
     uint64_t min, max;          /* OPTION_UINT; max 0: no limit */
     const char *const *choices; /* NULL-terminated */
     /* What shells offer for the value: "file", "directory", "command", "user", "device", "pid",
-     * "service", "netns", or a name that the command's `values` knows; with a comma at its end it's a list
-     * of such, separated by commas. NULL: nothing (choices are offered by themselves). */
+     * "service", "netns", or a name that the command's `values` knows; with a comma at its end it's
+     * a list of such, separated by commas. NULL: nothing (choices are offered by themselves). */
     const char *completes;
     const char *group; /* heading in --help from this row on; NULL: as before */
     /* The value may be missing, and is given as --name=VALUE or -xVALUE only. Missing, a choice
