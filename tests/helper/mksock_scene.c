@@ -244,7 +244,7 @@ static void raise_timewait_limit(long count)
  */
 static int timewait_some(struct mk *mk, long count)
 {
-    int client, server;
+    int client = -1, server = -1;
     int r = 0;
     long index = (long)mk->serial++;
     int listener = listener_open(index, 0);
