@@ -33,15 +33,15 @@ static int tell_pile(struct findings *f, const struct group *g)
                g->sockets.len);
     int r = 0;
     for (size_t i = 0; i < g->sockets.len && r == 0; i++) {
-        unread += group_socket(g, i)->recv_q;
+        unread += findings_queues(group_socket(g, i)).unread;
         r = draft_add(&d, group_socket(g, i));
     }
     put_sockets(&d.evidence, &d.sockets);
     buf_str(&d.evidence, "CLOSE_WAIT ends only when the program calls close(): no timer does it, "
                          "and each has a descriptor\n");
     if (unread)
-        buf_printf(&d.evidence, "%llu bytes that came before were not read either\n",
-                   (unsigned long long)unread);
+        buf_printf(&d.evidence, "%llu byte%s that came before w%s not read either\n",
+                   (unsigned long long)unread, plural(unread), unread == 1 ? "as" : "ere");
     buf_str(&d.remedy, "it is a fault of the program: it forgets to close after read() gave 0, or "
                        "hangs\n");
     if (has_owner(first))
@@ -108,8 +108,11 @@ static void put_stuck(struct buf *out, const struct net_socket *s)
         time_format_duration(out, s->last_ack_ms * NS_PER_MS);
         buf_str(out, " ago");
     }
-    if (s->send_q && s->state != NET_SYN_SENT)
-        buf_printf(out, ", %llu bytes wait", (unsigned long long)s->send_q);
+    struct predict_state queues = findings_queues(s);
+    uint64_t waiting = queues.unacknowledged + queues.unsent;
+    if (waiting)
+        buf_printf(out, ", %llu byte%s wait%s", (unsigned long long)waiting, plural(waiting),
+                   waiting == 1 ? "s" : "");
     buf_char(out, '\n');
 }
 
@@ -168,7 +171,7 @@ int find_zero_window(struct findings *f)
         buf_str(&d.evidence, "the other end is on this host: ");
         put_socket(&d.evidence, reader);
         buf_printf(&d.evidence, ", with %llu bytes that it hasn't read\n",
-                   (unsigned long long)reader->recv_q);
+                   (unsigned long long)findings_queues(reader).unread);
         buf_str(&d.remedy, "look why ");
         put_owner(&d.remedy, reader);
         buf_str(&d.remedy, " doesn't read: it hangs, is stopped, or waits for something else");
@@ -195,8 +198,12 @@ static int gather_drops(struct draft *d)
             continue;
         if (d->sockets.len < SHOWN) {
             put_socket(&d->evidence, s);
-            buf_printf(&d->evidence, ": %llu dropped since it was opened, %llu bytes unread\n",
-                       (unsigned long long)s->drops, (unsigned long long)s->recv_q);
+            buf_printf(&d->evidence, ": %llu dropped since it was opened",
+                       (unsigned long long)s->drops);
+            if (s->recv_q) /* memory, not what recv(2) would give (sk_rmem_alloc_get) */
+                buf_printf(&d->evidence, ", what it hasn't read takes %llu bytes of its buffer",
+                           (unsigned long long)s->recv_q);
+            buf_char(&d->evidence, '\n');
         }
         if (draft_add(d, s) < 0)
             return -ENOMEM;

@@ -5,6 +5,7 @@
 #include "net/pairs.h"
 #include "predict/findings.h"
 #include "predict/host.h"
+#include "predict/socket_state.h"
 
 struct findings {
     const struct facts *facts;
@@ -27,6 +28,7 @@ int find_ports_blocked(struct findings *f);
 int find_time_wait(struct findings *f);
 int find_several_listeners(struct findings *f);
 int find_localhost(struct findings *f);
+int find_loopback(struct findings *f);
 int find_open_to_all(struct findings *f);
 int find_reuseport_strangers(struct findings *f);
 int find_close_wait(struct findings *f);
@@ -84,6 +86,9 @@ static inline const struct net_socket *group_socket(const struct group *g, size_
     return *(const struct net_socket **)vec_at(&g->sockets, i);
 }
 
+/* What its queues hold, without the number that a SYN or FIN takes up. */
+struct predict_state findings_queues(const struct net_socket *s);
+
 /* Words. */
 bool has_owner(const struct net_socket *s); /* a process that is known */
 void put_owner(struct buf *out,
@@ -95,6 +100,8 @@ void put_address(struct buf *out, const struct net_addr *a);
 void put_socket(struct buf *out, const struct net_socket *s);
 /* A line each for the first of them, and how many more there are. */
 void put_sockets(struct buf *out, const struct vec *sockets);
+/* "2 ESTABLISHED, 1 TIME_WAIT" */
+void put_states(struct buf *out, const struct vec *sockets);
 /* "so far", "within 10s". */
 void put_when(struct buf *out, const struct findings *f);
 /* "curl[913] has 7, sshd[3] has 1" as a line: whose they are; nothing where nobody is known. */

@@ -1,5 +1,6 @@
 /* Findings about who listens where: what a client gets depends on its address, and who can come. */
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,34 +84,39 @@ static bool takes(const struct net_socket *s, const struct net_addr *a)
     return predict_overlap(&one, &its) != TRI_NO;
 }
 
-/* Whether people take the two for one: the same clients may mean either. */
-static bool are_confusable(const struct net_socket *a, const struct net_socket *b)
+enum likeness { UNLIKE, SAME_PORT, CONFUSABLE };
+
+/* Whether people take the two for one, since the same clients may mean either, or whether only the
+ * port is the same. */
+static enum likeness likeness(const struct net_socket *a, const struct net_socket *b)
 {
     bool wild_a = net_addr_is_wildcard(&a->local), wild_b = net_addr_is_wildcard(&b->local);
     bool seen = has_owner(a) && has_owner(b);
     if (same_address(&a->local, &b->local) || (seen && shares_holder(a, b)))
-        return false;
+        return UNLIKE;
     /* localhost is both. One server with a socket for each family is the usual thing, and so is one
      * with a process for each (docker-proxy): only where they are known to be two. */
-    if (seen && !is_same_program(a, b) &&
-        ((takes(a, &loopback4) && takes(b, &loopback6)) ||
-         (takes(a, &loopback6) && takes(b, &loopback4))))
-        return true;
-    if (wild_a != wild_b)
-        return wild_a ? takes(a, &b->local) : takes(b, &a->local);
-    return false;
+    bool two = seen && !is_same_program(a, b);
+    if (two && ((takes(a, &loopback4) && takes(b, &loopback6)) ||
+                (takes(a, &loopback6) && takes(b, &loopback4))))
+        return CONFUSABLE;
+    if (wild_a != wild_b && (wild_a ? takes(a, &b->local) : takes(b, &a->local)))
+        return CONFUSABLE;
+    return two ? SAME_PORT : UNLIKE;
 }
 
 enum { COMPARED = 128, ASKED = 12 };
 
-static bool has_confusable(const struct group *g)
+static enum likeness most_likeness(const struct group *g)
 {
+    enum likeness most = UNLIKE;
     size_t n = g->sockets.len < COMPARED ? g->sockets.len : COMPARED;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = i + 1; k < n; k++)
-            if (are_confusable(group_socket(g, i), group_socket(g, k)))
-                return true;
-    return false;
+    for (size_t i = 0; i < n && most < CONFUSABLE; i++)
+        for (size_t k = i + 1; k < n && most < CONFUSABLE; k++) {
+            enum likeness now = likeness(group_socket(g, i), group_socket(g, k));
+            most = now > most ? now : most;
+        }
+    return most;
 }
 
 /* Who gets a client that connects to this address: one line. */
@@ -164,10 +170,10 @@ static int put_receivers(struct buf *out, const struct findings *f, const struct
     return 0;
 }
 
-static int tell_several(struct findings *f, const struct group *g)
+static int tell_several(struct findings *f, const struct group *g, bool confusable)
 {
     uint32_t port = group_socket(g, 0)->local_port;
-    struct draft d = draft_start(f, FINDING_WARNING);
+    struct draft d = draft_start(f, confusable ? FINDING_WARNING : FINDING_NOTE);
     buf_printf(&d.title, "port %u has several programs: the address decides who answers", port);
     int r = 0;
     for (size_t i = 0; i < g->sockets.len && r == 0; i++)
@@ -175,6 +181,8 @@ static int tell_several(struct findings *f, const struct group *g)
     put_sockets(&d.evidence, &d.sockets);
     if (r == 0)
         r = put_receivers(&d.evidence, f, g);
+    if (!confusable)
+        buf_str(&d.remedy, "nothing, if it is meant so; else ");
     buf_str(&d.remedy, "end the one that isn't wanted: ");
     buf_printf(&d.remedy, "berth who %u shows them\nor give each a port of its own", port);
     if (r == 0)
@@ -189,8 +197,9 @@ int find_several_listeners(struct findings *f)
     int r = group_listeners(f, &ports);
     for (size_t i = 0; i < ports.all.len && r == 0; i++) {
         const struct group *g = vec_at(&ports.all, i);
-        if (has_confusable(g))
-            r = tell_several(f, g);
+        enum likeness most = most_likeness(g);
+        if (most != UNLIKE)
+            r = tell_several(f, g, most == CONFUSABLE);
     }
     return r;
 }
@@ -256,6 +265,27 @@ int find_localhost(struct findings *f)
     r = tell_localhost(f, &four, &loopback4, &loopback6);
     int also = tell_localhost(f, &six, &loopback6, &loopback4);
     return r < 0 ? r : also;
+}
+
+/* An interface called lo that is down: the kernel drops what would go through it, also between the
+ * host's other addresses. test: test_doctor.py, test_loopback_down */
+int find_loopback(struct findings *f)
+{
+    const struct net_iface *lo = NULL;
+    for (uint32_t i = 0; i < f->host.n_interfaces && !lo; i++)
+        if (f->host.interfaces[i].flags & IFF_LOOPBACK)
+            lo = &f->host.interfaces[i];
+    if (!lo || lo->flags & IFF_UP)
+        return 0;
+    struct draft d = draft_start(f, FINDING_BAD);
+    text_escape(&d.title, lo->name, strlen(lo->name));
+    buf_str(&d.title, " is down: nothing on this host can connect to it");
+    buf_str(&d.evidence, "all that goes from this host to itself goes through the loopback "
+                         "device, to its other addresses too\n");
+    buf_str(&d.remedy, "ip link set ");
+    text_escape(&d.remedy, lo->name, strlen(lo->name));
+    buf_str(&d.remedy, " up");
+    return draft_end(&d);
 }
 
 /* Open to all, with clients here only */
@@ -344,11 +374,24 @@ static bool same_group(const struct net_socket *a, const struct net_socket *b)
            a->ifindex == b->ifindex && same_address(&a->local, &b->local);
 }
 
-static int tell_strangers(struct findings *f, const struct group *g)
+/* How many different ones hold its sockets. */
+static size_t count_programs(const struct group *g)
+{
+    size_t n = 0, most = g->sockets.len < COMPARED ? g->sockets.len : COMPARED;
+    for (size_t i = 0; i < most; i++) {
+        bool is_new = true;
+        for (size_t k = 0; k < i && is_new; k++)
+            is_new = !is_same_program(group_socket(g, k), group_socket(g, i));
+        n += is_new;
+    }
+    return n;
+}
+
+static int tell_strangers(struct findings *f, const struct group *g, size_t programs)
 {
     const struct net_socket *first = group_socket(g, 0);
     struct draft d = draft_start(f, FINDING_WARNING);
-    buf_str(&d.title, "two programs share ");
+    buf_printf(&d.title, "%zu programs share ", programs);
     put_end(&d.title, first, NET_END_LOCAL);
     buf_str(&d.title, ", and each gets some of what comes");
     int r = 0;
@@ -381,11 +424,9 @@ int find_reuseport_strangers(struct findings *f)
     }
     for (size_t i = 0; i < groups.all.len && r == 0; i++) {
         const struct group *g = vec_at(&groups.all, i);
-        bool strangers = false;
-        for (size_t k = 1; k < g->sockets.len && !strangers; k++)
-            strangers = !is_same_program(group_socket(g, 0), group_socket(g, k));
-        if (strangers)
-            r = tell_strangers(f, g);
+        size_t programs = count_programs(g);
+        if (programs > 1)
+            r = tell_strangers(f, g, programs);
     }
     return r;
 }

@@ -105,20 +105,6 @@ static bool goes_out(const struct findings *f, const struct net_socket *s)
            s->state != NET_NEW_SYN_RECV && !port_set_has(f->listens, s->local_port);
 }
 
-static void put_states(struct buf *out, const struct group *g)
-{
-    uint32_t counts[NET_STATES] = {0};
-    const char *between = "";
-    for (size_t i = 0; i < g->sockets.len; i++)
-        counts[group_socket(g, i)->state]++;
-    for (int i = 0; i < NET_STATES; i++) {
-        if (!counts[i])
-            continue;
-        buf_printf(out, "%s%u %s", between, counts[i], net_state_name((enum net_state)i));
-        between = ", ";
-    }
-}
-
 static int tell_way(struct findings *f, const struct group *g, uint32_t used, uint32_t usable)
 {
     const struct net_socket *first = group_socket(g, 0);
@@ -129,7 +115,7 @@ static int tell_way(struct findings *f, const struct group *g, uint32_t used, ui
     buf_printf(&d.evidence, "%u of the %u ports that ", used, usable);
     put_address(&d.evidence, &first->local);
     buf_str(&d.evidence, " may use for it are taken: ");
-    put_states(&d.evidence, g);
+    put_states(&d.evidence, &g->sockets);
     buf_char(&d.evidence, '\n');
     int r = put_holders(&d.evidence, &g->sockets);
     put_range(&d.evidence, f);
@@ -214,10 +200,12 @@ int find_ports_blocked(struct findings *f)
 
 /* Remains at a server's port */
 
-static bool is_remains(const struct findings *f, const struct net_socket *s)
+/* What a server has left when it has ended; what a process still holds is no remains. */
+static bool is_remains(const struct net_socket *s)
 {
-    return s->kind == NET_TCP && s->state == NET_TIME_WAIT && s->local_port <= UINT16_MAX &&
-           !port_set_has(f->listens, s->local_port);
+    return s->kind == NET_TCP && s->local_port <= UINT16_MAX && s->peer_port &&
+           (s->state == NET_TIME_WAIT || s->detached == NET_TIME_WAITING ||
+            s->detached == NET_ORPHAN);
 }
 
 /* A port outside the range with a peer's port inside was a server's; inside it, one with several
@@ -235,30 +223,94 @@ static bool was_servers(const struct findings *f, const struct group *g)
     return false;
 }
 
+/* What SO_REUSEADDR says of all of them: they have it from the listener. */
+static enum tri reuse_of(const struct group *g)
+{
+    bool any = false, all = true;
+    for (size_t i = 0; i < g->sockets.len; i++) {
+        const struct net_socket *s = group_socket(g, i);
+        if (!net_socket_knows(s, NET_F_REUSEADDR))
+            return TRI_MAYBE;
+        any |= s->reuseaddr;
+        all &= s->reuseaddr;
+    }
+    return all ? TRI_YES : any ? TRI_MAYBE : TRI_NO;
+}
+
+static const struct net_socket *listener_at(const struct findings *f, uint32_t port)
+{
+    for (size_t i = 0; i < f->host.n_sockets; i++) {
+        const struct net_socket *s = findings_socket(f, i);
+        if (s->kind == NET_TCP && s->state == NET_LISTEN && s->local_port == port)
+            return s;
+    }
+    return NULL;
+}
+
+/* Both must have SO_REUSEADDR: the remains and who binds. *ret_listener: who has the port now and
+ * couldn't have it again; NULL: nobody. test: test_doctor.py, test_who_sets_reuseaddr_is_not_held
+ */
+static bool would_hold(const struct findings *f, const struct group *g,
+                       const struct net_socket **ret_listener)
+{
+    uint32_t port = group_socket(g, 0)->local_port;
+    *ret_listener = port_set_has(f->listens, port) ? listener_at(f, port) : NULL;
+    if (*ret_listener)
+        return net_socket_knows(*ret_listener, NET_F_REUSEADDR) && !(*ret_listener)->reuseaddr;
+    return was_servers(f, g) && reuse_of(g) != TRI_YES;
+}
+
+/* When the last is gone; 0 where no timer says. */
 static uint64_t longest_ms(const struct group *g)
 {
     uint64_t longest = 0;
     for (size_t i = 0; i < g->sockets.len; i++) {
         const struct net_socket *s = group_socket(g, i);
-        if (net_socket_knows(s, NET_F_TIMER_MS) && s->timer_ms > longest)
-            longest = s->timer_ms;
+        if (!(s->state == NET_TIME_WAIT || s->state == NET_FIN_WAIT2) ||
+            !net_socket_knows(s, NET_F_TIMER_MS))
+            return 0;
+        longest = s->timer_ms > longest ? s->timer_ms : longest;
     }
     return longest;
 }
 
-static int tell_remains(struct findings *f, const struct group *g)
+static void put_remains(struct buf *out, const struct group *g, const struct net_socket *listener)
 {
     uint32_t port = group_socket(g, 0)->local_port;
-    uint64_t left = longest_ms(g);
-    struct draft d = draft_start(f, FINDING_NOTE);
-    buf_printf(&d.title, "closed connections hold up a restart of the server of port %u", port);
-    buf_printf(&d.evidence, "nobody listens at %u, and %zu connection%s in TIME_WAIT ha%s it", port,
-               g->sockets.len, plural(g->sockets.len), g->sockets.len == 1 ? "s" : "ve");
-    if (left) {
-        buf_str(&d.evidence, ", for another ");
-        time_format_duration(&d.evidence, left * NS_PER_MS);
+    if (listener) {
+        put_socket(out, listener);
+        buf_str(out, " without SO_REUSEADDR");
+    } else {
+        buf_printf(out, "nobody listens at %u", port);
     }
-    buf_str(&d.evidence, "\na server that doesn't set SO_REUSEADDR gets EADDRINUSE until then\n");
+    buf_printf(out, ", and %zu closed connection%s ha%s %s (", g->sockets.len,
+               plural(g->sockets.len), g->sockets.len == 1 ? "s" : "ve",
+               listener ? "its port" : "it");
+    put_states(out, &g->sockets);
+    buf_char(out, ')');
+    uint64_t left = longest_ms(g);
+    if (left) {
+        buf_str(out, ", for another ");
+        time_format_duration(out, left * NS_PER_MS);
+    }
+    buf_char(out, '\n');
+}
+
+static int tell_remains(struct findings *f, const struct group *g,
+                        const struct net_socket *listener)
+{
+    uint32_t port = group_socket(g, 0)->local_port;
+    struct draft d = draft_start(f, FINDING_NOTE);
+    buf_printf(&d.title, "closed connections %s a restart of the server of port %u",
+               listener ? "would hold up" : "hold up", port);
+    put_remains(&d.evidence, g, listener);
+    if (listener)
+        buf_str(&d.evidence, "started anew, it would get EADDRINUSE until then\n");
+    else if (reuse_of(g) == TRI_NO)
+        buf_str(&d.evidence, "a server gets EADDRINUSE until then, since the last one didn't set "
+                             "SO_REUSEADDR\n");
+    else
+        buf_str(&d.evidence, "a server that doesn't set SO_REUSEADDR gets EADDRINUSE until then\n");
     buf_str(&d.remedy, "let the server set SO_REUSEADDR before bind (most do)\n");
     buf_printf(&d.remedy, "or wait; berth explain bind %u says who is in the way", port);
     int r = 0;
@@ -276,13 +328,14 @@ int find_time_wait(struct findings *f)
     int r = 0;
     for (size_t i = 0; i < f->host.n_sockets && r == 0; i++) {
         const struct net_socket *s = findings_socket(f, i);
-        if (is_remains(f, s))
+        if (is_remains(s))
             r = groups_add(&ports, s->local_port, s, NULL);
     }
     for (size_t i = 0; i < ports.all.len && r == 0; i++) {
         const struct group *g = vec_at(&ports.all, i);
-        if (was_servers(f, g))
-            r = tell_remains(f, g);
+        const struct net_socket *listener;
+        if (would_hold(f, g, &listener))
+            r = tell_remains(f, g, listener);
     }
     return r;
 }

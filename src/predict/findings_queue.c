@@ -96,14 +96,14 @@ int find_overflows(struct findings *f)
     buf_printf(&d.title, "%llu connection%s dropped since a listener's queue was full",
                (unsigned long long)all, all == 1 ? " was" : "s were");
     if (overflows) {
-        buf_printf(&d.evidence, "%llu times an accept queue had no room ",
-                   (unsigned long long)overflows);
+        buf_printf(&d.evidence, "%llu time%s an accept queue had no room ",
+                   (unsigned long long)overflows, plural(overflows));
         put_when(&d.evidence, f);
         buf_str(&d.evidence, " (TcpExtListenOverflows; a client that tries again counts again)\n");
     }
     if (requests) {
-        buf_printf(&d.evidence, "%llu SYNs found no room among the half-open ones ",
-                   (unsigned long long)requests);
+        buf_printf(&d.evidence, "%llu SYN%s found no room among the half-open ones ",
+                   (unsigned long long)requests, plural(requests));
         put_when(&d.evidence, f);
         buf_str(&d.evidence, " (TcpExtTCPReqQFullDrop)\n");
     }
@@ -121,18 +121,20 @@ int find_syn_cookies(struct findings *f)
     if (sent == 0)
         return 0;
     struct draft d = draft_start(f, FINDING_WARNING);
-    buf_printf(&d.title, "%llu SYN cookie%s sent: more connections began than there was room for",
-               (unsigned long long)sent, sent == 1 ? " was" : "s were");
+    (void)findings_setting(f, "net.ipv4.tcp_syncookies", 0, &always);
+    buf_printf(&d.title, "%llu SYN cookie%s sent: %s", (unsigned long long)sent,
+               sent == 1 ? " was" : "s were",
+               always == 2 ? "this host answers every SYN by one"
+                           : "more connections began than there was room for");
     buf_printf(&d.evidence, "%llu sent ", (unsigned long long)sent);
     put_when(&d.evidence, f);
     buf_printf(&d.evidence, ", %llu came back good, %llu bad\n",
                (unsigned long long)findings_counter(f, "TcpExtSyncookiesRecv"),
                (unsigned long long)findings_counter(f, "TcpExtSyncookiesFailed"));
-    if (findings_setting(f, "net.ipv4.tcp_syncookies", 0, &always) && always == 2)
-        buf_str(&d.evidence, "net.ipv4.tcp_syncookies is 2: every SYN is answered by a cookie\n");
-    else
-        buf_str(&d.evidence, "a connection made by cookie works, but may lack window scaling and "
-                             "SACK, and is slower\n");
+    if (always == 2)
+        buf_str(&d.evidence, "net.ipv4.tcp_syncookies is 2\n");
+    buf_str(&d.evidence, "a connection made by cookie works, but may lack window scaling and "
+                         "SACK, and is slower\n");
     if (always == 2) {
         buf_str(&d.remedy, "set net.ipv4.tcp_syncookies to 1, unless this is a test");
         return draft_end(&d);

@@ -77,6 +77,15 @@ void groups_clear(struct groups *g)
     hash_free(&g->at);
 }
 
+struct predict_state findings_queues(const struct net_socket *s)
+{
+    struct predict_patience patience;
+    struct predict_state state;
+    predict_patience_init(&patience);
+    predict_state(s, &patience, &state);
+    return state;
+}
+
 /* Words */
 
 const char *plural(size_t n)
@@ -157,6 +166,20 @@ void put_sockets(struct buf *out, const struct vec *sockets)
     }
     if (sockets->len > SHOWN)
         buf_printf(out, "and %zu more\n", sockets->len - SHOWN);
+}
+
+void put_states(struct buf *out, const struct vec *sockets)
+{
+    uint32_t counts[NET_STATES] = {0};
+    const char *between = "";
+    for (size_t i = 0; i < sockets->len; i++)
+        counts[(*(const struct net_socket **)vec_at(sockets, i))->state]++;
+    for (int i = 0; i < NET_STATES; i++) {
+        if (!counts[i])
+            continue;
+        buf_printf(out, "%s%u %s", between, counts[i], net_state_name((enum net_state)i));
+        between = ", ";
+    }
 }
 
 void put_when(struct buf *out, const struct findings *f)

@@ -96,6 +96,7 @@ def test_close_wait_piles_up(only, berth, mksock):
     found = only("close-wait", LOCALHOST)
     assert found["title"] == f"leaky[{mk.pid}] doesn't close 10 connections that the other end has closed"
     assert {s["state"] for s in found["sockets"]} == {"CLOSE_WAIT"} and len(found["sockets"]) == 10
+    assert "not read either" not in found["evidence"]  # an end is no byte
     mk.run("close @a0")
     assert "close-wait" not in examine(berth)
 
@@ -135,8 +136,17 @@ def two(mksock, first, second):
                   "fork as=two keep=@b comm=new", "close @a", "close @b")
 
 
-def test_addresses_that_nobody_takes_for_one(veth, berth, mksock):
-    two(mksock, "tcp listen 127.0.0.1:4444", "tcp listen 192.168.1.89:4444")
+def test_addresses_that_nobody_takes_for_one(only, veth, mksock):
+    mk = two(mksock, "tcp listen 127.0.0.1:4444", "tcp listen 192.168.1.89:4444")
+    found = only("several-listeners", LOCALHOST)
+    assert found["severity"] == "note" and found["remedy"].startswith("nothing, if it is meant so")
+    lines = found["evidence"].splitlines()
+    assert f"127.0.0.1 is answered by old[{mk.processes['one']}], on 127.0.0.1:4444" in lines
+    assert f"192.168.1.89 is answered by new[{mk.processes['two']}], on 192.168.1.89:4444" in lines
+
+
+def test_one_program_on_some_addresses_is_one(veth, berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 192.168.1.89:4444")
     assert set(examine(berth)) == {LOCALHOST}
 
 
@@ -214,7 +224,58 @@ def test_time_wait_holds_port(only, netns):
             assert e.value.errno == errno.EADDRINUSE
     found = only("time-wait-holds-port")
     assert found["severity"] == "note" and "server of port 4444" in found["title"]
-    assert re.search(r"1 connection in TIME_WAIT has it, for another \S+s\n", found["evidence"])
+    assert re.search(r"1 closed connection has it \(1 TIME_WAIT\), for another \S+s\n", found["evidence"])
+    if features.has_bpf():
+        assert "the last one didn't set SO_REUSEADDR" in found["evidence"]
+
+
+def leave(port, reuse, client_closes=True):
+    """A server with a connection that it closed first; the listener, and the client's end."""
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+    server.bind(("127.0.0.1", port))
+    server.listen()
+    client = socket.create_connection(("127.0.0.1", port))
+    server.accept()[0].close()
+    if client_closes:
+        client.close()
+    return server, client
+
+
+def can_bind(port, reuse):
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+        try:
+            again.bind(("127.0.0.1", port))
+        except OSError as e:
+            assert e.errno == errno.EADDRINUSE
+            return False
+        return True
+
+
+def test_who_sets_reuseaddr_is_not_held(only, berth, netns):
+    features.require(features.has_bpf)  # nobody else tells SO_REUSEADDR of TIME_WAIT
+    with netns.inside():
+        server, _ = leave(4444, reuse=1)
+        assert set(examine(berth)) == {LOCALHOST}
+        server.close()
+        assert can_bind(4444, 1)  # the kernel agrees
+        assert examine(berth, status=0) == {}
+        server, _ = leave(4445, reuse=0)
+        found = only("time-wait-holds-port", LOCALHOST)
+        assert "without SO_REUSEADDR, and 1 closed connection has its port" in found["evidence"]
+        server.close()
+        assert not can_bind(4445, 0)
+
+
+def test_clients_that_stay_hold_the_port_too(only, netns):
+    with netns.inside():
+        server, client = leave(4444, reuse=0, client_closes=False)
+        server.close()
+        assert not can_bind(4444, 0)
+        found = only("time-wait-holds-port")
+        assert "1 closed connection has it (1 FIN_WAIT2)" in found["evidence"]
+        client.close()
 
 
 def test_time_wait_of_a_client_is_nothing(berth, netns):
@@ -259,6 +320,17 @@ def test_zero_window(only, berth, netns, mksock):
     reader.close()
 
 
+def test_loopback_down(only, netns, mksock):
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen [::1]:4444")
+    netns.run("ip", "link", "set", "lo", "down")
+    found = only("loopback-down", "localhost-one-family")
+    assert found["severity"] == "bad" and found["remedy"] == "ip link set lo up"
+    with netns.inside(), socket.socket() as client:
+        client.settimeout(0.3)
+        with pytest.raises(TimeoutError):  # the kernel agrees
+            client.connect(("127.0.0.1", 4444))
+
+
 def test_somaxconn(only, netns, mksock):
     netns.sysctl("net.core.somaxconn", "16")
     mksock("tcp listen 127.0.0.1:4444 backlog=512", "tcp listen 127.0.0.1:4445 backlog=8")
@@ -272,7 +344,8 @@ def test_syn_cookies(only, berth, netns, mksock):
     netns.sysctl("net.ipv4.tcp_syncookies", "2")
     mksock("tcp listen 127.0.0.1:4444 as=s", "tcp connect @s")
     found = only("syn-cookies", LOCALHOST)
-    assert found["title"].startswith("1 SYN cookie was sent") and "tcp_syncookies is 2" in found["evidence"]
+    assert found["title"] == "1 SYN cookie was sent: this host answers every SYN by one"
+    assert "tcp_syncookies is 2" in found["evidence"]
     assert "syn-cookies" not in examine(berth, "--for", "0.1")  # that was before
 
 
@@ -285,6 +358,7 @@ def test_udp_errors(only, berth, netns):
                 sender.sendto(bytes(1000), ("127.0.0.1", 4444))
             found = only("udp-errors")
             assert "UdpRcvbufErrors" in found["evidence"] and "127.0.0.1:4444: " in found["evidence"]
+            assert re.search(r"what it hasn't read takes \d+ bytes of its buffer", found["evidence"])
             assert found["sockets"][0]["proto"] == "udp"
             for via in ("diag", "bpf") if features.has_bpf() else ("diag",):
                 [row] = berth("list", "--json", "-o", "memory", "--via", via, "udp", "sport = :4444").json()
@@ -295,8 +369,10 @@ def test_udp_errors(only, berth, netns):
 def test_reuseport_stranger(only, berth, mksock):
     mk = two(mksock, "tcp listen 127.0.0.1:4444 reuseport", "tcp listen 127.0.0.1:4444 reuseport")
     found = only("reuseport-stranger", LOCALHOST)
-    assert found["title"].startswith("two programs share 127.0.0.1:4444")
+    assert found["title"].startswith("2 programs share 127.0.0.1:4444")
     assert f"old[{mk.processes['one']}] has 1" in found["evidence"] and len(found["sockets"]) == 2
+    mksock("comm third", "tcp listen 127.0.0.1:4444 reuseport")
+    assert only("reuseport-stranger", LOCALHOST)["title"].startswith("3 programs share")
 
 
 def test_reuseport_workers_are_no_strangers(berth, mksock):
