@@ -80,15 +80,19 @@ static int find_user(struct bind_question *q)
     const char *word = q->arguments->uid;
     q->uid = q->host->uid;
     q->privileged = q->host->may_bind_low_ports;
+    q->may_transparent = q->host->may_transparent;
     if (!word)
         return 0;
     if (parse_u64(word, 0, UINT32_MAX - 1, &number) == 0)
         q->uid = (uint32_t)number;
     else if (users_uid(word, &q->uid) < 0)
         return command_usage_error(&command_explain_bind, "there is no user '%s'", word);
+    if (q->uid == q->host->uid)
+        return 0;
+    if (q->arguments->tries && q->host->uid != 0)
+        return command_usage_error(&command_explain_bind, "--try as another user takes root");
     /* Another user's programs have what users usually have. */
-    if (q->uid != q->host->uid)
-        q->privileged = q->uid == 0;
+    q->privileged = q->may_transparent = q->uid == 0;
     return 0;
 }
 
@@ -105,6 +109,7 @@ void explain_bind_candidate(const struct bind_question *q, const struct target *
                                       .freebind = a->freebind,
                                       .transparent = a->transparent,
                                       .privileged = q->privileged,
+                                      .may_transparent = q->may_transparent,
                                       .listens = !a->no_listen && t->type == SOCK_STREAM};
     target_get_ip(&t->address, &ret->addr, &ret->port);
     ret->v6only = a->v6only        ? a->v6only == V6ONLY_ON
@@ -156,9 +161,7 @@ static int foretell(struct bind_question *q, struct bind_answer *a,
 static int try_it(void *ctx, struct err *e)
 {
     struct bind_answer *a = ctx;
-    (void)e;
-    explain_try_bind(&a->candidate, &a->target, &a->trial);
-    return 0;
+    return explain_try_bind(&a->candidate, &a->target, &a->trial, e);
 }
 
 static int answer_one(struct bind_question *q, const struct target *t, struct err *e)
@@ -181,7 +184,7 @@ static int answer_one(struct bind_question *q, const struct target *t, struct er
         result = choose(host, a);
     if (result == 0 && q->arguments->tries)
         result = sockets_visit(&q->host->sockets, try_it, a, e);
-    return result < 0 ? err_set(e, -result, "explain", "", NULL) : 0;
+    return result < 0 && !e->code ? err_set(e, -result, "explain", "", NULL) : result;
 }
 
 /* A family that this host doesn't have is no failure where another address is asked for too. */

@@ -35,7 +35,7 @@ struct bind_question {
     const struct endpoint *endpoint;
     struct users users;
     uint32_t uid;
-    bool privileged;
+    bool privileged, may_transparent;
     struct vec answers; /* struct bind_answer */
 };
 

@@ -12,7 +12,7 @@
 #include "render/style.h"
 
 static const char *const verdict_names[] = {"succeeds", "fails", "depends"};
-static const char *const call_names[] = {NULL, "socket", "bind", "listen"};
+static const char *const call_names[] = {NULL, "socket", "setsockopt", "bind", "listen"};
 
 /* In words */
 
@@ -226,7 +226,7 @@ static void json_verdict(struct jsonw *j, struct bind_question *q, const struct 
     jsonw_key(j, "error");
     jsonw_str(j, a->bind.error ? err_name(a->bind.error) : NULL);
     jsonw_key(j, "call");
-    jsonw_str(j, a->bind.call == PREDICT_SOCKET ? NULL : call_names[a->bind.call]);
+    jsonw_str(j, a->bind.call < PREDICT_BIND ? NULL : call_names[a->bind.call]);
     jsonw_key(j, "rule");
     jsonw_str(j, a->bind.rule ? explain_rule_name(a->bind.rule) : NULL);
     jsonw_key(j, "blockers");

@@ -44,19 +44,25 @@ static void read_settings(struct explain_host *h)
     }
 }
 
+static void take_capabilities(struct explain_host *h, uint64_t all)
+{
+    h->may_bind_low_ports = all >> CAP_NET_BIND_SERVICE & 1;
+    h->may_transparent = (all >> CAP_NET_ADMIN | all >> CAP_NET_RAW) & 1;
+}
+
 static void open_saved(struct explain_host *h)
 {
     _cleanup_buf_ struct buf value = BUF_INIT(SYSCTL_MAX);
     const struct facts *f = &h->sockets.facts;
     h->has_ipv6 = sockets_sysctl(&h->sockets, "net.ipv6.bindv6only", &value) == 0;
     h->uid = f->uid;
-    h->may_bind_low_ports = f->capabilities >> CAP_NET_BIND_SERVICE & 1;
+    take_capabilities(h, f->capabilities);
 }
 
 static int open_live(struct explain_host *h, enum source_via via, struct err *e)
 {
     h->uid = (uint32_t)geteuid();
-    h->may_bind_low_ports = gather_capabilities() >> CAP_NET_BIND_SERVICE & 1;
+    take_capabilities(h, gather_capabilities());
     int result = sockets_visit(&h->sockets, read_links, h, e);
     if (result < 0)
         return result;

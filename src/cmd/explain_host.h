@@ -17,6 +17,7 @@ struct explain_host {
     bool has_ipv6;
     uint32_t uid;                /* who asks */
     bool may_bind_low_ports;     /* has CAP_NET_BIND_SERVICE */
+    bool may_transparent;        /* has CAP_NET_ADMIN or CAP_NET_RAW */
     struct ports_reader *reader; /* NULL: a saved host */
     bool shallow;                /* by sock_diag, which is quicker here and mostly enough */
     struct vec asked;            /* struct explain_port *, owned */

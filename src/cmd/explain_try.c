@@ -4,9 +4,11 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/fd.h"
 
 static int set(int fd, int level, int option, int value)
@@ -14,21 +16,26 @@ static int set(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof value);
 }
 
+/* 0, or -1 and errno. */
 static int set_options(int fd, const struct predict_candidate *c)
 {
     int level = c->family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+    if (c->unknown_device) {
+        errno = ENODEV; /* SO_BINDTODEVICE would say */
+        return -1;
+    }
     if (set(fd, SOL_SOCKET, SO_REUSEADDR, c->reuseaddr) < 0 ||
         set(fd, SOL_SOCKET, SO_REUSEPORT, c->reuseport) < 0)
-        return -errno;
+        return -1;
     if (c->family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, c->v6only) < 0)
-        return -errno;
+        return -1;
     if (c->ifindex && set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)c->ifindex) < 0)
-        return -errno;
+        return -1;
     if (c->freebind && set(fd, level, level == IPPROTO_IP ? IP_FREEBIND : IPV6_FREEBIND, 1) < 0)
-        return -errno;
+        return -1;
     if (c->transparent &&
         set(fd, level, level == IPPROTO_IP ? IP_TRANSPARENT : IPV6_TRANSPARENT, 1) < 0)
-        return -errno;
+        return -1;
     return 0;
 }
 
@@ -38,17 +45,39 @@ static void fail(struct explain_trial *ret, enum predict_call call)
     ret->error = errno;
 }
 
-void explain_try_bind(const struct predict_candidate *c, const struct target *t,
-                      struct explain_trial *ret)
+static void try_bind(const struct predict_candidate *c, const struct target *t,
+                     struct explain_trial *ret)
 {
     *ret = (struct explain_trial){.done = true};
     _cleanup_fd_ int fd = socket(t->family, t->type | SOCK_CLOEXEC, t->protocol);
-    if (fd < 0 || set_options(fd, c) < 0)
+    if (fd < 0)
         fail(ret, PREDICT_SOCKET);
+    else if (set_options(fd, c) < 0)
+        fail(ret, PREDICT_SETSOCKOPT);
     else if (bind(fd, (const struct sockaddr *)&t->address, t->address_n) < 0)
         fail(ret, PREDICT_BIND);
     else if (c->listens && listen(fd, 0) < 0)
         fail(ret, PREDICT_LISTEN);
+}
+
+/* The effective uid alone: with root's the kernel takes the capabilities too, and gives both back
+ * (capabilities(7)). */
+static int become(uint32_t uid, struct err *e)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", uid);
+    return seteuid(uid) < 0 ? err_set(e, errno, "become the user", text, NULL) : 0;
+}
+
+int explain_try_bind(const struct predict_candidate *c, const struct target *t,
+                     struct explain_trial *ret, struct err *e)
+{
+    const uint32_t self = (uint32_t)geteuid();
+    int result = c->uid == self ? 0 : become(c->uid, e);
+    if (result < 0)
+        return result;
+    try_bind(c, t, ret);
+    return c->uid == self ? 0 : become(self, e);
 }
 
 bool explain_trial_agrees(const struct explain_trial *t, const struct predict_bind *b)

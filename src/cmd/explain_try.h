@@ -6,16 +6,18 @@
 #include "predict/bind.h"
 #include "predict/connect.h"
 
+struct err;
+
 struct explain_trial {
     bool done;
     enum predict_call call; /* that failed */
     int error;              /* positive errno; 0: it succeeded */
 };
 
-/* As the caller itself, whatever uid the candidate has. Where a call can't be made at all, `done`
- * stays false. */
-void explain_try_bind(const struct predict_candidate *c, const struct target *t,
-                      struct explain_trial *ret);
+/* As the candidate's user, which takes root where it is another one. 0, or a negative errno with *e
+ * filled. */
+int explain_try_bind(const struct predict_candidate *c, const struct target *t,
+                     struct explain_trial *ret, struct err *e);
 bool explain_trial_agrees(const struct explain_trial *t, const struct predict_bind *b);
 
 struct explain_connect_trial {

@@ -170,6 +170,8 @@ static const struct rule_words rules[] = {
                                              "address"},
     [RULE_PRIVILEGED] = {"privileged", "the port is privileged, and CAP_NET_BIND_SERVICE is "
                                        "missing"},
+    [RULE_TRANSPARENT] = {"transparent", "IP_TRANSPARENT takes CAP_NET_RAW or CAP_NET_ADMIN, and "
+                                         "both are missing"},
     [RULE_TAKEN] = {"taken", "neither side asked to share the port"},
     [RULE_LISTENER] = {"listener", "SO_REUSEADDR shares a port, but with no listener"},
     [RULE_OWNER_CLOSED] = {"owner-no-reuseaddr",
@@ -361,6 +363,10 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
                    "AmbientCapabilities= in its unit), or lower the limit for all: sysctl "
                    "net.ipv4.ip_unprivileged_port_start=%u",
                    c->port);
+        break;
+    case REMEDY_TRANSPARENT:
+        buf_str(out, "give the program the capability (setcap cap_net_raw=+ep PROGRAM, or "
+                     "AmbientCapabilities= in its unit)");
         break;
     case REMEDY_FREEBIND:
         buf_str(out, "add the address to an interface (ip addr add), or set IP_FREEBIND if it "

@@ -45,6 +45,7 @@ static struct predict_candidate candidate_of(const struct explain_host *h, const
         .v6only =
             t->v6only >= 0 ? t->v6only == 1 : chose(how, SOCKOPT_V6ONLY, h->settings.bindv6only),
         .privileged = h->may_bind_low_ports,
+        .may_transparent = h->may_transparent,
         .listens = stream,
     };
     target_get_ip(&t->address, &c.addr, &c.port);

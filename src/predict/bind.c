@@ -194,6 +194,14 @@ static void choose(const struct predict_candidate *c, const struct predict_host 
                  RULE_RANGE_TAKEN);
 }
 
+/* Which call a rule of the address and the caller is of. */
+static enum predict_call call_of(const struct predict_candidate *c, enum predict_rule rule)
+{
+    if (rule == RULE_NO_IPV6)
+        return PREDICT_SOCKET;
+    return c->unknown_device || rule == RULE_TRANSPARENT ? PREDICT_SETSOCKOPT : PREDICT_BIND;
+}
+
 int predict_bind(const struct predict_candidate *c, const struct predict_host *h,
                  struct predict_bind *ret)
 {
@@ -203,8 +211,7 @@ int predict_bind(const struct predict_candidate *c, const struct predict_host *h
                                  .blockers = VEC_INIT(struct predict_blocker)};
     enum predict_rule rule = rules_of_address(c, h, &error, &broken, &ret->unknown_settings);
     if (rule != RULE_NONE) {
-        bool before = rule == RULE_NO_IPV6 || c->unknown_device;
-        conclude(ret, broken, before ? PREDICT_SOCKET : PREDICT_BIND, error, rule);
+        conclude(ret, broken, call_of(c, rule), error, rule);
         return 0;
     }
     if (c->port)

@@ -11,7 +11,13 @@
 #include "predict/host.h"
 
 enum predict_verdict { PREDICT_SUCCEEDS, PREDICT_FAILS, PREDICT_DEPENDS };
-enum predict_call { PREDICT_NO_CALL, PREDICT_SOCKET, PREDICT_BIND, PREDICT_LISTEN };
+enum predict_call {
+    PREDICT_NO_CALL,
+    PREDICT_SOCKET,
+    PREDICT_SETSOCKOPT,
+    PREDICT_BIND,
+    PREDICT_LISTEN
+};
 
 /* Why not. Each is one sentence of the kernel's law; words for people are cmd's. */
 enum predict_rule {
@@ -27,6 +33,7 @@ enum predict_rule {
     RULE_MULTICAST,     /* EINVAL: IPv6 multicast on a stream socket */
     RULE_MAPPED_V6ONLY, /* EINVAL: an IPv4 address on a socket that is v6only */
     RULE_PRIVILEGED,    /* EACCES: the port is below ip_unprivileged_port_start */
+    RULE_TRANSPARENT,   /* EPERM: IP_TRANSPARENT takes a capability */
     /* of the owners of the port; EADDRINUSE */
     RULE_TAKEN,              /* neither shares: the plain case */
     RULE_LISTENER,           /* both have SO_REUSEADDR, but that shares with no listener */
@@ -48,9 +55,11 @@ struct predict_candidate {
     uint32_t ifindex;    /* SO_BINDTODEVICE; 0: none */
     bool unknown_device; /* a device was asked for that isn't there */
     bool reuseaddr, reuseport, freebind, transparent;
-    bool v6only;     /* as an option or bindv6only has it */
-    bool privileged; /* has CAP_NET_BIND_SERVICE in the namespace that owns the network */
-    bool listens;    /* listen(2) follows */
+    bool v6only; /* as an option or bindv6only has it */
+    /* What it has in the user namespace that owns the network. */
+    bool privileged;      /* CAP_NET_BIND_SERVICE */
+    bool may_transparent; /* CAP_NET_ADMIN or CAP_NET_RAW */
+    bool listens;         /* listen(2) follows */
 };
 
 struct predict_blocker {

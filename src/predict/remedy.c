@@ -250,6 +250,8 @@ int predict_remedies(const struct predict_candidate *c, const struct predict_hos
         return add(ret, REMEDY_NO_V6ONLY);
     case RULE_PRIVILEGED:
         return add(ret, REMEDY_PRIVILEGE);
+    case RULE_TRANSPARENT:
+        return add(ret, REMEDY_TRANSPARENT);
     default:
         return b->blockers.len ? remedies_of_owners(c, h, b, ret) : 0;
     }

@@ -18,6 +18,7 @@ enum predict_remedy_kind {
     REMEDY_WAIT,           /* all that stands in the way are remains of closed connections */
     REMEDY_STOP_OWNERS,    /* the owners end */
     REMEDY_PRIVILEGE,      /* CAP_NET_BIND_SERVICE, or a lower ip_unprivileged_port_start */
+    REMEDY_TRANSPARENT,    /* CAP_NET_RAW */
     REMEDY_FREEBIND,       /* IP_FREEBIND, or ip_nonlocal_bind, for an address still to come */
     REMEDY_HERE,           /* an address that the host has */
     REMEDY_SCOPE,          /* a device with the link-local address */

@@ -199,6 +199,8 @@ enum predict_rule rules_of_address(const struct predict_candidate *c, const stru
         break_rule(&f, RULE_NO_IPV6, EAFNOSUPPORT, TRI_YES);
     } else if (c->unknown_device) {
         break_rule(&f, RULE_NO_DEVICE, ENODEV, TRI_YES);
+    } else if (c->transparent && !c->may_transparent) {
+        break_rule(&f, RULE_TRANSPARENT, EPERM, TRI_YES);
     } else if (c->family == AF_INET) {
         check_v4_address(&f, c, h);
         check_port(&f, c, &h->settings);

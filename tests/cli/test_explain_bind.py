@@ -203,6 +203,34 @@ def test_try_agrees(berth, mksock):
     assert explain(berth, "--try", "127.0.0.1:4445")["addresses"][0]["tried"]["agreed"]
 
 
+def test_transparent_takes_a_capability(berth):
+    """Without it the option itself is refused, before bind."""
+    for words in (["--uid", "nobody"], []):
+        keywords = {} if words else {"user": process.NOBODY}
+        said = explain(berth, "--transparent", "--try", *words, "192.168.9.9:5100", status=1, **keywords)
+        assert (said["error"], said["call"], said["rule"]) == ("EPERM", None, "transparent")
+        assert said["addresses"][0]["tried"] == {"error": "EPERM", "call": "setsockopt", "agreed": True}
+        assert any("cap_net_raw" in remedy for remedy in said["remedies"])
+    assert explain(berth, "--transparent", "--try", "192.168.9.9:5100")["addresses"][0]["tried"]["agreed"]
+
+
+def test_try_is_as_the_user_that_is_asked_about(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444 reuseport uid=65534")
+    for words, error in (("127.0.0.1:80", "EACCES"), ("127.0.0.1:4445", None)):
+        [told] = explain(berth, "--try", "--uid", "nobody", words, "--json")["addresses"]
+        assert told["tried"]["error"] == error and told["tried"]["agreed"]
+    for uid, error in (("65534", None), ("0", "EADDRINUSE")):
+        [told] = explain(berth, "--try", "--reuseport", "--uid", uid, "127.0.0.1:4444")["addresses"]
+        assert told["tried"]["error"] == error and told["tried"]["agreed"]
+    refused = berth("explain", "bind", "--try", "--uid", "0", "80", user=process.NOBODY, status=2)
+    assert "takes root" in refused.stderr
+
+
+def test_try_with_a_device_that_is_not_there(berth):
+    [told] = explain(berth, "--try", "--device", "nodev0", "127.0.0.1:4444", status=1)["addresses"]
+    assert told["tried"] == {"error": "ENODEV", "call": "setsockopt", "agreed": True}
+
+
 def test_try_is_there_where_it_looks(berth, make_netns, mksock):
     other = make_netns()
     mksock("tcp listen 127.0.0.1:4444", netns=other)

@@ -143,8 +143,10 @@ static struct predict_candidate candidate_of(const struct scene_wish *w)
                                       .reuseaddr = w->reuseaddr,
                                       .reuseport = w->reuseport,
                                       .freebind = w->freebind,
+                                      .transparent = w->transparent,
                                       .v6only = w->v6only,
                                       .privileged = w->uid == 0,
+                                      .may_transparent = w->uid == 0,
                                       .listens = w->listens && w->kind == NET_TCP};
 }
 
@@ -181,14 +183,19 @@ static enum outcome compare_choice(const struct predict_candidate *c, const stru
     return choice.n_certain ? WRONG : AGREED;
 }
 
+/* Not of the address, or of the caller. */
+static bool is_of_port(int error)
+{
+    return error == 0 || error == EADDRINUSE;
+}
+
 static enum outcome compare_bind(const struct predict_candidate *c, const struct facts_at *f,
                                  const struct answer *a, struct predict_bind *ret)
 {
-    static const char *const calls[] = {"none", "socket", "bind", "listen"};
+    static const char *const calls[] = {"none", "socket", "setsockopt", "bind", "listen"};
     if (predict_bind(c, &f->host, ret) < 0)
         exit(2);
-    if (c->port == 0 && a->error != EADDRNOTAVAIL && a->error != EINVAL && a->error != ENODEV &&
-        ret->error != EADDRNOTAVAIL && ret->error != EINVAL && ret->error != ENODEV)
+    if (c->port == 0 && is_of_port(a->error) && is_of_port(ret->error))
         return compare_choice(c, f, a);
     if (ret->verdict == PREDICT_DEPENDS)
         return DEPENDED;

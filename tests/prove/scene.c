@@ -113,6 +113,7 @@ void scene_wish(struct scene *s, struct scene_wish *ret)
                                .reuseport = scene_chance(s, 40),
                                .v6only = scene_chance(s, 40),
                                .freebind = scene_chance(s, 5),
+                               .transparent = scene_chance(s, 3),
                                .listens = scene_chance(s, 70),
                                .uid = scene_chance(s, 70) ? 0 : SCENE_USER,
                                .backlog = (int)scene_random(s, 4)};
@@ -143,6 +144,9 @@ static int set_options(int fd, const struct scene_wish *w)
         set(fd, IPPROTO_IP, IP_FREEBIND, 1);
     if (w->family == AF_INET6)
         set(fd, IPPROTO_IPV6, IPV6_V6ONLY, w->v6only);
+    if (w->transparent && set(fd, w->family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+                              w->family == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1) < 0)
+        return -1;
     if (w->device)
         return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, if_indextoname(w->device, name),
                           IF_NAMESIZE);
@@ -154,10 +158,13 @@ static int open_as_user(const struct scene_wish *w, const char **ret_call)
     int type = (w->kind == NET_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
     *ret_call = "socket";
     int fd = socket(w->family, type, 0);
-    if (fd < 0 || set_options(fd, w) < 0)
-        return fd;
-    *ret_call = "bind";
-    if (bind(fd, (const struct sockaddr *)&w->address, scene_length(&w->address)) == 0) {
+    if (fd < 0)
+        return -1;
+    *ret_call = "setsockopt";
+    bool set_all = set_options(fd, w) == 0;
+    if (set_all)
+        *ret_call = "bind";
+    if (set_all && bind(fd, (const struct sockaddr *)&w->address, scene_length(&w->address)) == 0) {
         *ret_call = "listen";
         if (w->kind != NET_TCP || !w->listens || listen(fd, w->backlog) == 0)
             return fd;

@@ -32,7 +32,7 @@ struct scene_wish {
     int family;
     struct sockaddr_storage address;
     uint16_t port;
-    bool reuseaddr, reuseport, v6only, freebind, listens;
+    bool reuseaddr, reuseport, v6only, freebind, transparent, listens;
     unsigned device; /* index; 0 none */
     uid_t uid;
     int backlog;
