@@ -24,7 +24,9 @@ enum {
     HELD_ROWS = 200,
     LEAST_WIDTH = 8, /* what is left of a text that is cut */
     LEAST_PRECIOUS = 16,
-    PORT_MAX = 15, /* a service's name */
+    LEAST_ENDPOINT = 12,
+    FAIR_WIDTH = 12, /* what each should have before another has much */
+    PORT_MAX = 15,   /* a service's name */
     BELOW_INDENT = 4,
     BELOW_LABEL = 12,
     LEAST_HEAD = 4, /* of an address, before its port */
@@ -385,6 +387,24 @@ static int table_heading(struct render *r, const char *text)
     return e < 0 ? e : vec_add(&s->lines, &line);
 }
 
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A long name among the addresses shall not leave three letters of each owner: a fair share first.
+ * Numbers are never cut, titles only in the end. */
+static void choose_floors(const struct render_column *c, size_t title, size_t *ret)
+{
+    size_t least = most(title, c->precious ? LEAST_PRECIOUS : LEAST_WIDTH);
+    bool yields = !c->precious || c->endpoint;
+    ret[0] = yields ? most(least, most(c->width, FAIR_WIDTH)) : SIZE_MAX;
+    ret[1] = least;
+    ret[2] = c->endpoint ? LEAST_ENDPOINT : LEAST_WIDTH;
+    for (size_t i = 0; i < WIDTHS_FLOORS && c->align == RENDER_RIGHT; i++)
+        ret[i] = SIZE_MAX;
+}
+
 static void first_width(struct render *r, size_t i)
 {
     struct state *s = r->state;
@@ -393,9 +413,8 @@ static void first_width(struct render *r, size_t i)
     buf_clear(&s->raw);
     column_title(c, &s->raw);
     make_safe(s, &w->natural);
-    size_t least = c->precious ? LEAST_PRECIOUS : LEAST_WIDTH;
     w->precious = c->precious;
-    w->least = c->align == RENDER_RIGHT ? SIZE_MAX : w->natural > least ? w->natural : least;
+    choose_floors(c, w->natural, w->floors);
     if (!r->options.terminal && c->width > w->natural)
         w->natural = c->width;
 }

@@ -11,33 +11,39 @@ static size_t total(const struct width *w, size_t n)
     return sum;
 }
 
-static bool can_shrink(const struct width *w, bool precious)
+/* One go at cutting: of which columns, and to which of their floors. */
+struct cut {
+    int floor;
+    bool precious;
+};
+
+static bool can_shrink(const struct width *w, struct cut c)
 {
-    return !w->below && w->width > w->least && w->precious == precious;
+    return !w->below && w->width > w->floors[c.floor] && w->precious == c.precious;
 }
 
 /* The widest that may be cut, and how far down it may go until another is as wide. */
-static struct width *widest(struct width *w, size_t n, bool precious, size_t *ret_floor)
+static struct width *widest(struct width *w, size_t n, struct cut c, size_t *ret_floor)
 {
     struct width *found = NULL;
     for (size_t i = 0; i < n; i++)
-        if (can_shrink(&w[i], precious) && (!found || w[i].width > found->width))
+        if (can_shrink(&w[i], c) && (!found || w[i].width > found->width))
             found = &w[i];
     if (!found)
         return NULL;
-    *ret_floor = found->least;
+    *ret_floor = found->floors[c.floor];
     for (size_t i = 0; i < n; i++)
-        if (&w[i] != found && can_shrink(&w[i], precious) && w[i].width > *ret_floor)
+        if (&w[i] != found && can_shrink(&w[i], c) && w[i].width > *ret_floor)
             *ret_floor = w[i].width;
     return found;
 }
 
 /* Returns what is still too much. Columns equally wide are cut by one in turn, from the left. */
-static size_t shrink(struct width *w, size_t n, bool precious, size_t excess)
+static size_t shrink(struct width *w, size_t n, struct cut c, size_t excess)
 {
     size_t floor;
     struct width *at;
-    while (excess > 0 && (at = widest(w, n, precious, &floor))) {
+    while (excess > 0 && (at = widest(w, n, c, &floor))) {
         size_t by = at->width > floor ? at->width - floor : 1;
         if (by > excess)
             by = excess;
@@ -79,9 +85,10 @@ void widths_fit(struct width *w, size_t n, size_t room)
 {
     start_natural(w, n);
     size_t need = total(w, n);
-    if (room > 0 && need > room) {
-        size_t excess = shrink(w, n, false, need - room);
-        shrink(w, n, true, excess);
+    size_t excess = room > 0 && need > room ? need - room : 0;
+    for (int floor = 0; floor < WIDTHS_FLOORS; floor++) {
+        excess = shrink(w, n, (struct cut){floor, false}, excess);
+        excess = shrink(w, n, (struct cut){floor, true}, excess);
     }
     place(w, n, room);
 }

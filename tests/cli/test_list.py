@@ -401,6 +401,19 @@ def test_details_stand_below_on_a_narrow_terminal(berth, mksock, terminal):
     assert "OPTIONS" in berth("list", "-O", "listening").lines[0]
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_each_column_has_its_share_of_a_narrow_terminal(berth, mksock, terminal, columns):
+    """No line is broken, and a long name among the addresses leaves the owners legible."""
+    mk = mksock("tcp listen 127.111.112.113:44444 as=srv", "tcp connect @srv", "tcp bind 127.0.0.1:4009",
+                "unix-stream listen @" + "long-name/" * 9, "tcp listen [::]:4444")
+    shown = terminal([berth.path, "list", "--kind", "tcp,unix", "--color", "never"], columns=columns)
+    assert shown.wait() == 0
+    assert max(len(line.rstrip()) for line in shown.lines) <= columns, shown.lines
+    assert all(re.search(r"(:\d+|@long\S*) ", line) for line in shown.lines[1:] if line.strip()), shown.lines
+    owner = "mksock[" if columns == 60 else f"mksock[{mk.pid}"[:13]
+    assert sum(owner in line for line in shown.lines) == 5
+
+
 def test_a_port_is_not_cut(berth, mksock, terminal):
     mk = mksock("tcp listen 127.111.112.113:4444 as=srv", "tcp connect @srv from=127.111.112.114:50001 as=c",
                 "tcp listen [::1]:4445 as=six", "tcp connect @six as=c6")
