@@ -181,7 +181,7 @@ static int parse_kinds(const char *list, struct source_query *q)
     char word[32];
     enum net_kind kind;
     uint32_t mask, kinds = 0;
-    for (const char *at = list; *at;) {
+    for (const char *at = list; at == list || *at;) {
         size_t n = strcspn(at, ",");
         snprintf(word, sizeof word, "%.*s", (int)n, at);
         if (n >= sizeof word || net_kinds_parse(word, &mask) < 0)

@@ -82,6 +82,8 @@ int output_unknown_column(const struct command *c, const char *fault,
                           const struct render_column *all, size_t n_all, const char *word, size_t n)
 {
     _cleanup_buf_ struct buf tail = BUF_INIT(4096);
+    if (n == 0)
+        return command_usage_error(c, "a column's name is missing ('-o help' lists them)");
     struct suggest near = suggest_start(word, n);
     for (size_t i = 0; i < n_all; i++)
         suggest_offer(&near, all[i].key);

@@ -163,6 +163,8 @@ int netns_open_pid(int32_t pid, struct err *e)
     snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
     snprintf(subject, sizeof subject, "process %d", pid);
     int r = open_netns(AT_FDCWD, path, &fd);
+    if (r == -ENOENT)
+        r = -ESRCH;
     if (r < 0)
         return err_set(e, -r, "open the network namespace of", subject, "%s",
                        r == -EACCES ? privilege_to_see() : "");
@@ -211,7 +213,8 @@ int netns_open_inode(uint64_t inode, struct err *e)
         return fd;
     if (hidden)
         return err_set(e, EACCES, "find the network namespace", subject,
-                       "%u processes may not be looked at (%s)", hidden, privilege_to_see());
+                       "%u process%s may not be looked at; %s", hidden, hidden == 1 ? "" : "es",
+                       privilege_to_see());
     return err_set(e, r < 0 ? -r : ENOENT, "find the network namespace", subject, NULL);
 }
 

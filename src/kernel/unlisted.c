@@ -15,6 +15,7 @@
 
 #include <linux/vm_sockets.h>
 
+#include "base/buf.h"
 #include "base/fd.h"
 #include "kernel/netns.h"
 #include "kernel/owners.h"
@@ -262,15 +263,27 @@ int unlisted_find(const struct source_query *q, struct owners *o, uint64_t netns
     return r;
 }
 
+static void note_untold(uint32_t kinds, const char *way, const char *ending,
+                        struct source_report *report)
+{
+    char space[256];
+    struct buf names = {.data = space, .cap = sizeof space, .max = sizeof space};
+    for (uint32_t left = kinds; left; left &= left - 1) {
+        bool last = (left & (left - 1)) == 0;
+        buf_str(&names, left == kinds ? "" : last ? " and " : ", ");
+        buf_str(&names, net_kind_name((enum net_kind)__builtin_ctz(left)));
+    }
+    if (kinds)
+        source_report_note(report, false, "%s doesn't tell of %s sockets here%s", way,
+                           buf_cstr(&names), ending);
+}
+
 void unlisted_note(const struct source_query *q, uint32_t kinds, const char *way,
                    struct source_report *report)
 {
-    uint32_t held = owners_wanted(q) ? UNLISTED_WHOLE : 0;
-    for (int k = 0; k < NET_KINDS; k++)
-        if (kinds >> k & 1)
-            source_report_note(report, false, "%s doesn't tell of %s sockets here%s", way,
-                               net_kind_name((enum net_kind)k),
-                               held >> k & 1 ? ": those show that a process is seen to hold" : "");
+    uint32_t held = owners_wanted(q) ? kinds & UNLISTED_WHOLE : 0;
+    note_untold(held, way, ": only those are shown that a process is seen to hold", report);
+    note_untold(kinds & ~held, way, "", report);
 }
 
 void unlisted_forget_port(struct net_socket *s)

@@ -193,6 +193,14 @@ def test_kinds(berth, mksock, tmp_path):
     assert berth("list", "--kind", "fax", status=2).stderr.count("fax") == 1
 
 
+@pytest.mark.parametrize("words, told", [
+    (["-k", ""], "there is no kind ''"), (["-o", "local,,peer"], "a column's name is missing"), (["--sort", ""], "a column's name is missing"),
+    (["--netns", "pid:2147483647"], "'process 2147483647': no such process")])
+def test_what_is_missing_is_said(berth, words, told):
+    result = berth("list", *words, status=None)
+    assert told in result.stderr and not result.stdout and result.status in (1, 2)
+
+
 def test_ends_names_both_owners(berth, mksock):
     mk = mksock("tcp listen 127.0.0.1:0 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a")
     row = mk["c"].find(rows_of(berth, "--ends", f"dport = :{mk['srv'].port}"))

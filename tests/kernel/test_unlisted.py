@@ -127,8 +127,10 @@ def test_what_the_others_would_miss_is_read_by_bpf(berth, kin):
 def test_what_is_told_of_holders_alone_is_said_to_be(berth, kin, via):
     if via == "diag" and features.has_vsock_diag():
         pytest.skip("this kernel has vsock_diag")
-    for words, ending in ([], ": those show that a process is seen to hold"), (["-o", "proto,local"], ""):
+    for words, ending in ([], ": only those are shown that a process is seen to hold"), (["-o", "proto,local"], ""):
         shown = berth("list", "--kind", "vsock", "--via", via, *words)
         place = "sock_diag" if via == "diag" else "/proc/net"
         assert shown.stderr == f"berth: {place} doesn't tell of vsock sockets here{ending}\n"
         assert (str(kin["srv"].port) in shown.stdout) == bool(ending)
+    if via == "proc" or not features.has_diag(44):
+        assert f"{place} doesn't tell of vsock and xdp sockets here: " in berth("list", "--kind", "xdp,vsock", "--via", via).stderr
