@@ -344,6 +344,14 @@ void flow_events_stopping(const struct flow_events *f, uint32_t clients, uint64_
     flow_events_show(f, &(struct event){.kind = EVENT_STOPPING, .words = buf_cstr(&words)});
 }
 
+bool flow_event_is_due(uint64_t *last_ns, uint64_t now_ns)
+{
+    if (*last_ns && now_ns - *last_ns < 1000000000)
+        return false;
+    *last_ns = now_ns;
+    return true;
+}
+
 void flow_events_err(const struct flow_events *f, enum event_kind kind, const struct err *e)
 {
     _cleanup_buf_ struct buf words = BUF_INIT(4096);

@@ -39,6 +39,9 @@ void flow_events_note(const struct flow_events *f, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* EVENT_STOPPING, with how many clients have how long; 0: no time at all. */
 void flow_events_stopping(const struct flow_events *f, uint32_t clients, uint64_t grace_ns);
+/* Whether something that each datagram can cause is to be told: once a second. *last_ns: 0 first.
+ */
+bool flow_event_is_due(uint64_t *last_ns, uint64_t now_ns);
 /* Why a client is turned away, in words. */
 const char *flow_event_refusal(enum accept_refusal why);
 /* Why it ended, in words: "ended", "connection reset by peer" … */

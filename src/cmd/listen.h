@@ -94,6 +94,7 @@ struct server {
 struct worker_listener {
     struct acceptor acceptor; /* of connections */
     struct peers peers;       /* of datagrams */
+    uint64_t refused_ns;      /* when one of them was told of that is refused */
     struct worker *worker;
     const struct listener *listener;
 };

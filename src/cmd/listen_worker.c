@@ -52,7 +52,6 @@ static void tell_refused(struct worker_listener *from, struct event *e, enum acc
     e->kind = EVENT_REFUSED;
     e->proto = listener_proto(from->listener);
     e->words = flow_event_refusal(why);
-    atomic_fetch_add(&from->worker->server->refused, 1);
     flow_events_show(&from->worker->server->events, e);
 }
 
@@ -64,6 +63,7 @@ static void refused(struct loop *l, struct acceptor *a, int fd, const struct soc
     struct event e = {.local = &local, .peer = peer, .peer_n = n};
     (void)l;
     e.local_n = listener_local(from->listener, fd, &local);
+    atomic_fetch_add(&from->worker->server->refused, 1);
     tell_refused(from, &e, why);
 }
 
@@ -88,8 +88,10 @@ static void refused_peer(struct loop *l, struct peers *p, const struct peer *hea
                       .local_n = heard->local_n,
                       .peer = &heard->address,
                       .peer_n = heard->address_n};
-    (void)l;
-    tell_refused(of_peers(p), &e, why);
+    struct worker_listener *from = of_peers(p);
+    atomic_fetch_add(&from->worker->server->refused, 1);
+    if (flow_event_is_due(&from->refused_ns, l->now_ns))
+        tell_refused(from, &e, why);
 }
 
 static void starved(struct loop *l, struct acceptor *a, int error)

@@ -41,6 +41,7 @@ struct relay_arguments {
 struct relay_listener {
     struct acceptor acceptor; /* of connections */
     struct peers peers;       /* of datagrams */
+    uint64_t refused_ns;      /* when one of them was told of that is refused */
     bool datagrams;
     struct relay *relay;
     int side;

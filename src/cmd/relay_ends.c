@@ -163,7 +163,6 @@ static struct peer *heard(struct loop *l, struct peers *p, const struct peer *pe
 
 static void tell_refused(struct relay_listener *from, struct event *e, enum accept_refusal why)
 {
-    from->relay->refused++;
     e->kind = EVENT_REFUSED;
     e->proto = listener_proto(from->listener);
     e->words = flow_event_refusal(why);
@@ -179,6 +178,7 @@ static void refused(struct loop *l, struct acceptor *a, int fd, const struct soc
     struct event e = {.local = &local, .peer = peer, .peer_n = n};
     (void)l;
     e.local_n = listener_local(from->listener, fd, &local);
+    from->relay->refused++;
     tell_refused(from, &e, why);
 }
 
@@ -189,8 +189,10 @@ static void unheard(struct loop *l, struct peers *p, const struct peer *peer,
                       .local_n = peer->local_n,
                       .peer = &peer->address,
                       .peer_n = peer->address_n};
-    (void)l;
-    tell_refused(p->owner, &e, why);
+    struct relay_listener *from = p->owner;
+    from->relay->refused++;
+    if (flow_event_is_due(&from->refused_ns, l->now_ns))
+        tell_refused(from, &e, why);
 }
 
 static void starved(struct loop *l, struct acceptor *a, int error)

@@ -938,6 +938,20 @@ def test_udp_is_taken(berth, listen):
     assert f"of root receives at 127.0.0.1:{server.port}; stop " in result.stderr
 
 
+def test_datagrams_that_are_refused_fill_no_log(listen):
+    server = listen("udp:" + HERE, "--echo", "--max-clients", 1)
+    with udp(server) as one, udp(server) as other:
+        one.send(b"x")
+        assert one.recv(10) == b"x"
+        for _ in range(50):
+            other.send(b"x")
+        one.send(b"y")  # behind them all
+        assert one.recv(10) == b"y"
+    assert server.end() == 0
+    assert server.of("totals")[0]["refused"] == 50
+    assert 1 <= len(server.of("refused")) < 10
+
+
 # PROXY headers
 
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
