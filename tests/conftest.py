@@ -35,12 +35,12 @@ def leak_check():
 
 @pytest.fixture
 def make_netns():
-    """make_netns(): one more network namespace, for this test."""
+    """make_netns(): one more network namespace, for this test; lo=False: as it is born."""
     features.require(features.has_netns)
     with contextlib.ExitStack() as stack:
 
-        def make():
-            ns = Netns()
+        def make(**how):
+            ns = Netns(**how)
             stack.callback(ns.close)
             return ns
 

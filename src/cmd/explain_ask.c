@@ -31,6 +31,28 @@ int explain_ask_route(struct explain_host *h, const struct route_query *q, struc
     return 0;
 }
 
+struct own_question {
+    struct net_addr addr;
+    bool own;
+};
+
+static int ask_own(void *ctx, struct err *e)
+{
+    struct own_question *q = ctx;
+    return route_own(&q->addr, &q->own, e);
+}
+
+void explain_ask_own(struct explain_host *h, struct predict_candidate *c)
+{
+    struct own_question q = {.addr = net_addr_unmap(&c->addr)};
+    struct err e;
+    c->own = OWN_BY_INTERFACES;
+    if (!h->reader || q.addr.family != AF_INET || net_addr_is_wildcard(&q.addr))
+        return;
+    if (sockets_visit(&h->sockets, ask_own, &q, &e) == 0)
+        c->own = q.own ? OWN_YES : OWN_NO;
+}
+
 struct lookup_question {
     const struct predict_packet *packet;
     struct explain_lookup *ret;

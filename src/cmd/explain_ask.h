@@ -10,6 +10,10 @@
 int explain_ask_route(struct explain_host *h, const struct route_query *q, struct net_route *ret,
                       struct err *e);
 
+/* Asks whether a candidate's IPv4 address is the host's own: fills c->own. Of a saved host, or
+ * where it can't be asked, interfaces tell. */
+void explain_ask_own(struct explain_host *h, struct predict_candidate *c);
+
 struct explain_lookup {
     bool asked; /* a saved host can't be */
     int error;  /* positive: it couldn't be asked */

@@ -112,6 +112,7 @@ void explain_bind_candidate(const struct bind_question *q, const struct target *
                                       .may_transparent = q->may_transparent,
                                       .listens = !a->no_listen && t->type == SOCK_STREAM};
     target_get_ip(&t->address, &ret->addr, &ret->port);
+    explain_ask_own(q->host, ret);
     ret->v6only = a->v6only        ? a->v6only == V6ONLY_ON
                   : t->v6only >= 0 ? t->v6only == 1
                                    : q->host->settings.bindv6only;

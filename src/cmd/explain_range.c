@@ -95,9 +95,10 @@ int explain_bind_show_range(struct output *o, struct bind_question *q, const str
         _cleanup_vec_ struct vec runs = VEC_INIT(struct run);
         _cleanup_buf_ struct buf address = BUF_INIT(128);
         struct predict_candidate c;
-        explain_bind_candidate(q, t, &c);
+        target_get_ip(&t->address, &c.addr, &c.port);
         if (c.port != q->endpoint->port)
             continue; /* the same address with the range's next port */
+        explain_bind_candidate(q, t, &c);
         if (free_runs(q, &c, &runs) < 0)
             return EXIT_NO;
         if (runs.len == 0)

@@ -372,6 +372,13 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
         buf_str(out, "add the address to an interface (ip addr add), or set IP_FREEBIND if it "
                      "comes later");
         break;
+    case REMEDY_UP: {
+        const char *name = explain_host_device_name(h, r->ifindex);
+        buf_str(out, "bring the interface up: ip link set ");
+        put(out, *name ? name : "DEVICE");
+        buf_str(out, " up");
+        break;
+    }
     case REMEDY_HERE:
         put_here(out, h, c);
         break;

@@ -29,7 +29,7 @@ static bool chose(const struct open_listen *how, enum sockopt option, bool other
 }
 
 /* What open_listener asks the kernel for. */
-static struct predict_candidate candidate_of(const struct explain_host *h, const struct target *t,
+static struct predict_candidate candidate_of(struct explain_host *h, const struct target *t,
                                              const struct open_listen *how)
 {
     bool stream = t->type == SOCK_STREAM;
@@ -49,6 +49,7 @@ static struct predict_candidate candidate_of(const struct explain_host *h, const
         .listens = stream,
     };
     target_get_ip(&t->address, &c.addr, &c.port);
+    explain_ask_own(h, &c);
     if (!*device && how->options && sockopt_given(how->options, SOCKOPT_DEVICE))
         device = how->options->device;
     c.ifindex = *device ? explain_host_device(h, device) : 0;

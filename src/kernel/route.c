@@ -197,3 +197,41 @@ int route_read(const struct route_query *q, struct net_route *ret, struct err *e
     *ret = route;
     return 0;
 }
+
+static int on_table(void *ctx, const struct nlmsghdr *m)
+{
+    (void)ctx;
+    (void)m;
+    return 1; /* one entry is enough */
+}
+
+/* A namespace gets its table of local addresses with its first address. Dumps tell that one isn't
+ * there where they are checked strictly, since Linux 4.20. */
+static bool lacks_local_table(struct netlink *n)
+{
+    struct request request = {
+        .head = {.nlmsg_type = RTM_GETROUTE, .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg))}};
+    const struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_LOCAL};
+    const struct netlink_reader reader = {.message = on_table};
+    memcpy(NLMSG_DATA(&request.head), &route, sizeof route);
+    if (setsockopt(n->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &(int){1}, sizeof(int)) < 0)
+        return false;
+    return netlink_dump(n, &request.head, &reader, NULL) == -ENOENT;
+}
+
+int route_own(const struct net_addr *a, bool *ret, struct err *e)
+{
+    _cleanup_netlink_ struct netlink n = NETLINK_CLOSED;
+    const struct route_query q = {.to = *a, .kind = NET_TCP};
+    struct net_route route = {.kind = NET_ROUTE_UNKNOWN};
+    int result = netlink_open(&n, NETLINK_ROUTE, e);
+    if (result < 0)
+        return result;
+    result = ask(&n, &q, 0, &route, NULL);
+    if (result < 0 && !is_refusal(result, &route.kind))
+        return fail(&q, result, e);
+    *ret = route.kind == NET_ROUTE_LOCAL || route.kind == NET_ROUTE_BROADCAST ||
+           route.kind == NET_ROUTE_MULTICAST ||
+           (route.kind == NET_ROUTE_NONE && lacks_local_table(&n));
+    return 0;
+}

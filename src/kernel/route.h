@@ -2,6 +2,7 @@
  * any user may ask.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "net/route.h"
@@ -27,6 +28,12 @@ struct route_query {
  * packets come in there; the kernel's plain answer would say lo (net/ipv4/route.c). 0, or a
  * negative errno with *e filled. */
 int route_read(const struct route_query *q, struct net_route *ret, struct err *e);
+
+/* Whether bind(2) takes an IPv4 address as one of the host's own, in the calling thread's network
+ * namespace: what routing has as local, broadcast or multicast, and any address while there is no
+ * table of local ones yet (inet_addr_type of net/ipv4/fib_frontend.c). 0, or a negative errno with
+ * *e filled. test: tests/prove, tests/cli/test_explain_bind.py */
+int route_own(const struct net_addr *a, bool *ret, struct err *e);
 
 /* One RTM_NEWROUTE into *ret, of which it changes what the message tells. 0, or -EBADMSG for one
  * that is too short or of another type. For tests. */

@@ -46,11 +46,19 @@ enum predict_rule {
     RULES
 };
 
+/* Whether the kernel takes an IPv4 address as one of the host's own. */
+enum predict_own {
+    OWN_BY_INTERFACES, /* it wasn't asked: what interfaces put into its table tells */
+    OWN_YES,
+    OWN_NO
+};
+
 struct predict_candidate {
     enum net_kind kind; /* NET_TCP, NET_UDP */
     uint16_t family;    /* of the socket: AF_INET, AF_INET6 */
     struct net_addr addr;
-    uint16_t port; /* 0: the kernel chooses */
+    enum predict_own own; /* of an IPv4 address, mapped ones too */
+    uint16_t port;        /* 0: the kernel chooses */
     uint32_t uid;
     uint32_t ifindex;    /* SO_BINDTODEVICE; 0: none */
     bool unknown_device; /* a device was asked for that isn't there */

@@ -1,6 +1,7 @@
 #include "predict/remedy.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,6 +226,15 @@ static uint32_t device_with(const struct predict_candidate *c, const struct pred
     return 0;
 }
 
+/* The loopback interface, if it is down: it has no address before it is up for the first time. */
+static uint32_t loopback_down(const struct predict_host *h)
+{
+    for (uint32_t i = 0; i < h->n_interfaces; i++)
+        if ((h->interfaces[i].flags & (IFF_LOOPBACK | IFF_UP)) == IFF_LOOPBACK)
+            return h->interfaces[i].index;
+    return 0;
+}
+
 static int add_device(struct vec *ret, enum predict_remedy_kind kind, uint32_t ifindex)
 {
     return vec_add(ret, &(struct predict_remedy){.kind = kind, .ifindex = ifindex});
@@ -234,11 +244,14 @@ int predict_remedies(const struct predict_candidate *c, const struct predict_hos
                      const struct predict_bind *b, struct vec *ret)
 {
     struct predict_candidate other = *c;
+    uint32_t down;
     int result;
     switch (b->rule) {
     case RULE_NO_IPV6:
         return add(ret, REMEDY_IPV4);
     case RULE_NOT_HERE:
+        if (net_addr_is_loopback(&c->addr) && (down = loopback_down(h)))
+            return add_device(ret, REMEDY_UP, down);
         other.freebind = true;
         result = try_candidate(&other, h, REMEDY_FREEBIND, ret);
         return result == 0 ? add(ret, REMEDY_HERE) : result;

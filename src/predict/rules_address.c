@@ -78,26 +78,34 @@ static uint32_t mask_of(uint8_t prefix_len)
 }
 
 /* What an address of an interface puts into the local table (fib_add_ifaddr of
- * net/ipv4/fib_frontend.c): itself, on loopback its whole network, and broadcast addresses.
+ * net/ipv4/fib_frontend.c): itself, and of an interface that is up, on loopback its whole network,
+ * and broadcast addresses; of an address with a peer, those of the peer's network.
  * test: tests/prove */
 static bool makes_local(const struct net_iface *i, const struct net_iface_addr *a, uint32_t v4)
 {
     if (a->addr.family != AF_INET)
         return false;
-    uint32_t own = v4_number(&a->addr), mask = mask_of(a->prefix_len);
-    if (v4 == own)
+    bool has_peer = a->peer.family == AF_INET;
+    uint32_t mask = mask_of(a->prefix_len);
+    uint32_t network = v4_number(has_peer ? &a->peer : &a->addr) & mask;
+    if (v4 == v4_number(&a->addr))
         return true;
+    if (!(i->flags & IFF_UP))
+        return false;
     if (i->flags & IFF_LOOPBACK)
-        return (v4 & mask) == (own & mask);
+        return (v4 & mask) == network;
     if (a->broadcast.family == AF_INET && v4 == v4_number(&a->broadcast))
         return true;
-    return a->prefix_len < 31 && i->flags & IFF_BROADCAST && v4 == ((own & mask) | ~mask);
+    return a->prefix_len < 31 && v4 == (network | ~mask);
 }
 
-static bool is_local_v4(const struct predict_host *h, uint32_t v4)
+static bool is_local_v4(const struct predict_candidate *c, const struct predict_host *h,
+                        uint32_t v4)
 {
     if (v4 == INADDR_ANY || v4 == INADDR_BROADCAST || IN_MULTICAST(v4))
         return true;
+    if (c->own != OWN_BY_INTERFACES)
+        return c->own == OWN_YES;
     for (uint32_t i = 0; i < h->n_interfaces; i++)
         for (uint32_t k = 0; k < h->interfaces[i].n_addrs; k++)
             if (makes_local(&h->interfaces[i], &h->interfaces[i].addrs[k], v4))
@@ -109,7 +117,7 @@ static void check_v4_address(struct finding *f, const struct predict_candidate *
                              const struct predict_host *h)
 {
     struct net_addr a = net_addr_unmap(&c->addr);
-    if (c->freebind || c->transparent || a.family != AF_INET || is_local_v4(h, v4_number(&a)))
+    if (c->freebind || c->transparent || a.family != AF_INET || is_local_v4(c, h, v4_number(&a)))
         return;
     break_unless(f, RULE_NOT_HERE, EADDRNOTAVAIL, h->settings.nonlocal4, &h->settings,
                  PREDICT_NONLOCAL4);

@@ -123,6 +123,38 @@ def test_address_of_nobody(berth, netns):
     assert explain(berth, "--freebind", "10.11.12.13:80")["verdict"] == "succeeds"
 
 
+def test_address_of_a_local_route(berth, netns):
+    """AnyIP: no interface has it, and yet it binds."""
+    netns.ip("route add local 198.51.100.0/24 dev lo")
+    check(berth, netns, "198.51.100.5", 5000)
+    check(berth, netns, "::ffff:198.51.100.5", 5000, v6only=False)
+
+
+def test_before_the_first_address_everything_binds(berth, make_netns):
+    fresh = make_netns(lo=False)
+    for address in ("127.0.0.1", "10.1.2.3"):
+        said = explain(berth, "--try", "--netns", fresh.path, f"{address}:5000")
+        assert said["verdict"] == "succeeds" and said["addresses"][0]["tried"]["agreed"]
+    fresh.ip("link add en5 type veth peer name en6")
+    fresh.ip("addr add 10.1.2.3/24 dev en5")
+    said = explain(berth, "--try", "--netns", fresh.path, "127.0.0.1:5000", status=1)
+    assert said["rule"] == "not-here" and said["addresses"][0]["tried"]["agreed"]
+    assert said["remedies"] == ["bring the interface up: ip link set lo up"]
+
+
+def test_broadcast_addresses(berth, veth, tmp_path):
+    """Of an interface that is down there are none; with a peer they are of the peer's network."""
+    here = veth.here
+    here.ip("link add en5 type veth peer name en6")
+    here.ip("addr add 10.7.7.6/24 dev en5")
+    here.ip("addr add 10.8.8.6 peer 10.9.9.7/24 dev en0")
+    saved = str(tmp_path / "host.json")
+    berth("list", "--save", saved, status=None)
+    for address in ("10.7.7.6", "10.7.7.255", "10.8.8.255", "10.9.9.255", "10.8.8.6", "10.9.9.7"):
+        live = check(berth, here, address, 5000)
+        assert explain(berth, "--facts", saved, f"{address}:5000")["rule"] == live["rule"], address
+
+
 def test_privileged_port(berth, netns):
     said = explain(berth, "127.0.0.1:80", user=process.NOBODY, status=1)
     assert said["error"] == "EACCES" and said["rule"] == "privileged"

@@ -25,17 +25,18 @@ def _own():
 
 
 class Netns:
-    """A network namespace with lo up. `fd`, `inode`; `path` for commands that want one."""
+    """A network namespace, with lo up unless told otherwise. `fd`, `inode`; `path` for commands that want one."""
 
     alive = 0  # how many are open: the leak check counts
     named = set()  # the names of those that have one
 
-    def __init__(self):
+    def __init__(self, lo=True):
         outside = _own()
         try:
             system.unshare(system.CLONE_NEWNET)
             self.fd = _own()
-            _link_up("lo")
+            if lo:
+                _link_up("lo")
         finally:
             system.setns(outside, system.CLONE_NEWNET)
             os.close(outside)

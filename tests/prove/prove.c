@@ -23,6 +23,7 @@
 #include "kernel/diag.h"
 #include "kernel/links.h"
 #include "kernel/ports.h"
+#include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "predict/bind.h"
 #include "predict/connect.h"
@@ -132,6 +133,20 @@ struct net_addr prove_addr(const struct sockaddr_storage *a)
     return addr;
 }
 
+static enum predict_own own_of(const struct scene_wish *w)
+{
+    struct net_addr whole = prove_addr(&w->address), a = net_addr_unmap(&whole);
+    bool own;
+    struct err e;
+    if (a.family != AF_INET || net_addr_is_wildcard(&a))
+        return OWN_BY_INTERFACES;
+    if (route_own(&a, &own, &e) < 0) {
+        err_print(&e, stderr);
+        exit(2);
+    }
+    return own ? OWN_YES : OWN_NO;
+}
+
 static struct predict_candidate candidate_of(const struct scene_wish *w)
 {
     return (struct predict_candidate){.kind = w->kind,
@@ -147,6 +162,7 @@ static struct predict_candidate candidate_of(const struct scene_wish *w)
                                       .v6only = w->v6only,
                                       .privileged = w->uid == 0,
                                       .may_transparent = w->uid == 0,
+                                      .own = own_of(w),
                                       .listens = w->listens && w->kind == NET_TCP};
 }
 

@@ -13,8 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char *const v4[] = {"0.0.0.0",   "127.0.0.1", "127.0.0.9", "192.0.2.1",
-                                 "192.0.2.2", "192.0.2.7", "127.0.0.6", "224.0.0.9"};
+static const char *const v4[] = {"0.0.0.0", "127.0.0.1", "127.0.0.9", "192.0.2.1", "192.0.2.2",
+                                 "192.0.2.7", "127.0.0.6", "224.0.0.9",
+                                 /* of the table of local addresses alone; broadcast of an
+                                  * interface that is down, of a peer's network and of none */
+                                 "198.51.100.5", "203.0.113.1", "203.0.113.255", "10.9.9.255",
+                                 "10.8.8.255"};
 static const char *const v6[] = {"::",
                                  "::1",
                                  "2001:db8::1",
@@ -51,6 +55,9 @@ void scene_init(struct scene *s, uint64_t seed)
         "net.ipv6.conf.en1.disable_ipv6=1 net.ipv6.conf.en0.addr_gen_mode=1");
     run("ip link set en0 up && ip link set en1 up");
     run("ip addr add 192.0.2.1/24 dev en0 && ip addr add 192.0.2.2/24 dev en0");
+    run("ip addr add 10.8.8.6 peer 10.9.9.7/24 dev en0");
+    run("ip link add down0 type veth peer name down1 && ip addr add 203.0.113.1/24 dev down0");
+    run("ip route add local 198.51.100.0/24 dev lo");
     run("ip addr add 2001:db8::1/64 dev en0 nodad && ip addr add fe80::1/64 dev en0 nodad");
     run("sysctl -qw net.ipv4.ip_local_port_range='20000 20008'");
     s->en0 = if_nametoindex("en0");
