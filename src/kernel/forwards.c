@@ -33,6 +33,10 @@ int forwards_read(struct vec *ret, bool *ret_unread)
         int r = listing_read(listings[i], &text);
         if (r == 0)
             r = forwards_parse(text.data, text.len, ret, ret_unread);
+        if (r == -EFBIG) { /* it's there, and more than is read */
+            *ret_unread = true;
+            r = 0;
+        }
         if (r == 0 || (r != -ENOENT && result == -ENOENT))
             result = r;
     }

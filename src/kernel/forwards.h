@@ -24,9 +24,10 @@ struct kernel_forward {
 bool forwards_are_same(const struct kernel_forward *a, const struct kernel_forward *b);
 
 /* Appends the rules of a listing to *ret (struct kernel_forward), one for each port or range that a
- * rule's set or map has. Any bytes; lines that are no forwarding rule are passed over. Sets
- * *ret_unread if there is a rule whose ports can't be told, and leaves it alone otherwise. 0 or
- * -ENOMEM. */
+ * rule's set or map has; a rule without ports has those of the jumps and verdict maps that lead to
+ * its chain. Any bytes; lines that are no forwarding rule are passed over, and so are rules for all
+ * that comes to this host. Sets *ret_unread if there is a rule whose ports can't be told, and
+ * leaves it alone otherwise. 0 or -ENOMEM. */
 int forwards_parse(const char *listing, size_t n, struct vec *ret, bool *ret_unread);
 
 /* Runs the listing programs. 0; -ENOENT when none is installed; -EPERM, or another negative errno,

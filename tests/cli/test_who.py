@@ -131,6 +131,11 @@ def test_a_forwarding_rule_is_told_once(berth, netns):
         ("", "tcp dport { 9001, 9002 } dnat to 172.17.0.4", "172.17.0.4"),
         ("", "dnat to tcp dport map { 9002 : 10.88.0.2 }", "10.88.0.2"),
         ("set ports { type inet_service; elements = { 8999, 9002 }; }", "tcp dport @ports dnat to 172.17.0.4", "172.17.0.4"),
+        ("set ports { type inet_service; flags interval; elements = { 80, 9001-9003 }; }",
+         "tcp dport @ports dnat to 172.17.0.4", "172.17.0.4"),
+        ("map m { type ipv4_addr . inet_service : ipv4_addr . inet_service;"
+         " elements = { 10.0.0.1 . 9002 : 10.88.0.2 . 80 }; }",
+         "dnat ip to ip daddr . tcp dport map @m", "10.88.0.2:80"),
     ],
 )
 def test_the_ports_of_sets_and_maps_are_handed_on(berth, netns, sets, rule, target):
@@ -141,6 +146,31 @@ def test_the_ports_of_sets_and_maps_are_handed_on(berth, netns, sets, rule, targ
     assert berth("who", "9002", status=1).stdout.splitlines()[2:] == [f"forwarded to {target}", f"  rule       {rule}"]
     told = berth("who", "9004", status=1)
     assert (told.stdout, told.stderr) == ("", "berth: nobody has '9004'\n")
+
+
+def test_chains_that_ports_lead_to_hand_them_on(berth, netns):
+    if not shutil.which("nft", path="/usr/sbin"):
+        pytest.skip("not here: nft")
+    netns.run("nft", "-f", "-", input="""table ip n {
+        map verdicts { type inet_proto . inet_service : verdict; }
+        chain a { dnat to 10.1.1.1
+        }
+        chain b { meta l4proto tcp dnat to 10.1.1.2:80
+        }
+        chain service { numgen random mod 2 vmap { 0 : goto a, 1 : goto b }
+        }
+        chain pre { type nat hook prerouting priority -100;
+            meta l4proto . th dport vmap @verdicts
+            tcp dport vmap { 9003 : jump a, 9004 : accept }
+        }
+        }
+        add element ip n verdicts { tcp . 9002 : goto service }
+        """)
+    def told(port):
+        return [line.split()[2] for line in berth("who", port, status=1).lines if "forwarded" in line]
+    assert told("9002") == ["10.1.1.1", "10.1.1.2:80"] and told("9003") == ["10.1.1.1"]
+    assert told("9004") == told("udp:9002") == []
+    assert "can't read" not in berth("who", "9004", status=1).stderr
 
 
 def test_forwarding_rules_that_cannot_be_read_are_told(berth, netns):

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/vec.h"
 #include "kernel/forwards.h"
 
@@ -124,6 +125,95 @@ static void test_sets(void **state)
     }
 }
 
+#define CHAINS(sets, chains) "table ip nat {\n" sets chains "}\n"
+#define CHAIN(name, rules)   "\tchain " name " {\n\t\t" rules "\n\t}\n"
+
+/* A rule without ports has those of the ways to its chain; "PROTOCOL FIRST-LAST>TARGET" each. */
+static void test_chains(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *listing, *forwards;
+        bool unread;
+    } cases[] = {
+        {CHAINS("", CHAIN("web", "dnat to 10.0.0.2") CHAIN(
+                        "pre", "tcp dport vmap { 80 : jump web, 81-85 : accept, 86 : goto web }")),
+         "tcp 80-80>10.0.0.2 tcp 86-86>10.0.0.2 ", false},
+        {CHAINS(
+             "\tmap m {\n\t\ttype inet_proto . inet_service : verdict\n\t\telements = { tcp . 80 "
+             ": goto web,\n\t\t\t     udp . 81 : goto web, sctp . 82 : jump web }\n\t}\n",
+             CHAIN("web", "meta l4proto tcp dnat to 10.0.0.2:8080")
+                 CHAIN("pre", "fib daddr type local meta l4proto . th dport vmap @m")),
+         "tcp 80-80>10.0.0.2:8080 ", false},
+        {CHAINS("", CHAIN("end", "redirect to :99")
+                        CHAIN("mid", "numgen random mod 2 vmap { 0 : goto end, 1 : goto mid }")
+                            CHAIN("pre",
+                                  "udp dport 53 jump mid\n\t\tudp dport { 54, 60-61 } goto end")),
+         "udp 53-53>:99 udp 54-54>:99 udp 60-61>:99 ", false},
+        {CHAINS("", CHAIN("web", "dnat to 10.0.0.2")
+                        CHAIN("pre", "tcp dport 7 ip saddr vmap { 10.0.0.5 : jump web, 10.0.0.6 : "
+                                     "jump other }")),
+         "tcp 7-7>10.0.0.2 ", false},
+        {CHAINS("", CHAIN("pre", "tcp dport 80 jump {\n\t\t\tdnat to 10.0.0.2\n\t\t}\n\t\tdnat to "
+                                 "10.0.0.3")),
+         "tcp 80-80>10.0.0.2 ", false},
+        {CHAINS("", CHAIN("web", "dnat to 10.0.0.2") CHAIN("pre", "tcp dport != 22 jump web")), "",
+         true},
+        {CHAINS("", CHAIN("web", "dnat to 10.0.0.2") CHAIN("pre", "tcp dport @gone jump web")), "",
+         true},
+        {CHAINS("", CHAIN("log", "accept") CHAIN("pre", "tcp dport != 22 jump log")), "", false},
+        {CHAINS("", CHAIN("web", "dnat to 10.0.0.2")) "table ip other {\n" CHAIN(
+             "pre", "tcp dport 80 jump web") "}\n",
+         "", false},
+        {CHAINS("", CHAIN("pre", "dnat to tcp dport . ip saddr map { 80 . 10.0.0.1 : 10.0.0.2 }")),
+         "tcp 80-80>10.0.0.2 ", false},
+        {CHAINS("", CHAIN("pre", "tcp dport . ip saddr { 80 . 10.0.0.1 } dnat to 10.0.0.2")),
+         "tcp 80-80>10.0.0.2 ", false},
+        {CHAINS("", CHAIN("pre", "sctp dport 80 redirect to :81")), "sctp 80-80>:81 ", false},
+        {"*nat\n-A PREROUTING -p tcp -m tcp --dport 80 -j SVC\n-A PREROUTING -p udp -m multiport "
+         "--dports 81,82:83 -g SVC\n-A SVC -m statistic --mode random -j SEP\n"
+         "-A SEP -p tcp -j DNAT --to-destination 10.0.0.2:8080\n*mangle\n"
+         "-A PREROUTING -p tcp -m tcp --dport 90 -j SEP\n",
+         "tcp 80-80>10.0.0.2:8080 ", false},
+        /* What a comment says is no part of the rule. */
+        {"*nat\n-A PREROUTING -p tcp -m comment --comment \"a\\\" --dport 80 -j DNAT "
+         "--to-destination "
+         "6.6.6.6 \\\"b\" -m tcp --dport 81 -j DNAT --to-destination 10.0.0.2\n",
+         "tcp 81-81>10.0.0.2 ", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_vec_ struct vec got = VEC_INIT(struct kernel_forward);
+        _cleanup_buf_ struct buf text = BUF_INIT(1024);
+        bool unread;
+        parse(cases[i].listing, &got, &unread);
+        for (size_t k = 0; k < got.len; k++) {
+            const struct kernel_forward *f = vec_at(&got, k);
+            buf_printf(&text, "%s %u-%u>%s ", f->protocol, f->first, f->last, f->target);
+        }
+        assert_string_equal(buf_cstr(&text), cases[i].forwards);
+        assert_int_equal(unread, cases[i].unread);
+    }
+}
+
+/* Rules that name each other's chains, again and again, come to an end. */
+static void test_hostile_chains(void **state)
+{
+    (void)state;
+    enum { CHAINS = 400 };
+    _cleanup_vec_ struct vec got = VEC_INIT(struct kernel_forward);
+    _cleanup_buf_ struct buf text = BUF_INIT(1 << 22);
+    bool unread;
+    buf_str(&text, "*nat\n");
+    for (int i = 0; i < CHAINS; i++) {
+        buf_printf(&text, "-A C%d -j DNAT --to-destination 10.0.0.1\n", i);
+        for (int k = 0; k < CHAINS / 10; k++)
+            buf_printf(&text, "-A C%d -j C%d\n", i, (i * 7 + k) % CHAINS);
+    }
+    parse(buf_cstr(&text), &got, &unread);
+    assert_int_equal(got.len, 0);
+    assert_true(unread);
+}
+
 /* iptables-nft's rules are listed by iptables-save and by nft. */
 static void test_the_same(void **state)
 {
@@ -154,10 +244,9 @@ static void test_hostile_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_listings),
-        cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_the_same),
-        cmocka_unit_test(test_hostile_lines),
+        cmocka_unit_test(test_listings), cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_chains),   cmocka_unit_test(test_hostile_chains),
+        cmocka_unit_test(test_the_same), cmocka_unit_test(test_hostile_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
