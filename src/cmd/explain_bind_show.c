@@ -93,8 +93,9 @@ static void put_reasons(struct buf *out, struct bind_question *q, const struct b
         buf_printf(out, "  ports below %u need it (net.ipv4.ip_unprivileged_port_start)\n",
                    q->host->settings.unprivileged_start);
     if (a->bind.incomplete)
-        buf_str(out, "  this kernel doesn't tell which sockets are merely bound; root can see "
-                     "them\n");
+        buf_str(out, q->host->reader ? "  this kernel doesn't tell which sockets are merely bound; "
+                                       "root can see them\n"
+                                     : "  only some of the host's sockets were saved\n");
     for (int i = 0; i < PREDICT_SETTINGS; i++)
         if (a->bind.unknown_settings >> i & 1)
             buf_printf(out, "  the setting %s isn't known\n",

@@ -178,7 +178,8 @@ static bool is_here(const struct explain_host *h, enum net_kind kind, const stru
     return s->kind == kind && !sockets_is_elsewhere(&h->sockets, s);
 }
 
-/* A saved host has all its sockets, in no order that the kernel's lists would have. */
+/* A saved host has all its sockets, unless a filter chose some, in no order that the kernel's lists
+ * would have. */
 static int fill_saved(const struct explain_host *h, struct explain_port *p)
 {
     const struct facts *f = &h->sockets.facts;
@@ -192,7 +193,7 @@ static int fill_saved(const struct explain_host *h, struct explain_port *p)
     }
     p->host.interfaces = f->interfaces.items;
     p->host.n_interfaces = (uint32_t)f->interfaces.len;
-    p->host.complete = true;
+    p->host.complete = !f->filtered;
     return 0;
 }
 

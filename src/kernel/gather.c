@@ -146,12 +146,21 @@ static int gather_here(struct facts *f, struct source_report *report, struct err
     return r < 0 && r != -ENOENT ? err_set(e, -r, "read the counters of", "/proc/net", NULL) : 0;
 }
 
+static bool is_filtered(const struct source_query *q)
+{
+    const uint32_t kinds = 1u << NET_TCP | 1u << NET_UDP;
+    const uint32_t families = 1u << AF_INET | 1u << AF_INET6;
+    return q->filter || q->local_port || (q->kinds & kinds) != kinds ||
+           (q->families & families) != families || q->states != NET_STATES_ALL;
+}
+
 int gather_host_facts(const struct source_query *q, struct facts *f, struct source_report *report,
                       struct err *e)
 {
     struct netns_visit visit = {.home = -1};
     struct keeper keeper = {q->filter, f};
     gather_host(f);
+    f->filtered = is_filtered(q);
     int r = q->scope == SOURCE_ONE_NETNS ? netns_enter(&visit, q->netns_fd, e) : 0;
     if (r < 0)
         return r;

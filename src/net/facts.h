@@ -39,6 +39,7 @@ struct facts {
     uint32_t uid;                  /* who looked */
     uint64_t capabilities;         /* effective, as a mask of 1 << CAP_… */
     uint64_t netns;                /* inode of the namespace that was looked at */
+    uint8_t filtered;              /* 1: sockets of TCP or UDP were left out on purpose */
     struct vec sockets;            /* struct net_socket, owned (net_socket_copy) */
     struct vec processes;          /* struct net_process *, owned with their texts */
     struct vec interfaces;         /* struct net_iface, owned */

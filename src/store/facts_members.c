@@ -20,6 +20,7 @@ static const struct member host[] = {
     HOST("uid", MEMBER_U32, uid),
     HOST("capabilities", MEMBER_U64, capabilities),
     HOST("netns", MEMBER_U64, netns),
+    HOST("filtered", MEMBER_U8, filtered),
 };
 const struct member_table members_host = TABLE(host);
 

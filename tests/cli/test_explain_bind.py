@@ -279,6 +279,18 @@ def test_saved_host_answers_alike(berth, mksock, tmp_path):
     assert (said["verdict"], said["error"], said["rule"]) == (live["verdict"], live["error"], live["rule"])
 
 
+@pytest.mark.parametrize("words", [["--listeners"], ["tcp", "state", "listening"], ["-4"]])
+def test_of_a_host_saved_in_part_nothing_is_sure_to_be_free(berth, mksock, tmp_path, words):
+    mksock("tcp listen 127.0.0.1:4443", "tcp bind [::1]:4444")
+    saved = str(tmp_path / "host.json")
+    berth("list", *words, "--save", saved, status=None)
+    said = explain(berth, "--facts", saved, "[::1]:4444", status=3)
+    assert said["verdict"] == "depends"
+    assert "only some of the host's sockets were saved" in berth(
+        "explain", "bind", "--facts", saved, "[::1]:4444", status=3).stdout
+    assert explain(berth, "--facts", saved, "127.0.0.1:4443", status=1)["verdict"] == "fails"
+
+
 def test_words(berth, mksock):
     mk = mksock("tcp listen 0.0.0.0:4444 as=srv")
     lines = berth("explain", "bind", "127.0.0.1:4444", status=1).lines
