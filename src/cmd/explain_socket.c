@@ -5,8 +5,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "cmd/commands.h"
 #include "cmd/explain_socket.h"
+#include "kernel/descriptor.h"
+#include "kernel/privilege.h"
 #include "kernel/sysctl.h"
 #include "net/endpoint.h"
 #include "net/pairs.h"
@@ -67,6 +70,8 @@ static int parse_end(const char *word, struct endpoint *ret)
     if (!endpoint_has_port(ret->scheme) || ret->service[0] || ret->host == ENDPOINT_NAME ||
         ret->host == ENDPOINT_EVERY_INTERFACE)
         return usage(word, "an address with a port is needed, a port, or PID/FD");
+    if (ret->port == 0)
+        return usage(word, "no socket has port 0");
     return 0;
 }
 
@@ -182,21 +187,62 @@ static int sort_out(const struct socket_found *f, struct socket_answer *ret)
     return 0;
 }
 
+/* Why a descriptor leads to nothing that is explained: its exit status. */
+static int tell_descriptor(const struct socket_target *t, struct buf *out)
+{
+    char protocol[32];
+    switch (descriptor_socket(t->pid, t->fd)) {
+    case -ESRCH:
+        buf_printf(out, "there is no process %d", t->pid);
+        return EXIT_NO;
+    case -ENOENT:
+        buf_printf(out, "process %d has no descriptor %d", t->pid, t->fd);
+        return EXIT_NO;
+    case -EACCES:
+    case -EPERM:
+        buf_printf(out, "what descriptor %d of process %d is may not be seen (%s)", t->fd, t->pid,
+                   privilege_to_see());
+        return EXIT_PERMISSION;
+    case -ENOTSOCK:
+        buf_printf(out, "descriptor %d of process %d is no socket", t->fd, t->pid);
+        return EXIT_NO;
+    default:
+        break;
+    }
+    if (descriptor_protocol(t->pid, t->fd, protocol, sizeof protocol) < 0)
+        protocol[0] = '\0';
+    buf_printf(out, "descriptor %d of process %d is a socket", t->fd, t->pid);
+    if (!protocol[0] || strncmp(protocol, "TCP", 3) == 0 || strncmp(protocol, "UDP", 3) == 0) {
+        buf_str(out, ", but none of this network namespace");
+        return EXIT_NO;
+    }
+    buf_str(out, " of the protocol ");
+    text_escape(out, protocol, strlen(protocol));
+    buf_str(out, ": only TCP and UDP are explained");
+    return EXIT_NO;
+}
+
 static int answer(const struct explain_socket_arguments *a, const struct socket_target *target,
                   struct output *o)
 {
     struct socket_found found;
-    struct socket_answer told = {.cases = VEC_INIT(struct socket_case)};
+    _cleanup_buf_ struct buf none = BUF_INIT(256);
+    struct socket_answer told = {.cases = VEC_INIT(struct socket_case), .none = &none};
     int status = socket_find(&found, &a->sockets, target);
     if (status == 0 && (sort_out(&found, &told) < 0 || pair(&found, &told) < 0))
         status = EXIT_NO;
     if (status == 0) {
+        int absent = EXIT_NO;
+        if (told.cases.len == 0 && target->pid && !a->sockets.facts)
+            absent = tell_descriptor(target, &none);
         if (o->options.format == RENDER_JSON)
             explain_socket_show_json(o, &told);
         else
             explain_socket_show_words(o, &told);
+        if (o->options.format == RENDER_JSON && none.len)
+            err_tell("%s", buf_cstr(&none));
         sockets_tell_notes(&found.sockets);
-        status = told.cases.len ? EXIT_YES : EXIT_NO;
+        status = told.cases.len ? EXIT_YES : absent;
     }
     vec_free(&told.cases);
     socket_found_clear(&found);
@@ -227,7 +273,7 @@ const struct command command_explain_socket = {
         "last, what happens next and when, and what the queues say; with both ends where both are "
         "on this host. The socket is meant by a process and its descriptor, by its own end, or by "
         "both ends; a port alone means all the sockets that have it.\n"
-        "Exit status: 0 there is such a socket, 1 there is none.",
+        "Exit status: 0 there is such a socket, 1 there is none, 3 that may not be seen.",
     .options = explain_socket_options,
     .arguments_size = sizeof(struct explain_socket_arguments),
     .min_words = 1,

@@ -48,6 +48,7 @@ struct socket_case {
 struct socket_answer {
     struct vec cases; /* struct socket_case, those first that need somebody to move */
     size_t left_out;  /* as many more were found */
+    struct buf *none; /* why there is none, in words; empty: it isn't there */
 };
 
 void explain_socket_show_words(struct output *o, const struct socket_answer *a);

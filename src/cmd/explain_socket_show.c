@@ -302,7 +302,7 @@ void explain_socket_show_words(struct output *o, const struct socket_answer *a)
         put_case(out, vec_at(&a->cases, i), o->options.colour);
     }
     if (a->cases.len == 0)
-        buf_str(out, "there is no such socket\n");
+        buf_printf(out, "%s\n", a->none->len ? buf_cstr(a->none) : "there is no such socket");
     if (a->cases.len + a->left_out > n)
         buf_printf(out, "\nand %zu more (berth list shows them all)\n",
                    a->cases.len + a->left_out - n);

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -32,6 +34,21 @@ int descriptor_flags(int32_t pid, int32_t fd, uint32_t *ret)
     if (r < 0 && r != -EFBIG)
         return r;
     return descriptor_parse_flags(buf_cstr(&info), ret);
+}
+
+int descriptor_socket(int32_t pid, int32_t fd)
+{
+    static const char is_socket[] = "socket:[";
+    char path[64], file[sizeof is_socket];
+    if (kill(pid, 0) < 0 && errno == ESRCH)
+        return -ESRCH;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+    ssize_t n = readlink(path, file, sizeof file);
+    if (n < 0)
+        return -errno;
+    return (size_t)n >= sizeof is_socket - 1 && memcmp(file, is_socket, sizeof is_socket - 1) == 0
+               ? 0
+               : -ENOTSOCK;
 }
 
 int descriptor_protocol(int32_t pid, int32_t fd, char *ret, size_t size)

@@ -11,6 +11,9 @@ struct hash;
 
 /* How it was opened: O_RDWR and others of fcntl.h, O_CLOEXEC among them. 0 or a negative errno. */
 int descriptor_flags(int32_t pid, int32_t fd, uint32_t *ret);
+/* Whether it is a socket: 0, -ENOTSOCK, -ESRCH for a process that isn't there, -ENOENT for a
+ * descriptor, -EACCES where that may not be seen, or another negative errno. */
+int descriptor_socket(int32_t pid, int32_t fd);
 /* The protocol that the socket was made for, in the kernel's word ("TCP", "UNIX-STREAM"): the
  * extended attribute system.sockprotoname (net/socket.c). 0 or a negative errno. */
 int descriptor_protocol(int32_t pid, int32_t fd, char *ret, size_t size);

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from lib import features, schema
+from lib import features, process, schema
 from lib.wait import wait_for
 
 
@@ -277,6 +277,24 @@ def test_no_such_socket(berth, netns):
     assert berth("explain", "socket", "127.0.0.1:4444", status=1).stdout == "there is no such socket\n"
 
 
+def test_a_descriptor_that_leads_to_none(berth, mksock, make_netns):
+    mk = mksock("unix-stream listen @x as=u")
+    far = mksock("tcp listen 127.0.0.1:4444 as=srv", netns=make_netns())
+    for word, told in {f"{mk.pid}/{mk['u'].fd}": "of the protocol UNIX-STREAM: only TCP and UDP are explained",
+                       f"{mk.pid}/0": "is no socket", f"{mk.pid}/999": f"process {mk.pid} has no descriptor 999",
+                       "2147483647/3": "there is no process 2147483647",
+                       f"{far.pid}/{far['srv'].fd}": "is a socket, but none of this network namespace"}.items():
+        assert told in berth("explain", "socket", word, status=1).stdout
+        shown = berth("explain", "socket", "--json", word, status=1)
+        assert shown.json() == {"sockets": [], "left_out": 0} and told in shown.stderr
+
+
+def test_a_descriptor_that_may_not_be_seen(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:4444 as=srv")
+    shown = berth("explain", "socket", f"{mk.pid}/{mk['srv'].fd}", user=process.NOBODY, status=3).stdout
+    assert "may not be seen (run as root)" in shown
+
+
 def test_saved_host(berth, mksock, tmp_path):
     sock = mksock().state("CLOSE_WAIT", name="it")
     saved = str(tmp_path / "host.json")
@@ -285,7 +303,7 @@ def test_saved_host(berth, mksock, tmp_path):
     assert said["situation"] == "not-closed" and said["far_end"]["state"] == "FIN_WAIT2"
 
 
-@pytest.mark.parametrize("words", [(), ("x/y",), ("1.2.3.4",), ("unix:/x",), ("name:80",), ("4444", "127.0.0.1:80"),
+@pytest.mark.parametrize("words", [(), ("x/y",), ("1.2.3.4",), ("unix:/x",), ("name:80",), (":0",), ("1.2.3.4:0",), ("4444", "127.0.0.1:80"),
                                    ("127.0.0.1:1", "127.0.0.1:2", "3")])
 def test_mistakes(berth, words):
     result = berth("explain", "socket", *words, status=2)
