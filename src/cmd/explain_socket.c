@@ -138,8 +138,10 @@ static void add_far_end(struct socket_case *c, const struct net_socket *far)
     struct predict_patience patience;
     predict_patience_init(&patience);
     c->far = far;
-    if (far)
-        predict_state(far, &patience, &c->far_state);
+    if (!far)
+        return;
+    predict_state(far, &patience, &c->far_state);
+    predict_state_with(&c->state, far->state);
 }
 
 static int pair(const struct socket_found *f, struct socket_answer *answer)

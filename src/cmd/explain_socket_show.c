@@ -16,6 +16,7 @@ enum { NS_PER_MS = 1000000, SHOWN = 12 };
 /* Of each situation: what it is, what the one who has to move must do, and what helps. */
 struct words {
     const char *is, *must, *help;
+    bool by_kernel; /* of the other end: its kernel, whatever its program does */
 };
 
 static const struct words words[] = {
@@ -30,40 +31,45 @@ static const struct words words[] = {
                               "listen's backlog, up to net.core.somaxconn"},
     [SITUATION_CONNECTING] = {"it asks to connect, and nobody has answered yet", "answer the SYN",
                               "see whether the other host is up, and whether a firewall drops it: "
-                              "berth explain connect"},
+                              "berth explain connect",
+                              true},
     [SITUATION_HANDSHAKE] = {"a client asked to connect, was answered, and hasn't confirmed",
-                             "confirm the handshake", NULL},
+                             "confirm the handshake", NULL, true},
     [SITUATION_NOT_ACCEPTED] = {"connected, but the program hasn't accepted it", "call accept",
                                 NULL},
     [SITUATION_IDLE] = {"connected; everything sent has been acknowledged, everything received "
                         "read",
                         NULL, NULL},
     [SITUATION_UNREAD] = {"its program has bytes to read", "read", NULL},
-    [SITUATION_SENDING] = {"bytes are on their way to the other side", "acknowledge them", NULL},
+    [SITUATION_SENDING] = {"bytes are on their way to the other side", "acknowledge them", NULL,
+                           true},
     [SITUATION_RETRANSMITS] = {"the other side doesn't acknowledge what was sent, so that it is "
                                "sent again and again",
                                "acknowledge it",
-                               "see whether the other host is still there, and the way to it"},
+                               "see whether the other host is still there, and the way to it",
+                               true},
     [SITUATION_ZERO_WINDOW] = {"the other side takes no more: its program doesn't read, and its "
                                "buffer is full",
                                "read", NULL},
     [SITUATION_FIN_SENT] = {"closed on this side, which the other side hasn't acknowledged",
-                            "acknowledge it", NULL},
+                            "acknowledge it", NULL, true},
     [SITUATION_HALF_CLOSED] = {"this side has sent its last byte and still reads; the other side "
                                "hasn't closed",
                                "close", NULL},
     [SITUATION_FIN_AWAITED] = {"its program has closed it; the kernel waits a while for the other "
                                "side to close too",
                                "close", NULL},
+    [SITUATION_END_AWAITED] = {"both sides have closed; the other side's end hasn't arrived here",
+                               "send it again", NULL, true},
     [SITUATION_NOT_CLOSED] = {"the other side has closed; the program on this side hasn't",
                               "read to the end and close",
                               "it is a fault of that program where it lasts: end it, or its "
                               "connection (berth free)"},
     [SITUATION_LAST_ACK] = {"both sides have closed; the last acknowledgement is missing",
-                            "acknowledge it", NULL},
+                            "acknowledge it", NULL, true},
     [SITUATION_BOTH_CLOSING] = {"both sides have closed at the same time; an acknowledgement is "
                                 "missing",
-                                "acknowledge it", NULL},
+                                "acknowledge it", NULL, true},
     [SITUATION_TIME_WAIT] = {"over; the kernel keeps the port for a while, for late packets", NULL,
                              "nothing has to be done: a server that sets SO_REUSEADDR can listen "
                              "there at once"},
@@ -156,6 +162,8 @@ static void put_mover(struct buf *out, const struct socket_case *c)
     case MOVER_PEER:
         if (!c->socket->peer_port) {
             buf_str(out, "whoever sends");
+        } else if (c->far && words[c->state.situation].by_kernel) {
+            buf_str(out, "the kernel, at the other end,");
         } else if (known) {
             put_owner(out, c->far);
             buf_str(out, ", at the other end,");
@@ -222,7 +230,8 @@ static void put_timer(struct buf *out, const struct socket_case *c)
     put_duration(out, s->due_ms);
     buf_printf(out, " the kernel %s", does);
     if (s->retries)
-        buf_printf(out, ", after %llu times in vain", (unsigned long long)s->retries);
+        buf_printf(out, ", after %llu time%s in vain", (unsigned long long)s->retries,
+                   s->retries == 1 ? "" : "s");
     buf_char(out, '\n');
 }
 
@@ -234,20 +243,38 @@ static void put_next(struct buf *out, const struct predict_state *s)
         buf_printf(out, "  next        %s\n", net_state_name(s->next));
 }
 
+static void put_bytes(struct buf *out, uint64_t n)
+{
+    buf_u64(out, n);
+    buf_str(out, n == 1 ? " byte" : " bytes");
+}
+
 static void put_amount(struct buf *out, uint64_t n, const char *what, bool *any)
 {
     if (n == 0)
         return;
-    buf_printf(out, "%s%llu %s", *any ? ", " : "  queues      ", (unsigned long long)n, what);
+    buf_str(out, *any ? ", " : "  queues      ");
+    put_bytes(out, n);
+    buf_printf(out, " %s", what);
     *any = true;
+}
+
+/* The kernel counts what datagrams take of its buffers, which is more than their bytes. */
+static void put_datagrams(struct buf *out, const struct predict_state *s)
+{
+    bool any = false;
+    put_amount(out, s->unread, "of buffer, taken by datagrams not read by the program", &any);
+    put_amount(out, s->unacknowledged, "of buffer, taken by datagrams not sent yet", &any);
+    if (any)
+        buf_char(out, '\n');
 }
 
 static void put_queues(struct buf *out, const struct predict_state *s)
 {
     bool any = false;
-    put_amount(out, s->unread, "bytes received and not read by the program", &any);
-    put_amount(out, s->unacknowledged, "bytes sent and not acknowledged by the other side", &any);
-    put_amount(out, s->unsent, "bytes written and not sent yet", &any);
+    put_amount(out, s->unread, "received and not read by the program", &any);
+    put_amount(out, s->unacknowledged, "sent and not acknowledged by the other side", &any);
+    put_amount(out, s->unsent, "written and not sent yet", &any);
     if (s->end_unread) {
         buf_printf(out, "%sthe program hasn't read up to the other side's end",
                    any ? ", " : "  queues      ");
@@ -271,9 +298,12 @@ static void put_far(struct buf *out, const struct socket_case *c)
     buf_str(out, "  other end   ");
     put_owner(out, c->far);
     buf_printf(out, ", %s", net_state_name(c->far->state));
-    if (c->far_state.unread)
-        buf_printf(out, ", with %llu bytes that its program hasn't read",
-                   (unsigned long long)c->far_state.unread);
+    if (c->far_state.unread) {
+        buf_str(out, ", with ");
+        put_bytes(out, c->far_state.unread);
+        buf_str(out, c->far->kind == NET_UDP ? " of buffer taken by what its program hasn't read"
+                                             : " that its program hasn't read");
+    }
     buf_char(out, '\n');
 }
 
@@ -285,7 +315,10 @@ static void put_case(struct buf *out, const struct socket_case *c, bool colour)
     put_how_long(out, &c->state);
     put_timer(out, c);
     put_next(out, &c->state);
-    put_queues(out, &c->state);
+    if (c->socket->kind == NET_UDP)
+        put_datagrams(out, &c->state);
+    else
+        put_queues(out, &c->state);
     put_far(out, c);
     if (words[c->state.situation].help)
         buf_printf(out, "  what helps  %s\n", words[c->state.situation].help);
@@ -339,8 +372,15 @@ static void json_socket(struct jsonw *j, const char *key, const struct net_socke
     jsonw_object_end(j);
 }
 
-static void json_state(struct jsonw *j, const struct predict_state *s)
+static void json_bytes(struct jsonw *j, const char *key, const struct socket_case *c,
+                       uint64_t value)
 {
+    json_number(j, key, c->socket->kind != NET_UDP || value == 0, value);
+}
+
+static void json_state(struct jsonw *j, const struct socket_case *c)
+{
+    const struct predict_state *s = &c->state;
     json_text(j, "situation", predict_situation_name(s->situation));
     json_text(j, "meaning", words[s->situation].is);
     json_text(j, "to_move", predict_mover_name(s->mover));
@@ -349,10 +389,10 @@ static void json_state(struct jsonw *j, const struct predict_state *s)
     json_text(j, "next", s->next ? net_state_name(s->next) : NULL);
     json_number(j, "timer_ms", s->due, s->due_ms);
     json_number(j, "timer_retries", s->due, s->retries);
-    json_number(j, "unread_bytes", true, s->unread);
+    json_bytes(j, "unread_bytes", c, s->unread);
     jsonw_key(j, "end_unread");
     jsonw_bool(j, s->end_unread);
-    json_number(j, "unacknowledged_bytes", true, s->unacknowledged);
+    json_bytes(j, "unacknowledged_bytes", c, s->unacknowledged);
     json_number(j, "unsent_bytes", true, s->unsent);
     json_number(j, "waiting", true, s->waiting);
 }
@@ -363,7 +403,7 @@ static void json_case(struct jsonw *j, const struct socket_case *c)
     jsonw_object(j);
     json_text(j, "proto", net_kind_name(c->socket->kind));
     explain_json_socket(j, &none, c->socket);
-    json_state(j, &c->state);
+    json_state(j, c);
     json_number(j, "room", c->socket->kind == NET_TCP && c->socket->state == NET_LISTEN,
                 c->state.room);
     json_text(j, "timer", c->state.due ? c->socket->timer : NULL);

@@ -38,6 +38,7 @@ static const struct meaning meanings[] = {
     [SITUATION_FIN_SENT] = {"fin-sent", MOVER_PEER, NET_FIN_WAIT2, false, false},
     [SITUATION_HALF_CLOSED] = {"half-closed", MOVER_PEER, NET_TIME_WAIT, true, false},
     [SITUATION_FIN_AWAITED] = {"fin-awaited", MOVER_PEER, NET_TIME_WAIT, false, false},
+    [SITUATION_END_AWAITED] = {"end-awaited", MOVER_PEER, NET_TIME_WAIT, true, false},
     [SITUATION_NOT_CLOSED] = {"not-closed", MOVER_PROGRAM, NET_LAST_ACK, true, false},
     [SITUATION_LAST_ACK] = {"last-ack", MOVER_PEER, 0, false, true},
     [SITUATION_BOTH_CLOSING] = {"both-closing", MOVER_PEER, NET_TIME_WAIT, false, false},
@@ -222,9 +223,10 @@ static void leave_out_flags(const struct net_socket *s, struct predict_state *re
 {
     if ((SYN_UNDERWAY | FIN_UNDERWAY) >> s->state & 1 && ret->unacknowledged)
         ret->unacknowledged--;
-    ret->end_unread = FIN_RECEIVED >> s->state & 1 && ret->unread;
-    if (ret->end_unread)
-        ret->unread--;
+    if (!(FIN_RECEIVED >> s->state & 1) || !ret->unread)
+        return;
+    ret->unread--;
+    ret->end_unread = s->state == NET_CLOSE_WAIT; /* closed here, nobody is to read it */
 }
 
 static void read_queues(const struct net_socket *s, struct predict_state *ret)
@@ -291,6 +293,15 @@ static void limit(const struct net_socket *s, const struct predict_patience *p,
     }
 }
 
+static void take_meaning(struct predict_state *ret)
+{
+    const struct meaning *m = &meanings[ret->situation];
+    ret->mover = m->mover;
+    ret->for_ever = m->for_ever;
+    ret->next = m->next;
+    ret->gone_next = m->gone_next;
+}
+
 void predict_state(const struct net_socket *s, const struct predict_patience *p,
                    struct predict_state *ret)
 {
@@ -300,10 +311,17 @@ void predict_state(const struct net_socket *s, const struct predict_patience *p,
     ret->situation = s->kind == NET_TCP   ? of_tcp(ret, s)
                      : s->kind == NET_UDP ? of_udp(ret, s)
                                           : SITUATION_UNKNOWN;
-    const struct meaning *m = &meanings[ret->situation];
-    ret->mover = m->mover;
-    ret->for_ever = m->for_ever;
-    ret->next = m->next;
-    ret->gone_next = m->gone_next;
+    take_meaning(ret);
     limit(s, p, ret);
+}
+
+void predict_state_with(struct predict_state *s, enum net_state far)
+{
+    bool waits = s->situation == SITUATION_HALF_CLOSED || s->situation == SITUATION_FIN_AWAITED;
+    bool for_ever = s->for_ever;
+    if (!waits || !(FIN_UNDERWAY >> far & 1))
+        return;
+    s->situation = SITUATION_END_AWAITED;
+    take_meaning(s);
+    s->for_ever = for_ever;
 }

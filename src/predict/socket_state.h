@@ -28,6 +28,7 @@ enum predict_situation {
     SITUATION_FIN_SENT,     /* FIN_WAIT1: closed here, and the peer hasn't acknowledged */
     SITUATION_HALF_CLOSED,  /* FIN_WAIT2, and the program may still read */
     SITUATION_FIN_AWAITED,  /* FIN_WAIT2 of no program: the kernel waits for a while */
+    SITUATION_END_AWAITED,  /* FIN_WAIT2, and the other end, which is seen, has closed too */
     SITUATION_NOT_CLOSED,   /* CLOSE_WAIT: the peer has closed, the program hasn't */
     SITUATION_LAST_ACK,     /* both have closed, the last acknowledgement is missing */
     SITUATION_BOTH_CLOSING, /* CLOSING: both at once */
@@ -73,13 +74,16 @@ struct predict_state {
     uint64_t retries; /* how often in a row it has */
     /* Bytes in the queues, without the number that a SYN or FIN takes up; 0 where there are none,
      * or they aren't known. */
-    uint64_t unread, unacknowledged, unsent;
+    uint64_t unread, unacknowledged, unsent; /* of UDP: the buffers that datagrams take */
     bool end_unread;        /* the peer's end has come, and the program hasn't read up to it */
     uint64_t waiting, room; /* of an accept queue */
 };
 
 void predict_state(const struct net_socket *s, const struct predict_patience *p,
                    struct predict_state *ret);
+
+/* What the other end tells of it, where that is seen: its state. */
+void predict_state_with(struct predict_state *s, enum net_state far);
 
 /* Stable words for JSON: "not-closed", "program" … */
 const char *predict_situation_name(enum predict_situation s);

@@ -156,12 +156,34 @@ def test_close_wait_whose_program_has_read_the_end(berth, netns):
         served.close()
 
 
+def test_an_end_that_was_lost(berth, mksock):
+    """Both have closed, and each is told with what the other shows."""
+    sock = mksock().state("LAST_ACK", "orphan", name="it")
+    by_state = {s["state"]: s for s in explain(berth, f":{sock.port}")["sockets"] if s["peer"]}
+    assert by_state["LAST_ACK"]["far_end"]["state"] == "FIN_WAIT2" and not by_state["LAST_ACK"]["end_unread"]
+    [far] = explain(berth, *reversed(ends(sock)))["sockets"]
+    assert (far["state"], far["situation"], far["must"]) == ("FIN_WAIT2", "end-awaited", "send it again")
+    for words, must in ((ends(sock), "acknowledge it"), (reversed(ends(sock)), "send it again")):
+        shown = berth("explain", "socket", *words).stdout
+        assert f"the kernel, at the other end, must {must}" in shown
+        assert "hasn't closed" not in shown and "hasn't read" not in shown
+
+
+def test_one_is_no_plural(berth, mksock):
+    mk = mksock("tcp listen 127.0.0.1:4444 as=srv", "tcp connect @srv as=c", "tcp accept @srv as=a", "send @c bytes=1")
+    wait_for(lambda: mk.refresh()["a"].recv_q == 1)
+    assert "  queues      1 byte received" in berth("explain", "socket", *ends(mk["a"])).stdout
+
+
 def test_udp(berth, mksock):
     mk = mksock("udp bind 127.0.0.1:4444 as=u", "udp connect 127.0.0.1:4444 as=c")
     assert explain(berth, "udp:4444")["sockets"][0]["situation"] == "receives"
     mk.run("send @c bytes=10")
     wait_for(lambda: explain(berth, "udp:127.0.0.1:4444")["sockets"][0]["situation"] == "unread")
     assert one(berth, mk["c"])["situation"] == "associated"
+    assert explain(berth, "udp:127.0.0.1:4444")["sockets"][0]["unread_bytes"] is None
+    words = berth("explain", "socket", "udp:127.0.0.1:4444").stdout
+    assert " bytes of buffer, taken by datagrams not read by the program" in words and "received" not in words
 
 
 # Which socket
