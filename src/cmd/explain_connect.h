@@ -49,6 +49,7 @@ struct connect_answer {
     const struct net_socket **sockets; /* owned: the facts, with a connection that they left out */
     struct connect_forward forward;
     struct explain_weight weight; /* of the firewall */
+    bool stopped;                 /* it depends on its rules alone */
     struct explain_connect_trial trial;
 };
 
@@ -79,7 +80,7 @@ const struct connect_answer *explain_connect_behind(const struct connect_answer 
  * waits for. Where all fail it's the last. */
 const struct connect_answer *explain_connect_overall(const struct connect_question *q);
 
-/* The rules that weren't evaluated. */
+/* The rules of the firewall that matter to it. */
 void explain_connect_put_weight(struct buf *out, const struct connect_answer *a);
 void explain_connect_json_weight(struct jsonw *j, const struct connect_answer *a);
 

@@ -273,26 +273,45 @@ static int look_for_port(struct connect_question *q, struct connect_answer *a, s
     return 0;
 }
 
-/* What isn't evaluated is named, and a rule that would stop it leaves the answer open. */
+/* The port that it comes from: one of those that the kernel chooses among, unless it is told. */
+static struct firewall_ports ports_of(const struct connect_question *q,
+                                      const struct predict_connection *c)
+{
+    const struct predict_settings *s = &q->host->settings;
+    if (c->from_port)
+        return (struct firewall_ports){c->from_port, c->from_port};
+    if (c->comes_in || s->unknown >> PREDICT_PORT_RANGE & 1)
+        return (struct firewall_ports){1, UINT16_MAX};
+    return (struct firewall_ports){s->range_first, s->range_last};
+}
+
+/* A rule that may stop it leaves the answer open, be it that somebody answers or that nobody does:
+ * who is refused by a rule may get another error, or none. */
 static int weigh(struct connect_question *q, struct connect_answer *a)
 {
+    const struct predict_connection *c = &a->connection;
     bool local = a->route.kind == NET_ROUTE_LOCAL, remote = a->connect.outcome == CONNECT_REMOTE;
-    const struct explain_passage passage = {.kind = a->connection.kind,
-                                            .family = a->connection.to.family,
-                                            .port = a->connection.to_port,
-                                            .hooks = a->connection.comes_in ? FIREWALL_IN
-                                                     : local && !remote ? FIREWALL_IN | FIREWALL_OUT
-                                                                        : FIREWALL_OUT,
-                                            .loopback = local && !a->connection.comes_in};
-    if ((!local && !remote) || (a->connection.comes_in && remote) ||
-        a->connect.outcome == CONNECT_BLOCKED || q->followed)
+    const struct explain_passage passage = {
+        .kind = c->kind,
+        .from = c->from.family && !net_addr_is_wildcard(&c->from) ? c->from : a->route.source,
+        .to = c->to,
+        .from_port = ports_of(q, c),
+        .to_port = c->to_port,
+        .way = c->comes_in ? EXPLAIN_COMES_IN
+               : remote    ? EXPLAIN_GOES_OUT
+                           : EXPLAIN_STAYS,
+        .device = explain_host_device_name(q->host, a->route.ifindex)};
+    if ((!local && !remote) || (c->comes_in && remote) || a->connect.outcome == CONNECT_BLOCKED ||
+        q->followed)
         return 0;
     explain_firewall_look(q->host, &q->firewall);
     int result = explain_firewall_weigh(&q->firewall, &passage, &a->weight);
-    if (a->connect.outcome != CONNECT_ACCEPTED)
-        a->weight.decides = NULL; /* it fails anyway, or nobody knows */
-    if (a->weight.decides)
+    enum predict_outcome o = a->connect.outcome;
+    if (a->weight.may_stop && (o == CONNECT_ACCEPTED || o == CONNECT_REFUSED)) {
+        a->stopped = true;
         a->connect.outcome = CONNECT_DEPENDS;
+        a->connect.error = 0;
+    }
     return result;
 }
 

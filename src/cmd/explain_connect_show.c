@@ -208,7 +208,7 @@ static void put_others(struct buf *out, struct connect_question *q, const struct
     }
     if (n > shown)
         buf_printf(out, "  and %zu more that don't get it\n", n - shown);
-    if (!r->socket && a->bound && a->connect.outcome == CONNECT_REFUSED)
+    if (!r->socket && a->bound && (a->stopped || a->connect.outcome == CONNECT_REFUSED))
         put_socket(out, q, a->bound, "  ");
 }
 
@@ -217,7 +217,7 @@ static void put_others(struct buf *out, struct connect_question *q, const struct
 static void put_doubt(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     const struct predict_receiver *r = &a->connect.receiver;
-    if (a->connect.outcome != CONNECT_DEPENDS || a->weight.decides || a->exhausted != TRI_NO)
+    if (a->connect.outcome != CONNECT_DEPENDS || a->stopped || a->exhausted != TRI_NO)
         return;
     if (a->route.kind == NET_ROUTE_UNKNOWN && !q->host->reader)
         buf_str(out, "  it is none of the host's own addresses, and routes aren't saved\n");

@@ -123,10 +123,15 @@ static void put_remote(struct buf *out, struct connect_question *q, const struct
 static void put_depends(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     explain_connect_put_endpoint(out, a);
-    if (a->weight.decides && a->connect.receiver.socket) {
+    const struct connect_answer *last = explain_connect_behind(a) ? explain_connect_behind(a) : a;
+    if (a->stopped && last->connect.receiver.socket) {
         buf_str(out, " would get to ");
         put_receiver(out, q, a);
         buf_str(out, ", but a rule of the firewall may stop it");
+    } else if (a->stopped) {
+        buf_str(out,
+                ": nobody listens there, and it is refused, unless a rule of the firewall stops "
+                "it before");
     }
 }
 

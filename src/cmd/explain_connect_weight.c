@@ -9,54 +9,41 @@
 
 enum { SHOWN = 8 };
 
-static void put_rule(struct buf *out, const struct firewall_rule *r)
+static const char *text_of(const struct firewall_met *m)
 {
+    return m->rule ? m->rule->text : "policy drop";
+}
+
+static void put_rule(struct buf *out, const struct firewall_met *m)
+{
+    enum { LONG = 240 };
+    _cleanup_buf_ struct buf place = BUF_INIT(1024);
+    const char *text = text_of(m);
+    size_t n = strlen(text);
+    firewall_format_place(&place, m->chain);
     buf_str(out, "    ");
-    text_escape(out, r->place, strlen(r->place));
+    text_escape(out, buf_cstr(&place), place.len);
     buf_str(out, ": ");
-    text_escape(out, r->text, strlen(r->text));
-    buf_str(out, r->cut ? "...\n" : "\n");
-}
-
-/* decides: is told by itself. */
-static void put_count(struct buf *out, const struct explain_weight *w)
-{
-    uint32_t n = w->may_stop - (w->decides != NULL);
-    bool named = w->named.len > (w->decides != NULL);
-    buf_printf(out, "  %u %srule%s of the firewall may stop it, and %s not evaluated", n,
-               w->decides ? "more " : "", n == 1 ? "" : "s", n == 1 ? "was" : "were");
-    buf_str(out, named ? "; these name the port, or decide about the rest:\n" : "\n");
-}
-
-static void put_named(struct buf *out, const struct explain_weight *w)
-{
-    size_t shown = 0, left = 0;
-    for (size_t i = 0; i < w->named.len; i++) {
-        const struct firewall_rule *r = *(const struct firewall_rule **)vec_at(&w->named, i);
-        if (r == w->decides)
-            continue;
-        if (shown++ < SHOWN)
-            put_rule(out, r);
-        else
-            left++;
-    }
-    if (left)
-        buf_printf(out, "    and %zu more\n", left);
+    text_escape(out, text, n < LONG ? n : LONG);
+    buf_str(out, n < LONG && !(m->rule && m->rule->cut) ? "\n" : "...\n");
 }
 
 void explain_connect_put_weight(struct buf *out, const struct connect_answer *a)
 {
     const struct explain_weight *w = &a->weight;
-    if (w->decides) {
-        buf_str(out, "  a rule of the firewall stops it where it is met, and was not evaluated:\n");
-        put_rule(out, w->decides);
-    }
+    size_t shown = 0;
     if (w->unknown)
         buf_str(out, "  what rules the firewall has can't be seen here\n");
-    if (w->may_stop == (w->decides != NULL))
-        return;
-    put_count(out, w);
-    put_named(out, w);
+    if (w->may_stop)
+        buf_printf(out, "  %u rule%s of the firewall may stop it:\n", w->may_stop,
+                   w->may_stop == 1 ? "" : "s");
+    for (size_t i = 0; i < w->met.len; i++) {
+        const struct firewall_met *m = vec_at(&w->met, i);
+        if (m->action == FIREWALL_STOPS && shown++ < SHOWN)
+            put_rule(out, m);
+    }
+    if (shown > SHOWN)
+        buf_printf(out, "    and %zu more\n", shown - SHOWN);
 }
 
 void explain_connect_json_weight(struct jsonw *j, const struct connect_answer *a)
@@ -70,15 +57,17 @@ void explain_connect_json_weight(struct jsonw *j, const struct connect_answer *a
     jsonw_u64(j, w->may_stop);
     jsonw_key(j, "named");
     jsonw_array(j);
-    for (size_t i = 0; i < w->named.len; i++) {
-        const struct firewall_rule *r = *(const struct firewall_rule **)vec_at(&w->named, i);
+    for (size_t i = 0; i < w->met.len; i++) {
+        const struct firewall_met *m = vec_at(&w->met, i);
+        _cleanup_buf_ struct buf place = BUF_INIT(1024);
+        firewall_format_place(&place, m->chain);
         jsonw_object(j);
         jsonw_key(j, "place");
-        jsonw_str(j, r->place);
+        jsonw_str(j, buf_cstr(&place));
         jsonw_key(j, "rule");
-        jsonw_str(j, r->text);
+        jsonw_str(j, text_of(m));
         jsonw_key(j, "stops");
-        jsonw_bool(j, r->stops);
+        jsonw_bool(j, m->action == FIREWALL_STOPS);
         jsonw_object_end(j);
     }
     jsonw_array_end(j);

@@ -1,7 +1,6 @@
 #include "cmd/explain_firewall.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "base/err.h"
 
@@ -25,7 +24,7 @@ void explain_firewall_look(struct explain_host *h, struct explain_firewall *f)
         return;
     *f = (struct explain_firewall){.looked = true,
                                    .exists = -ENOENT,
-                                   .rules = VEC_INIT(struct firewall_rule),
+                                   .rules = FIREWALL_INIT,
                                    .forwards = VEC_INIT(struct kernel_forward)};
     if (h->reader && sockets_visit(&h->sockets, read_all, f, &e) < 0)
         f->exists = -EPERM;
@@ -33,59 +32,67 @@ void explain_firewall_look(struct explain_host *h, struct explain_firewall *f)
 
 void explain_firewall_clear(struct explain_firewall *f)
 {
-    vec_free(&f->rules);
+    firewall_free(&f->rules);
     vec_free(&f->forwards);
 }
 
-static bool is_passed(const struct explain_passage *p, const struct firewall_rule *r)
+/* Packets */
+
+enum {
+    COMING = 1 << FIREWALL_INGRESS | 1 << FIREWALL_PREROUTING | 1 << FIREWALL_INPUT,
+    GOING = 1 << FIREWALL_OUTPUT | 1 << FIREWALL_POSTROUTING | 1 << FIREWALL_EGRESS
+};
+
+static struct firewall_packet first_packet(const struct explain_passage *p)
 {
-    return r->hooks & p->hooks && (r->family == AF_UNSPEC || r->family == p->family);
+    static const char loopback[] = "lo";
+    const char *device = p->way == EXPLAIN_STAYS ? loopback : p->device;
+    return (struct firewall_packet){.kind = p->kind,
+                                    .from = p->from,
+                                    .to = p->to,
+                                    .from_port = p->from_port,
+                                    .to_port = {p->to_port, p->to_port},
+                                    .in = p->way == EXPLAIN_GOES_OUT ? NULL : device,
+                                    .out = p->way == EXPLAIN_COMES_IN ? NULL : device,
+                                    .hooks = (p->way == EXPLAIN_GOES_OUT ? 0 : COMING) |
+                                             (p->way == EXPLAIN_COMES_IN ? 0 : GOING)};
 }
 
-/* Whether another rule at the same hooks is seen to let it through. */
-static bool is_forestalled(const struct explain_firewall *f, const struct explain_passage *p,
-                           const struct firewall_rule *by)
+static struct firewall_packet answer_to(const struct firewall_packet *first)
 {
-    for (size_t i = 0; i < f->rules.len; i++) {
-        const struct firewall_rule *r = vec_at(&f->rules, i);
-        if (!is_passed(p, r) || !(r->hooks & by->hooks) || r->stops)
-            continue;
-        if ((p->loopback && firewall_spares_loopback(r)) ||
-            (by->policy && firewall_match(r, p->kind, p->port) == FIREWALL_NAMES))
-            return true;
-    }
-    return false;
-}
-
-static int weigh_rule(const struct explain_firewall *f, const struct explain_passage *p,
-                      const struct firewall_rule *r, struct explain_weight *ret)
-{
-    enum firewall_match match = r->policy ? FIREWALL_NAMES : firewall_match(r, p->kind, p->port);
-    if (match == FIREWALL_ELSE)
-        return 0;
-    ret->may_stop += r->stops;
-    if (match == FIREWALL_MAYBE)
-        return 0;
-    if (r->stops && !ret->decides && !is_forestalled(f, p, r))
-        ret->decides = r;
-    return vec_add(&ret->named, &r);
+    struct firewall_packet p = *first;
+    p.from = first->to;
+    p.to = first->from;
+    p.to.family = first->to.family;
+    p.from_port = first->to_port;
+    p.to_port = first->from_port;
+    p.in = first->out;
+    p.out = first->in;
+    p.hooks = (first->in ? GOING : 0) | (first->out ? COMING : 0);
+    p.answers = true;
+    return p;
 }
 
 int explain_firewall_weigh(const struct explain_firewall *f, const struct explain_passage *p,
                            struct explain_weight *ret)
 {
-    int result = 0;
-    *ret = (struct explain_weight){.named = VEC_INIT(const struct firewall_rule *),
+    _cleanup_vec_ struct vec all = VEC_INIT(struct firewall_met);
+    const struct firewall_packet first = first_packet(p), answer = answer_to(&first);
+    *ret = (struct explain_weight){.met = VEC_INIT(struct firewall_met),
                                    .unknown = f->exists < 0 || f->error < 0};
-    for (size_t i = 0; result == 0 && i < f->rules.len; i++) {
-        const struct firewall_rule *r = vec_at(&f->rules, i);
-        if (is_passed(p, r))
-            result = weigh_rule(f, p, r, ret);
+    int result = predict_firewall(&f->rules, &first, false, &all);
+    if (result == 0 && p->kind == NET_TCP)
+        result = predict_firewall(&f->rules, &answer, false, &all);
+    for (size_t i = 0; result == 0 && i < all.len; i++) {
+        const struct firewall_met *m = vec_at(&all, i);
+        ret->may_stop += m->action == FIREWALL_STOPS;
+        if (m->action == FIREWALL_STOPS || m->names_port)
+            result = vec_add(&ret->met, m);
     }
     return result;
 }
 
 void explain_weight_clear(struct explain_weight *w)
 {
-    vec_free(&w->named);
+    vec_free(&w->met);
 }

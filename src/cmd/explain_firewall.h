@@ -1,17 +1,17 @@
-/* The firewall in explanations: rules that berth doesn't evaluate, and so names, and rules that
- * hand a port on.
+/* The firewall in explanations: what its rules may do to a connection, and ports that they hand on.
  */
 #pragma once
 #include "base/vec.h"
 #include "cmd/explain_host.h"
 #include "kernel/firewall.h"
 #include "kernel/forwards.h"
+#include "predict/firewall.h"
 
 struct explain_firewall {
     bool looked;
-    int exists;          /* 1, 0, or a negative errno: it can't be seen whether there is one */
-    int error;           /* of the listing: 0, or a negative errno */
-    struct vec rules;    /* struct firewall_rule */
+    int exists; /* 1, 0, or a negative errno: it can't be seen whether there is one */
+    int error;  /* of the listing: 0, or a negative errno */
+    struct firewall rules;
     struct vec forwards; /* struct kernel_forward */
 };
 
@@ -19,23 +19,25 @@ struct explain_firewall {
 void explain_firewall_look(struct explain_host *h, struct explain_firewall *f);
 void explain_firewall_clear(struct explain_firewall *f);
 
-/* What a connection passes. */
+enum explain_way { EXPLAIN_STAYS, EXPLAIN_COMES_IN, EXPLAIN_GOES_OUT };
+
+/* A connection, and its way. */
 struct explain_passage {
     enum net_kind kind;
-    uint16_t family, port;
-    unsigned hooks; /* mask of enum firewall_hook */
-    bool loopback;  /* it stays on this host */
+    struct net_addr from, to;
+    struct firewall_ports from_port;
+    uint16_t to_port;
+    enum explain_way way;
+    const char *device; /* that it comes in by, or goes out by; unless it stays */
 };
 
 struct explain_weight {
     bool unknown;      /* what rules there are can't be seen */
-    uint32_t may_stop; /* how many rules may stop it, for all that their words tell */
-    struct vec named;  /* const struct firewall_rule *: those that name the port, and policies */
-    /* One that would stop it, and that none is seen to forestall; NULL: none */
-    const struct firewall_rule *decides;
+    uint32_t may_stop; /* how many may stop it */
+    struct vec met;    /* struct firewall_met: those, and who accept it by its port */
 };
 
-/* 0 or -ENOMEM. */
+/* Of both directions: what stops the answer stops the connection. 0 or -ENOMEM. */
 int explain_firewall_weigh(const struct explain_firewall *f, const struct explain_passage *p,
                            struct explain_weight *ret);
 void explain_weight_clear(struct explain_weight *w);

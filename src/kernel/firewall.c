@@ -69,10 +69,10 @@ int firewall_exists(void)
 
 struct source {
     const char *const command[4];
-    uint16_t family; /* AF_UNSPEC: nft's */
+    enum firewall_family family; /* none: nft's, which tells it */
 };
 
-static int read_one(const struct source *s, struct vec *ret)
+static int read_one(const struct source *s, struct firewall *ret)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(LISTING_MAX);
     int result = listing_read(s->command, &text);
@@ -82,15 +82,16 @@ static int read_one(const struct source *s, struct vec *ret)
                      : firewall_parse_nft(text.data, text.len, ret);
 }
 
-int firewall_read(struct vec *ret)
+int firewall_read(struct firewall *ret)
 {
-    static const struct source nft = {{"/usr/sbin/nft", "list", "ruleset", NULL}, AF_UNSPEC};
+    static const struct source nft = {{"/usr/sbin/nft", "list", "ruleset", NULL},
+                                      FIREWALL_NO_FAMILY};
     /* The second of a pair is asked where the first isn't installed. */
     static const struct source old[][2] = {
-        {{{"/usr/sbin/iptables-legacy-save", NULL}, AF_INET},
-         {{"/usr/sbin/iptables-save", NULL}, AF_INET}},
-        {{{"/usr/sbin/ip6tables-legacy-save", NULL}, AF_INET6},
-         {{"/usr/sbin/ip6tables-save", NULL}, AF_INET6}},
+        {{{"/usr/sbin/iptables-legacy-save", NULL}, FIREWALL_IP},
+         {{"/usr/sbin/iptables-save", NULL}, FIREWALL_IP}},
+        {{{"/usr/sbin/ip6tables-legacy-save", NULL}, FIREWALL_IP6},
+         {{"/usr/sbin/ip6tables-save", NULL}, FIREWALL_IP6}},
     };
     int result = read_one(&nft, ret);
     if (result == 0 && !firewall_is_old())

@@ -395,13 +395,108 @@ def test_rules_that_dont_matter(berth, netns, mksock):
 
 
 @needs_nft
-def test_rules_that_arent_evaluated_are_counted(berth, netns, mksock):
+def test_rules_that_cant_be_told_are_named(berth, netns, mksock):
     mksock("tcp listen 127.0.0.1:4444")
-    with_rules(netns, "ip saddr 10.0.0.0/8 drop", "ct state invalid drop")
+    with_rules(netns, "meta mark 0x5 drop", "limit rate over 1000/second drop", "ct state invalid drop",
+               "ip saddr 10.0.0.0/8 drop")
+    said = one(explain(berth, "127.0.0.1:4444", status=3))
+    assert said["verdict"] == "depends" and said["firewall"]["may_stop"] == 2
+    assert said["firewall"]["named"][0] == {"place": "inet t i", "rule": "meta mark 0x00000005 drop", "stops": True}
+    words = berth("explain", "connect", "127.0.0.1:4444", status=3).stdout
+    assert "2 rules of the firewall may stop it:\n    inet t i: meta mark 0x00000005 drop\n" in words
+
+
+@needs_nft
+@pytest.mark.parametrize("rules", [
+    ("drop",), ("tcp dport { 22, 80 } accept", "counter drop"), ("meta l4proto tcp drop",),
+    ("ip saddr 127.0.0.1 drop",), ("tcp dport != 22 drop",), ("tcp dport >= 4000 drop",),
+    ("tcp dport vmap { 4444 : drop, 22 : accept }",), ("tcp sport 4444 drop",),
+    ("tcp dport 4444 drop", 'iif "lo" accept'), ('log prefix "udp dport 22" drop',),
+    ("reject with icmpx type admin-prohibited",)])
+def test_what_stops_is_never_passed_over(berth, netns, mksock, rules):
+    mksock("tcp listen 127.0.0.1:4444")
+    with_rules(netns, *rules)
+    assert connect(netns, "127.0.0.1", 4444) is not None
+    said = one(explain(berth, "127.0.0.1:4444", status=3))
+    assert said["verdict"] == "depends" and any(rule["stops"] for rule in said["firewall"]["named"])
+
+
+@needs_nft
+@pytest.mark.parametrize("rules", [
+    ('iif "lo" accept', "drop"), ("accept", "drop"), ("tcp dport != { 22, 4444 } tcp sport != 4444 drop",),
+    ("ct state established,related accept", "tcp dport 4444 accept", "reject"),
+    ("ct state vmap { established : accept, related : accept, invalid : drop }", "tcp dport { 22, 4444 } accept", "drop"),
+    ("ip saddr 10.0.0.0/8 drop", "ct state invalid drop", "ip6 saddr ::1 drop"),
+    ("tcp flags & (fin | syn | rst | ack) != syn ct state new drop",),
+    ("fib daddr type local accept", 'iifname != "lo" drop'), ("meta nfproto ipv6 drop", "udp dport 4444 drop")])
+def test_what_lets_through_is_yes(berth, netns, mksock, rules):
+    mksock("tcp listen 127.0.0.1:4444")
+    with_rules(netns, *rules)
     said = check(berth, netns, "127.0.0.1", 4444)
-    assert said["firewall"]["may_stop"] == 2
-    assert "2 rules of the firewall may stop it, and were not evaluated" in berth(
-        "explain", "connect", "127.0.0.1:4444").stdout
+    assert said["verdict"] == "accepted" and said["firewall"]["may_stop"] == 0
+
+
+@needs_nft
+@pytest.mark.parametrize("table", [
+    "table inet t { chain sub { drop; }; chain i { type filter hook input priority 0; tcp dport { 22, 4444 } jump sub; }; }",
+    "table inet t { chain o { type filter hook output priority 0; ct state new reject; }; }",
+    "table inet t { chain o { type filter hook output priority 0; meta skuid 0 drop; }; }",
+    "table netdev t { chain n { type filter hook ingress device lo priority 0; tcp dport 4444 drop; }; }"])
+def test_chains_everywhere(berth, netns, mksock, table):
+    mksock("tcp listen 127.0.0.1:4444")
+    nft(netns, table)
+    assert connect(netns, "127.0.0.1", 4444) is not None
+    said = one(explain(berth, "127.0.0.1:4444", status=3))
+    assert said["verdict"] == "depends" and said["firewall"]["may_stop"]
+
+
+@needs_nft
+def test_stock_firewalls(berth, veth, mksock):
+    """Of iptables as Red Hat ships it, and of firewalld: lo and one's own ports are open, the rest is rejected."""
+    stock = ("ct state established,related counter accept", 'iifname "lo" counter accept',
+             "tcp dport 4444 counter accept", "counter reject with icmp type host-prohibited")
+    zones = ("table inet firewalld { chain allow { tcp dport 4444 accept", "}",
+             "chain public { jump allow", "meta l4proto { icmp, ipv6-icmp } accept", "}",
+             'chain zones { iifname "en0" goto public', "goto public", "}",
+             "chain pre { type filter hook prerouting priority 10;",
+             "meta nfproto ipv6 fib saddr . mark . iif oif missing drop", "}",
+             "chain i { type filter hook input priority 10; ct state { established, related } accept",
+             "ct status dnat accept", 'iifname "lo" accept', "ct state { invalid } drop", "jump zones",
+             "reject with icmpx type admin-prohibited", "}",
+             "chain o { type filter hook output priority 10; ct state { established, related } accept",
+             'oifname "lo" accept', "}", "}")
+    mksock("tcp listen 0.0.0.0:4444", "tcp listen 0.0.0.0:4445")
+    for rules in (("table ip t { chain i { type filter hook input priority 0;", *stock, "}", "}"), zones):
+        nft(veth.here, "flush ruleset", *rules)
+        for port in (4444, 4445):
+            assert check(berth, veth.here, "127.0.0.1", port)["verdict"] == "accepted"
+        assert check(berth, veth.here, "127.0.0.1", 4446)["verdict"] == "refused"
+        for port, verdict, got in ((4444, "accepted", None), (4445, "depends", "EHOSTUNREACH"),
+                                   (4446, "depends", "EHOSTUNREACH")):
+            said = one(explain(berth, "--from", veth.there_address, endpoint(veth.here_address, port)))
+            assert said["verdict"] == verdict, said
+            assert connect(veth.there, veth.here_address, port) == got
+
+
+@needs_nft
+def test_rule_that_stops_what_nobody_listens_for(berth, netns, mksock):
+    mksock("tcp listen 0.0.0.0:4444")
+    with_rules(netns, "meta nfproto ipv6 tcp dport 4444 drop")
+    assert connect(netns, "::1", 4444) == "silence"
+    said = one(explain(berth, "[::1]:4444", status=3))
+    assert said["verdict"] == "depends" and said["error"] is None
+    words = berth("explain", "connect", "[::1]:4444", status=3).stdout
+    assert words.startswith("it depends: tcp [::1]:4444: nobody listens there, and it is refused, unless a rule")
+    assert check(berth, netns, "::1", 4445)["verdict"] == "refused"
+
+
+@needs_nft
+def test_conditional_acceptance_is_none(berth, veth, mksock):
+    mksock("tcp listen 0.0.0.0:4444")
+    with_rules(veth.here, "ip saddr 10.0.0.0/8 tcp dport 4444 accept", policy="drop")
+    assert connect(veth.there, veth.here_address, 4444) == "silence"
+    said = one(explain(berth, "--from", veth.there_address, endpoint(veth.here_address, 4444), status=3))
+    assert [rule["rule"] for rule in said["firewall"]["named"]] == ["policy drop"]
 
 
 @needs_nft
