@@ -332,7 +332,7 @@ def test_namespace_that_is_none(rows, tmp_path):
     assert rows("netns=no-such-name", status=1)["error"] == "ENOENT"
     (tmp_path / "file").write_text("")
     assert rows(f"netns={tmp_path}/file", status=1)["error"] in ("EINVAL", "ENOTTY")
-    assert rows("netns=pid:2147483647", status=1)["error"] == "ENOENT"
+    assert rows("netns=pid:2147483647", status=1)["error"] == "ESRCH"
     assert rows("netns=4294967294", status=1)["error"] == (
         "ENOENT" if everything_is_seen() else "EACCES"
     )
