@@ -312,12 +312,16 @@ static void put_here(struct buf *out, const struct explain_host *h,
     buf_str(out, " (berth interfaces)");
 }
 
+static const char sharing_datagrams[] =
+    ": of multicast both then get all, of the rest one of the two takes the other's datagrams";
+
 void explain_put_remedy(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
                         const struct predict_bind *b, const struct predict_remedy *r)
 {
     switch (r->kind) {
     case REMEDY_REUSEADDR:
-        buf_str(out, "set SO_REUSEADDR before bind, as most servers do");
+        buf_str(out, "set SO_REUSEADDR before bind");
+        buf_str(out, c->kind == NET_UDP ? sharing_datagrams : ", as most servers do");
         break;
     case REMEDY_REUSEPORT:
         buf_str(out, "set SO_REUSEPORT before bind: clients are then shared out between the two");
@@ -327,6 +331,7 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
         break;
     case REMEDY_BOTH_REUSEADDR:
         buf_str(out, "set SO_REUSEADDR on both sides");
+        buf_str(out, c->kind == NET_UDP ? sharing_datagrams : "");
         break;
     case REMEDY_V6ONLY:
         buf_str(out, "set IPV6_V6ONLY before bind, and leave IPv4 to the other");
@@ -379,6 +384,18 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
         buf_str(out, " up");
         break;
     }
+    case REMEDY_CHECKED: {
+        const char *name = explain_host_device_name(h, r->ifindex);
+        buf_str(out, "wait a second or two; where it stays so, another host has the address: ip -6 "
+                     "addr show dev ");
+        put(out, *name ? name : "DEVICE");
+        buf_str(out, " dadfailed");
+        break;
+    }
+    case REMEDY_WIDEN:
+        buf_str(out, "name a port outside of the range, or widen it: sysctl "
+                     "net.ipv4.ip_local_port_range=\"FIRST LAST\"");
+        break;
     case REMEDY_HERE:
         put_here(out, h, c);
         break;

@@ -255,6 +255,12 @@ int predict_remedies(const struct predict_candidate *c, const struct predict_hos
         other.freebind = true;
         result = try_candidate(&other, h, REMEDY_FREEBIND, ret);
         return result == 0 ? add(ret, REMEDY_HERE) : result;
+    case RULE_DOWN:
+        return add_device(ret, REMEDY_UP, device_with(c, h));
+    case RULE_TENTATIVE:
+        return add_device(ret, REMEDY_CHECKED, device_with(c, h));
+    case RULE_RANGE_TAKEN:
+        return add(ret, REMEDY_WIDEN);
     case RULE_OTHER_DEVICE:
         return add_device(ret, REMEDY_OTHER_DEVICE, device_with(c, h));
     case RULE_NO_SCOPE:

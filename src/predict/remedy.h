@@ -21,6 +21,8 @@ enum predict_remedy_kind {
     REMEDY_TRANSPARENT,    /* CAP_NET_RAW */
     REMEDY_FREEBIND,       /* IP_FREEBIND, or ip_nonlocal_bind, for an address still to come */
     REMEDY_UP,             /* the interface that has the address is brought up: ifindex */
+    REMEDY_CHECKED,        /* the kernel has ended its check of the address: ifindex has it */
+    REMEDY_WIDEN,          /* a wider ip_local_port_range */
     REMEDY_HERE,           /* an address that the host has */
     REMEDY_SCOPE,          /* a device with the link-local address */
     REMEDY_OTHER_DEVICE,   /* another device, or none: ifindex says which has the address */
@@ -31,7 +33,7 @@ enum predict_remedy_kind {
 struct predict_remedy {
     enum predict_remedy_kind kind;
     uint32_t uid;     /* REMEDY_SAME_USER */
-    uint32_t ifindex; /* REMEDY_SCOPE, _OTHER_DEVICE, _UP; 0: none, or unknown */
+    uint32_t ifindex; /* REMEDY_SCOPE, _OTHER_DEVICE, _UP, _CHECKED; 0: none, or unknown */
 };
 
 /* Adds to *ret (struct predict_remedy), the mildest first. b is the answer to c. 0 or -ENOMEM. */

@@ -209,6 +209,29 @@ def test_udp(berth, mksock):
     assert explain(berth, "127.0.0.1:4444")["verdict"] == "succeeds"
 
 
+def test_udp_shares_at_a_price(berth, mksock):
+    mksock("udp bind 127.0.0.1:4444 reuseaddr")
+    [first, *_] = explain(berth, "udp:127.0.0.1:4444", status=1)["remedies"]
+    assert first.startswith("set SO_REUSEADDR before bind: ") and "takes the other's datagrams" in first
+
+
+def test_an_interface_that_is_down(berth, veth):
+    veth.here.sysctl("net.ipv6.conf.en0.accept_dad", 1)
+    veth.here.sysctl("net.ipv6.conf.en0.dad_transmits", 1)
+    veth.here.ip("link set en0 down")
+    veth.here.ip("addr add 2001:db8::6/64 dev en0")
+    said = check(berth, veth.here, "2001:db8::6", 4444)
+    assert said["rule"] == "down" and said["remedies"] == ["bring the interface up: ip link set en0 up"]
+
+
+def test_an_address_that_is_being_checked(berth, veth):
+    veth.here.sysctl("net.ipv6.conf.en0.accept_dad", 1)
+    veth.here.sysctl("net.ipv6.conf.en0.dad_transmits", 100)
+    veth.here.ip("addr add 2001:db8::5/64 dev en0")
+    said = check(berth, veth.here, "2001:db8::5", 4444)
+    assert said["rule"] == "tentative" and "ip -6 addr show dev en0 dadfailed" in said["remedies"][0]
+
+
 def test_port_0_says_what_is_left(berth, netns, mksock):
     netns.sysctl("net.ipv4.ip_local_port_range", "20000 20009")
     mksock("tcp listen 127.0.0.1:20003")
@@ -219,7 +242,8 @@ def test_port_0_says_what_is_left(berth, netns, mksock):
 def test_no_port_is_left(berth, netns, mksock):
     netns.sysctl("net.ipv4.ip_local_port_range", "20000 20001")
     mksock("tcp listen 127.0.0.1:20000", "tcp listen 127.0.0.1:20001")
-    assert check(berth, netns, "127.0.0.1", 0)["rule"] == "range-taken"
+    said = check(berth, netns, "127.0.0.1", 0)
+    assert said["rule"] == "range-taken" and "widen it: sysctl net.ipv4.ip_local_port_range" in said["remedies"][0]
 
 
 def test_range_lists_what_is_free(berth, mksock):
