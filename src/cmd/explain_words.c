@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "names/users.h"
 #include "net/state.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -21,7 +22,7 @@ static void put(struct buf *out, const char *text)
 /* Sockets */
 
 static const char *const nobody[] = {
-    [NET_ATTACHED] = "a process that may not be seen",
+    [NET_ATTACHED] = "a process",
     [NET_TIME_WAITING] = "no process any more",
     [NET_REQUEST] = "no process yet",
     [NET_IN_QUEUE] = "no process yet",
@@ -30,11 +31,30 @@ static const char *const nobody[] = {
     [NET_DETACHED_UNCLEAR] = "a process that isn't known",
 };
 
+/* sock_diag tells everybody who made a socket, and /proc not who holds it. Another host's users are
+ * numbers here, but for root. */
+static void put_hidden(struct buf *out, const struct explain_host *h, const struct net_socket *s)
+{
+    _cleanup_users_ struct users users = {0};
+    buf_str(out, nobody[s->detached]);
+    if (s->detached != NET_ATTACHED)
+        return;
+    if (net_socket_knows(s, NET_F_UID)) {
+        const char *name = h->reader || s->uid == 0 ? users_name(&users, (uint32_t)s->uid) : NULL;
+        buf_str(out, " of ");
+        if (name)
+            put(out, name);
+        else
+            buf_printf(out, "uid %u", (uint32_t)s->uid);
+    }
+    buf_str(out, " that may not be seen");
+}
+
 void explain_put_owner(struct buf *out, struct explain_host *h, const struct net_socket *s)
 {
     explain_host_find_owner(h, s);
     if (s->n_owners == 0) {
-        buf_str(out, nobody[s->detached]);
+        put_hidden(out, h, s);
         return;
     }
     const struct net_owner *first = &s->owners[0];

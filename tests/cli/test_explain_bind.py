@@ -169,6 +169,8 @@ def test_an_ordinary_user_is_told_what_decides(berth, mksock):
     assert said["verdict"] in ("fails", "depends")
     plain = explain(berth, "127.0.0.1:4444", user=process.NOBODY, status=1)
     assert plain["verdict"] == "fails"
+    words = berth("explain", "bind", "127.0.0.1:4444", user=process.NOBODY, status=1).stdout
+    assert "a process of root that may not be seen listens on 127.0.0.1:4444" in words
 
 
 def test_depends_is_status_3(berth, mksock):
