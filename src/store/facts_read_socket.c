@@ -35,6 +35,8 @@ static int read_ends(struct facts_reader *r, const json_t *object, struct net_so
     if (result == 0 && reader_has(peer)) {
         net_socket_set(s, NET_F_PEER);
         result = read_end(r, peer, "peer", port_most, &s->peer, &s->peer_port, &s->peer_id);
+    } else if (ip) {
+        s->peer.family = s->local.family; /* the wildcard, as the kernel has it */
     }
     return result;
 }

@@ -241,6 +241,19 @@ def test_save_and_facts(berth, mksock, tmp_path):
     assert mk["srv"].find(there)["reach"] == "this machine only"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_saved_host_has_the_same_rows(berth, mksock, tmp_path, way):
+    mksock(*SCENE, "tcp listen 0.0.0.0:0 device=lo", "netlink bind route", "packet-raw bind lo", "unix-dgram bind @k")
+
+    def told(*words):
+        rows = {(row["proto"], row["inode"]): row for row in rows_of(berth, "--all", *words)}
+        return {key: [row[name] for name in ("local", "peer", "device", "reach", "state", "detached")]
+                for key, row in rows.items()}
+
+    berth("list", "--all", "--save", tmp_path / "f", *via(way))
+    assert told(*via(way)) == told("--facts", tmp_path / "f")
+
+
 def test_what_is_saved_is_what_the_filter_chose(berth, mksock, tmp_path):
     mk = mksock(*SCENE)
     for words in (["sport", "=", f":{mk['srv'].port}"], ["udp"], ["state", "listening"], ["pid", str(mk.pid), "tcp"],
