@@ -194,13 +194,13 @@ static int join_device(struct joiner *j, struct net_socket *s)
     return 0;
 }
 
-/* /proc/net doesn't tell the device, and reach depends on a listener's. */
-static void ask_device(struct joiner *j, struct net_socket *s)
+/* /proc/net tells neither the device nor v6only, and a listener's reach depends on them. */
+static void ask_binding(struct joiner *j, struct net_socket *s)
 {
     const uint32_t of_all = SOURCE_DEVICE | SOURCE_OPTIONS;
     if (net_socket_forbids(s, NET_F_DEVICE) &&
         (j->query->detail & of_all || net_socket_is_listener(s)))
-        sockopts_read_device(&j->sockopts, s);
+        sockopts_read_binding(&j->sockopts, s);
 }
 
 /* The socket that sock_diag is asked through, which isn't there before and after. The kernel gives
@@ -224,7 +224,7 @@ int join_row(struct joiner *j, const struct net_socket *from)
     if (j->owners)
         r = join_owners(j, &row);
     if (r == 0)
-        ask_device(j, &row);
+        ask_binding(j, &row);
     if (r == 0 && row.ifindex && !net_socket_knows(&row, NET_F_DEVICE))
         r = join_device(j, &row);
     if (r < 0)

@@ -110,17 +110,21 @@ static bool is_anothers(const struct option *o, const struct net_socket *s, int 
     return protocol != IPPROTO_TCP;
 }
 
+static void ask_option(struct net_socket *s, const struct option *o, int fd)
+{
+    char answer[64] = "";
+    socklen_t n = o->shape == AS_LINGER ? sizeof(struct linger)
+                  : o->shape == AS_TEXT ? sizeof answer
+                                        : sizeof(int);
+    if (applies(o, s) && !is_anothers(o, s, fd) &&
+        getsockopt(fd, o->level, o->name, answer, &n) == 0)
+        keep(s, o, answer, n);
+}
+
 static void ask_all(struct net_socket *s, int fd)
 {
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        char answer[64] = "";
-        socklen_t n = options[i].shape == AS_LINGER ? sizeof(struct linger)
-                      : options[i].shape == AS_TEXT ? sizeof answer
-                                                    : sizeof(int);
-        if (applies(&options[i], s) && !is_anothers(&options[i], s, fd) &&
-            getsockopt(fd, options[i].level, options[i].name, answer, &n) == 0)
-            keep(s, &options[i], answer, n);
-    }
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        ask_option(s, &options[i], fd);
 }
 
 /* A socket without a TTL of its own answers the namespace's: that is no choice of its program, and
@@ -206,7 +210,7 @@ static void take_device(struct net_socket *s, uint32_t ifindex)
         s->peer.scope = ifindex;
 }
 
-void sockopts_read_device(struct sockopts *o, struct net_socket *s)
+void sockopts_read_binding(struct sockopts *o, struct net_socket *s)
 {
     for (uint32_t i = 0; i < s->n_owners; i++) {
         _cleanup_fd_ int fd = duplicate(o, s, &s->owners[i]);
@@ -215,6 +219,9 @@ void sockopts_read_device(struct sockopts *o, struct net_socket *s)
                                  &(socklen_t){sizeof ifindex}) < 0)
             continue;
         take_device(s, (uint32_t)ifindex);
+        for (size_t k = 0; k < N_OPTIONS; k++)
+            if (options[k].field == NET_F_V6ONLY)
+                ask_option(s, &options[k], fd);
         return;
     }
 }

@@ -26,9 +26,9 @@ void sockopts_clear(struct sockopts *o);
  * Where none may be asked, the options that such a socket has are forbidden; where it is gone, or
  * no process holds it, they stay absent. *ret_refused tells the first of these. */
 void sockopts_read(struct sockopts *o, struct net_socket *s, bool *ret_refused);
-/* The device that *s is bound to (ifindex, and the scope of link-local addresses), where the table
- * that it is from doesn't tell it and so it is forbidden; as it stays where no owner lets us ask.
- */
-void sockopts_read_device(struct sockopts *o, struct net_socket *s);
+/* What a socket's reach depends on, where the table that it is from doesn't tell: the device that
+ * *s is bound to (ifindex, and the scope of link-local addresses), which is forbidden so far, as it
+ * stays where no owner lets us ask; and v6only. */
+void sockopts_read_binding(struct sockopts *o, struct net_socket *s);
 /* Marks the options that aren't known as forbidden, for a row whose owners may not be seen. */
 bool sockopts_forbid(struct net_socket *s);
