@@ -179,6 +179,8 @@ bool lsof_address_read(struct lsof_words *w, const char *text)
     const char *at = text;
     if (*at == '4' || *at == '6')
         a.family = *at++ == '4' ? AF_INET : AF_INET6;
+    else if (w->net) /* as -i4 or -i6 before it has said */
+        a.family = w->net_family;
     if (!*text)
         return lsof_fault("incomplete Internet address specification: -i ");
     if (*at == '\0') {

@@ -130,21 +130,28 @@ static bool address_hits(const struct lsof_address *a, const struct net_socket *
            (has_peer && has_host(a, &s->peer) && has_port(a, s, s->peer_port));
 }
 
+/* -i without an address goes by the socket's family, a mapped address or not. */
 static enum answer ask_net(struct lsof_words *w, const struct lsof_file *f)
 {
-    bool inet = f->kind == LSOF_INET, hit = false;
-    if (!w->net && w->addresses.len == 0)
+    if (!w->net)
         return NOT_ASKED;
-    inet &= !w->net_family || w->net_family == f->socket->family; /* of addresses, too */
-    if (w->net && inet)
-        hit = w->net_found = true;
-    for (size_t i = 0; inet && i < w->addresses.len; i++) {
+    if (f->kind != LSOF_INET || (w->net_family && w->net_family != f->socket->family))
+        return NO;
+    w->net_found = true;
+    return YES;
+}
+
+static enum answer ask_addresses(struct lsof_words *w, const struct lsof_file *f)
+{
+    enum answer answer = w->addresses.len > 0 ? NO : NOT_ASKED;
+    for (size_t i = 0; f->kind == LSOF_INET && i < w->addresses.len; i++) {
         struct lsof_address *a = vec_at(&w->addresses, i);
-        bool this = address_hits(a, f->socket);
-        a->found |= this;
-        hit |= this;
+        if (!address_hits(a, f->socket))
+            continue;
+        a->found = true;
+        answer = YES;
     }
-    return hit ? YES : NO;
+    return answer;
 }
 
 static enum answer ask_fd(const struct lsof_words *w, const struct lsof_file *f)
@@ -196,7 +203,8 @@ static bool ask_file(struct lsof_words *w, const struct lsof_file *f, struct ver
 {
     enum answer unix_socket = !w->unix_sockets ? NOT_ASKED : f->kind == LSOF_UNIX ? YES : NO;
     return state_passes(w, f) && count(v, ask_fd(w, f)) && count(v, ask_net(w, f)) &&
-           count(v, unix_socket) && count(v, ask_names(w, f)) && count(v, w->nfs ? NO : NOT_ASKED);
+           count(v, ask_addresses(w, f)) && count(v, unix_socket) && count(v, ask_names(w, f)) &&
+           count(v, w->nfs ? NO : NOT_ASKED);
 }
 
 static void select_process(struct lsof_words *w, struct lsof_process *p)

@@ -87,6 +87,18 @@ LISTINGS = """
 -i4 -i6
 -i -i6
 -i6 -i
+-a -i -i:4444
+-a -i4 -i:3000
+-a -i6 -i:3000
+-a -iUDP -i6
+-a -i6 -i:4444
+-i:4444 -i6
+-i6 -i:4444
+-i4@127.0.0.1 -i6
+-i6 -i -i:4444
+-iUDP -i6
+-iTCP -i4
+-i4 -iTCP
 -i4 -iTCP:3000
 -i TCP -i UDP
 -iTCP:4444,3000
@@ -216,6 +228,7 @@ FAULTS = """
 -i:a-b
 -i:1-nope
 -i4@::1
+-i4 -i@[::1]
 -i 6@127.0.0.1
 -i:4444-4440
 -i:
@@ -319,6 +332,8 @@ def test_mapped_address(netns, both):
                     assert_same(*both("-nP", "-i@127.0.0.1"))
                     assert_same(*both("-nP", "-i4"))
                     assert_same(*both("-nP", "-i6"))
+                    for words in ("-i4 -i:6002", "-i:6002 -i4", "-a -i4 -i:6002", "-i6 -i:6002", "-a -i6 -iTCP"):
+                        assert_same(*both("-nP", *words.split()))
 
 
 def test_every_kind(netns, both):
