@@ -74,7 +74,7 @@ enum {
 
 struct lsof_words {
     struct vec pids, groups, uids; /* struct lsof_number */
-    struct vec commands;           /* struct lsof_command_term */
+    struct vec commands;           /* struct lsof_command_term, in the order of lsof_lists.c */
     struct vec addresses;          /* struct lsof_address */
     struct vec states;             /* struct lsof_state */
     struct vec fds;                /* struct lsof_fds */

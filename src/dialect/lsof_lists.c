@@ -145,6 +145,18 @@ static bool read_expression(struct lsof_command_term *t, const char *text)
     return lsof_fault("regexp error: %s: %s", text, why);
 }
 
+/* In the order in which they are tried: names, the latest first, and then expressions. */
+static bool add_command(struct vec *terms, const struct lsof_command_term *t)
+{
+    struct lsof_command_term *last = vec_push(terms), *first = terms->items;
+    if (!last)
+        return no_memory();
+    if (!t->is_regex)
+        memmove(first + 1, first, (terms->len - 1) * sizeof *t);
+    *(t->is_regex ? last : first) = *t;
+    return true;
+}
+
 bool lsof_command_read(struct lsof_words *w, const char *value)
 {
     struct lsof_command_term t = {.exclude = *value == '^'};
@@ -155,7 +167,7 @@ bool lsof_command_read(struct lsof_words *w, const char *value)
     if (!t.is_regex && t.n > COMMAND_MAX)
         return lsof_fault("\"-c %s\" length (%zu) > what system provides (%d)", t.text, t.n,
                           COMMAND_MAX);
-    return vec_add(&w->commands, &t) == 0 || no_memory();
+    return add_command(&w->commands, &t);
 }
 
 static bool has_command(const struct lsof_words *w, const struct lsof_command_term *t)

@@ -57,22 +57,32 @@ static bool command_hits(const struct lsof_command_term *t, const char *comm)
                        : strncmp(comm, t->text, t->n) == 0;
 }
 
-/* Names come before expressions, which aren't tried where a name is met; one that excludes is never
- * counted as found. */
+static bool excludes_command(const struct vec *terms, const char *comm)
+{
+    for (size_t i = 0; i < terms->len; i++) {
+        const struct lsof_command_term *t = vec_at(terms, i);
+        if (t->exclude && command_hits(t, comm))
+            return true;
+    }
+    return false;
+}
+
+/* Exclusions come first, wherever they stand; of the others the first that is met is the one that
+ * is found. */
 static enum answer ask_commands(struct vec *terms, const char *comm)
 {
     enum answer a = NOT_ASKED;
-    for (int regex = 0; regex < 2; regex++) {
-        for (size_t i = 0; a != YES && i < terms->len; i++) {
-            struct lsof_command_term *t = vec_at(terms, i);
-            if (t->is_regex != regex)
-                continue;
-            bool hit = command_hits(t, comm);
-            if (hit && t->exclude)
-                return EXCLUDED;
-            t->found |= hit;
-            a = hit ? YES : t->exclude ? a : NO;
+    if (excludes_command(terms, comm))
+        return EXCLUDED;
+    for (size_t i = 0; i < terms->len; i++) {
+        struct lsof_command_term *t = vec_at(terms, i);
+        if (t->exclude)
+            continue;
+        if (command_hits(t, comm)) {
+            t->found = true;
+            return YES;
         }
+        a = NO;
     }
     return a;
 }
@@ -283,15 +293,16 @@ static bool missing_numbers(const struct vec *numbers, struct buf *out, const ch
     return missing;
 }
 
-static bool missing_commands(const struct vec *terms, struct buf *out, bool regex)
+static bool missing_commands(const struct vec *terms, struct buf *out)
 {
     bool missing = false;
     for (size_t i = 0; i < terms->len; i++) {
         const struct lsof_command_term *t = vec_at(terms, i);
-        if (t->found || t->is_regex != regex)
+        if (t->found)
             continue;
         missing = true;
-        tell(out, regex ? "no command found for regex" : "command not located", t->text, t->n);
+        tell(out, t->is_regex ? "no command found for regex" : "command not located", t->text,
+             t->n);
     }
     return missing;
 }
@@ -344,8 +355,7 @@ static bool missing_names(const struct lsof_words *w, struct buf *out)
 
 bool lsof_not_found(struct lsof_words *w, struct buf *out)
 {
-    bool missing = missing_commands(&w->commands, out, false);
-    missing |= missing_commands(&w->commands, out, true);
+    bool missing = missing_commands(&w->commands, out);
     missing |= missing_names(w, out);
     missing |= missing_addresses(w, out);
     missing |= missing_states(w, out);

@@ -127,6 +127,9 @@ LISTINGS = """
 -a -c "" -i
 -a -c /kn.wn/ -i
 -a -c /KNOWN/i -i
+-a -c kn -c ^known -i
+-a -c kn -c ^knowing -i
+-a -c ^known -c /kn/ -i
 -a -d 3-5,7 -i
 -a -d ^3-5 -i
 -a -d cwd -i
@@ -181,6 +184,7 @@ MISSING = """
 -V -t -p 99999999
 -V -a -i -u nobody
 -V -c ^known -a -i
+-V -c kn -c known -c ^zz -c ^yy -c qq -a -i
 -V -c /zz/ -c qq -c /yy/i -a -i
 -V -i:4444 -sTCP:CLOSE_WAIT
 -V -iUDP -sTCP:LISTEN
@@ -256,6 +260,7 @@ FAULTS = """
 +fcx -i
 -L3 -i
 -m
+-a -i -c a -c ^a -c ^b -c b -c /a/ -c ^b
 -e x -i
 -c averyverylongcommand -i
 -sTCP:LISTEN,LISTEN -i
