@@ -237,7 +237,7 @@ const struct command command_ifconfig = {
     .name = "ifconfig",
     .group = "Old tongues",
     .summary = "ifconfig as net-tools has it, for looking at interfaces",
-    .usage = "[OPTION…] [INTERFACE]",
+    .usage = "[INTERFACE]",
     .description =
         "Reads the command line of net-tools' ifconfig where it shows interfaces, and prints what "
         "that prints, byte for byte. It changes nothing: ip(8) does that.",

@@ -180,7 +180,7 @@ const struct command command_lsof = {
     .name = "lsof",
     .group = "Old tongues",
     .summary = "list the sockets that processes have open, as lsof does",
-    .usage = "[OPTION…] [NAME…]",
+    .usage = "[NAME…]",
     .description =
         "Takes the command lines of lsof(8), as Debian 12 has it, and answers in its words, for\n"
         "sockets: -i, -U, -p, -c, -u, -g, -d, -a, -n, -P, -t, -F, -T and others.\n"

@@ -412,7 +412,6 @@ const struct command command_netstat = {
     .name = "netstat",
     .group = "Old tongues",
     .summary = "netstat as net-tools has it: connections, routes, interfaces, counters",
-    .usage = "[OPTION…]",
     .description =
         "Reads the command line of net-tools' netstat, and prints what that prints, byte "
         "for byte, so that scripts and hands go on working.",

@@ -114,6 +114,12 @@ def test_help_of_a_command(fake):
     assert fake("help", "explain", "bind").stdout.startswith("berth explain bind: ")
 
 
+@pytest.mark.parametrize("name", commands())
+def test_usage_names_the_options_once(berth, name):
+    usage = next(line for line in berth("help", *name.split()).lines if line.startswith("Usage: "))
+    assert usage.startswith(f"Usage: berth {name} [OPTION…]") and usage.count("[OPTION…]") == 1
+
+
 def test_help_fits_the_terminal_and_is_coloured_there(fake, terminal):
     shown = terminal([fake.path, "help", "list"], columns=50)
     assert shown.wait() == 0
