@@ -298,7 +298,7 @@ static bool over(const struct talk *t)
 
     if (t->p->ends_with_net && e[END_NET_IN].fd < 0 && !t->out.n)
         return true;
-    return e[END_NET_OUT].fd < 0 && e[END_NET_IN].fd < 0 && e[END_OUT].fd < 0;
+    return e[END_NET_OUT].fd < 0 && e[END_OUT].fd < 0; /* whatever comes, nobody would have it */
 }
 
 static void ask(struct talk *t)

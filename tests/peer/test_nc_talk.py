@@ -150,6 +150,31 @@ def test_a_full_disk():
     compare(scenario)
 
 
+@pytest.mark.parametrize("line", ["-d 127.0.0.1 4444", "127.0.0.1 4444", "-ld 4444", "-lud 4444"])
+def test_nobody_reads_what_comes(line):
+    """Where neither side can be written it ends, though the peer stays, silent from then on."""
+    def scenario(nc):
+        with open(os.devnull, "rb") as unwritable:
+            if "l" not in line:
+                gone = threading.Event()
+                with server(nc, lambda c: (c.sendall(b"hi"), gone.wait(30))):
+                    running = nc.start(*line.split(), stdout=unwritable)
+                    running.stdin.close()
+                    running.stdin = None
+                    try:
+                        return running.wait(10)
+                    finally:
+                        gone.set()
+            running = nc.start(*line.split(), stdout=unwritable)
+            kind = socket.SOCK_DGRAM if "u" in line else socket.SOCK_STREAM
+            nc.listening(4444, "udp" if "u" in line else "tcp")
+            with connect(nc, kind=kind) as client:
+                client.send(b"hi")
+                return running.wait(10)
+
+    assert compare(scenario) == 0
+
+
 def test_standard_input_stays_open():
     """A client goes on until it has something to write to a peer that is gone."""
     def scenario(nc):
