@@ -191,7 +191,8 @@ static int connect_one(const struct nc *n, const struct addrinfo *a, struct plai
     struct plain_source source = {own ? own->ai_addr : NULL, own ? own->ai_addrlen : 0};
     set_options(&o, n, a);
     struct plain_socket s = socket_of(a, &o);
-    int fd = plain_connect(&s, own ? &source : NULL, n->timeout_ms, f);
+    int timeout_ms = n->timeout_ms > 0 ? n->timeout_ms : -1; /* -w 0 limits but what comes after */
+    int fd = plain_connect(&s, own ? &source : NULL, timeout_ms, f);
     if (own)
         freeaddrinfo(own);
     if (fd < 0)

@@ -102,6 +102,15 @@ def connect(nc, address="127.0.0.1", port=4444, kind=socket.SOCK_STREAM):
     return made
 
 
+SYN_SENT = "02"
+
+
+def has_state(state):
+    """Does a TCP socket of this thread's namespace have it?"""
+    with open("/proc/thread-self/net/tcp", encoding="ascii") as table:
+        return any(row.split()[3] == state for row in table.read().splitlines()[1:])
+
+
 def test_services_have_names():
     def scenario(nc):
         with server(nc, answer(b""), port=25):
@@ -209,6 +218,21 @@ def test_no_answer_in_time():
 
     assert compare(scenario)[0][2] == \
         "nc: connect to 127.0.0.1 port 4444 (tcp) timed out: Operation now in progress\n"
+
+
+def test_no_time_at_all_is_no_limit_for_connecting():
+    """The full listener takes the client once it has accepted the one before."""
+    def scenario(nc):
+        with nc.ns.inside(), socket.socket() as full:
+            full.bind(("127.0.0.1", 4444))
+            full.listen(0)
+            with socket.create_connection(("127.0.0.1", 4444)):
+                running = nc.start("-zvw0", "127.0.0.1", "4444")
+                wait_for(lambda: running.poll() is not None or has_state(SYN_SENT), what="a client that waits")
+                full.accept()[0].close()
+                return nc.end(running)
+
+    assert compare(scenario)[0] == 0
 
 
 def test_telnet():
