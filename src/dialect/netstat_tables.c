@@ -1,4 +1,5 @@
-/* netstat -r and -g: routes and multicast groups, from the kernel's files, in their order. */
+/* netstat -r and -g: routes and multicast groups, from the kernel's files, in their order. A table
+ * is read whole before it is printed, so that its names are looked up at the same time. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -8,6 +9,7 @@
 
 #include "base/out.h"
 #include "base/time.h"
+#include "base/vec.h"
 #include "cli/command.h"
 #include "dialect/netstat.h"
 #include "names/reverse.h"
@@ -23,8 +25,33 @@ enum { ROUTE6_CACHE = 0x01000000 };
 struct routes {
     const struct netstat_options *o;
     struct out *out;
-    struct reverse *reverse; /* NULL: numbers */
+    struct reverse *reverse; /* of one table; NULL: numbers */
 };
+
+/* Before a table is read, once all of its addresses are asked about, and after it. */
+
+static int names_open(struct routes *r)
+{
+    return r->o->number_hosts ? 0 : reverse_new(NULL, &r->reverse);
+}
+
+static void ask_name(struct routes *r, const struct net_addr *a)
+{
+    if (r->reverse)
+        (void)reverse_ask(r->reverse, a); /* without memory it stays a number */
+}
+
+static void names_wait(struct routes *r)
+{
+    if (r->reverse)
+        reverse_wait(r->reverse, time_monotonic_ns() + NAMES_TIMEOUT_NS);
+}
+
+static void names_close(struct routes *r)
+{
+    reverse_free(r->reverse);
+    r->reverse = NULL;
+}
 
 static bool read_hex(const char *word, uint32_t *ret)
 {
@@ -47,19 +74,9 @@ static bool read_hex_bytes(const char *word, uint8_t *ret, size_t n)
     return true;
 }
 
-/* One after the other, as tables are short; what hangs is waited for once. */
-static const char *name_of(struct routes *r, const struct net_addr *a)
-{
-    if (!r->reverse || r->o->number_hosts)
-        return NULL;
-    (void)reverse_ask(r->reverse, a);
-    reverse_wait(r->reverse, time_monotonic_ns() + NAMES_TIMEOUT_NS);
-    return reverse_host(r->reverse, a);
-}
-
 static void format_addr(struct routes *r, const struct net_addr *a, char *to, size_t size)
 {
-    const char *name = net_addr_is_wildcard(a) ? NULL : name_of(r, a);
+    const char *name = r->reverse ? reverse_host(r->reverse, a) : NULL;
     if (name) {
         struct buf text = BUF_INIT(1024);
         netstat_text(&text, name, strlen(name));
@@ -151,9 +168,8 @@ static void print_route(struct routes *r, const struct route *t)
     format_addr(r, &t->gateway, gateway, sizeof gateway);
     inet_ntop(AF_INET, &t->mask, mask, sizeof mask);
     format_flags(flags, t->flags);
-    int cut = r->o->wide ? 1024 : 15;
-    buf_printf(out, "%-15.*s %-15.*s %-15s %-5s ", cut, to, cut, reject ? "-" : gateway, mask,
-               flags);
+    /* as narrow with -W, as the original's */
+    buf_printf(out, "%-15.15s %-15.15s %-15s %-5s ", to, reject ? "-" : gateway, mask, flags);
     const char *mtu = reject ? "-" : t->mtu, *window = reject ? "-" : t->window;
     const char *irtt = reject ? "-" : t->irtt,
                *device = reject ? "-" : netstat_name(name, t->device);
@@ -196,9 +212,18 @@ static int print_cache4(struct routes *r)
     return EXIT_YES;
 }
 
+static int add_route(struct routes *r, struct vec *routes, const struct route *t)
+{
+    ask_name(r, &t->gateway);
+    if (t->flags & ROUTE_HOST)
+        ask_name(r, &t->to);
+    return vec_add(routes, t);
+}
+
 static int print_routes4(struct routes *r)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(FILE_MAX);
+    _cleanup_vec_ struct vec routes = VEC_INIT(struct route);
     struct route t;
     char *line;
     if (r->o->cache)
@@ -208,8 +233,11 @@ static int print_routes4(struct routes *r)
     if (netstat_file("route", &text) < 0 || !text.len)
         return EXIT_NO; /* no route was ever made */
     for (char *at = text.data; netstat_line(&at, &line);)
-        if (parse_route(line, &t) && t.flags & ROUTE_UP && out_flush_if_full(r->out) == 0)
-            print_route(r, &t);
+        if (parse_route(line, &t) && t.flags & ROUTE_UP && add_route(r, &routes, &t) < 0)
+            return EXIT_NO;
+    names_wait(r);
+    for (size_t i = 0; i < routes.len && out_flush_if_full(r->out) == 0; i++)
+        print_route(r, vec_at(&routes, i));
     return EXIT_YES;
 }
 
@@ -224,42 +252,77 @@ static const struct {
     {ROUTE6_CACHE, 'C'}, {0x20, 'm'},    {0x200000, 'n'}, {0x2000000, 'f'},
 };
 
-static void print_route6(struct routes *r, char **w)
-{
-    struct net_addr to = {.family = AF_INET6}, gateway = {.family = AF_INET6};
+struct route6 {
+    const char *device;
+    struct net_addr to, gateway;
     uint32_t length, metric, refs, used, flags;
+};
+
+static bool parse_route6(char *line, struct route6 *ret)
+{
+    char *w[WORDS];
+    struct route6 t = {.to.family = AF_INET6, .gateway.family = AF_INET6};
+    if (netstat_words(line, w, WORDS) < 10 || !read_hex_bytes(w[0], t.to.bytes, 16) ||
+        !read_hex(w[1], &t.length) || !read_hex_bytes(w[4], t.gateway.bytes, 16) ||
+        !read_hex(w[5], &t.metric) || !read_hex(w[6], &t.refs) || !read_hex(w[7], &t.used) ||
+        !read_hex(w[8], &t.flags))
+        return false;
+    t.device = w[9];
+    *ret = t;
+    return true;
+}
+
+static int add_route6(struct routes *r, struct vec *routes, const struct route6 *t)
+{
+    if (!(t->flags & ROUTE6_CACHE) == r->o->cache)
+        return 0;
+    ask_name(r, &t->to);
+    ask_name(r, &t->gateway);
+    return vec_add(routes, t);
+}
+
+static void print_route6(struct routes *r, const struct route6 *t)
+{
     char text[1100], next[1024], letters[16], device[NETSTAT_NAME];
     size_t n = 0;
-    if (!read_hex_bytes(w[0], to.bytes, 16) || !read_hex(w[1], &length) ||
-        !read_hex_bytes(w[4], gateway.bytes, 16) || !read_hex(w[5], &metric) ||
-        !read_hex(w[6], &refs) || !read_hex(w[7], &used) || !read_hex(w[8], &flags))
-        return;
-    if (!(flags & ROUTE6_CACHE) == r->o->cache)
-        return;
-    format_addr(r, &to, text, sizeof text - 16);
-    snprintf(text + strlen(text), 16, "/%u", length);
-    format_addr(r, &gateway, next, sizeof next);
+    format_addr(r, &t->to, text, sizeof text - 16);
+    snprintf(text + strlen(text), 16, "/%u", t->length);
+    format_addr(r, &t->gateway, next, sizeof next);
     for (size_t i = 0; i < sizeof flags6 / sizeof *flags6; i++)
-        if (flags & flags6[i].bit)
+        if (t->flags & flags6[i].bit)
             letters[n++] = flags6[i].letter;
     letters[n] = '\0';
     buf_printf(&r->out->buf, "%-30s %-26s %-4s %-3d %-3u %4u %s\n", text, next, letters,
-               (int)metric, refs, used, netstat_name(device, w[9]));
+               (int)t->metric, t->refs, t->used, netstat_name(device, t->device));
 }
 
 static int print_routes6(struct routes *r)
 {
     _cleanup_buf_ struct buf text = BUF_INIT(FILE_MAX);
-    char *line, *w[WORDS];
+    _cleanup_vec_ struct vec routes = VEC_INIT(struct route6);
+    struct route6 t;
+    char *line;
     buf_printf(&r->out->buf, "Kernel IPv6 routing %s\n", r->o->cache ? "cache" : "table");
     buf_str(&r->out->buf,
             "Destination                    Next Hop                   Flag Met Ref  Use If\n");
     if (netstat_file("ipv6_route", &text) < 0)
         return EXIT_NO;
     for (char *at = text.data; at && netstat_line(&at, &line);)
-        if (netstat_words(line, w, WORDS) >= 10 && out_flush_if_full(r->out) == 0)
-            print_route6(r, w);
+        if (parse_route6(line, &t) && add_route6(r, &routes, &t) < 0)
+            return EXIT_NO;
+    names_wait(r);
+    for (size_t i = 0; i < routes.len && out_flush_if_full(r->out) == 0; i++)
+        print_route6(r, vec_at(&routes, i));
     return EXIT_YES;
+}
+
+static int print_table(struct routes *r, int (*print)(struct routes *r))
+{
+    if (names_open(r) < 0)
+        return EXIT_NO;
+    int status = print(r);
+    names_close(r);
+    return status;
 }
 
 /* The families in the order in which they were named. */
@@ -268,83 +331,98 @@ int netstat_routes(const struct netstat_options *o, struct out *out)
     struct routes r = {.o = o, .out = out};
     char names[sizeof o->families], *rest = NULL;
     int status = EXIT_YES;
-    if (!o->number_hosts && reverse_new(NULL, &r.reverse) < 0)
-        return EXIT_NO;
     snprintf(names, sizeof names, "%s", *o->families ? o->families : "inet");
     for (char *f = strtok_r(names, ",", &rest); f && !status; f = strtok_r(NULL, ",", &rest)) {
         if (strcmp(f, "inet") == 0) {
-            status = print_routes4(&r);
+            status = print_table(&r, print_routes4);
         } else if (strcmp(f, "inet6") == 0) {
-            status = print_routes6(&r);
+            status = print_table(&r, print_routes6);
         } else {
             out_flush(out);
             fprintf(stderr, "No routing for address family `%s'.\n", f);
             status = NO_ROUTING;
         }
     }
-    reverse_free(r.reverse);
     return status;
 }
 
 /* Groups */
 
-static void print_group(struct routes *r, const char *device, const char *users,
-                        const struct net_addr *group)
+struct group {
+    const char *device, *users;
+    struct net_addr group;
+};
+
+static int add_group(struct routes *r, struct vec *groups, const struct group *g)
+{
+    ask_name(r, &g->group);
+    return vec_add(groups, g);
+}
+
+static void print_group(struct routes *r, const struct group *g)
 {
     char address[1024], name[NETSTAT_NAME];
-    format_addr(r, group, address, sizeof address);
-    buf_printf(&r->out->buf, "%-15s %-6s %s\n", netstat_name(name, device), users, address);
+    format_addr(r, &g->group, address, sizeof address);
+    buf_printf(&r->out->buf, "%-15s %-6s %s\n", netstat_name(name, g->device), g->users, address);
 }
 
 /* A line of a device: "1 lo : 1 V3"; a line of a group of it: "010000E0 1 0:00000000 0". */
-static void print_groups4(struct routes *r)
+static int read_groups4(struct routes *r, struct buf *text, struct vec *groups)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT(FILE_MAX);
-    char device[64] = "", *line, *w[WORDS];
+    char *line, *w[WORDS];
+    const char *device = "";
     uint32_t group;
-    if (netstat_file("igmp", &text) < 0)
-        return;
-    for (char *at = text.data; at && netstat_line(&at, &line);) {
+    int result = 0;
+    if (netstat_file("igmp", text) < 0)
+        return 0;
+    for (char *at = text->data; at && result == 0 && netstat_line(&at, &line);) {
         bool of_group = *line == '\t';
         size_t n = netstat_words(line, w, WORDS);
         if (!of_group && n >= 2) {
-            snprintf(device, sizeof device, "%.*s", (int)strcspn(w[1], ":"), w[1]);
+            w[1][strcspn(w[1], ":")] = '\0';
+            device = w[1];
         } else if (n >= 2 && read_hex(w[0], &group) && netstat_is_number(w[1])) {
-            const struct net_addr a = net_addr_from_bytes(AF_INET, &group);
-            print_group(r, device, w[1], &a);
+            result = add_group(r, groups,
+                               &(struct group){device, w[1], net_addr_from_bytes(AF_INET, &group)});
         }
     }
+    return result;
 }
 
 /* "1 lo ff02…01 1 0000000C 0" */
-static void print_groups6(struct routes *r)
+static int read_groups6(struct routes *r, struct buf *text, struct vec *groups)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT(FILE_MAX);
     char *line, *w[WORDS];
     uint8_t bytes[16];
-    if (netstat_file("igmp6", &text) < 0)
-        return;
-    for (char *at = text.data; at && netstat_line(&at, &line);) {
-        if (netstat_words(line, w, WORDS) < 4 || !read_hex_bytes(w[2], bytes, sizeof bytes) ||
-            !netstat_is_number(w[3]))
-            continue;
-        const struct net_addr a = net_addr_from_bytes(AF_INET6, bytes);
-        print_group(r, w[1], w[3], &a);
-    }
+    int result = 0;
+    if (netstat_file("igmp6", text) < 0)
+        return 0;
+    for (char *at = text->data; at && result == 0 && netstat_line(&at, &line);)
+        if (netstat_words(line, w, WORDS) >= 4 && read_hex_bytes(w[2], bytes, sizeof bytes) &&
+            netstat_is_number(w[3]))
+            result = add_group(r, groups,
+                               &(struct group){w[1], w[3], net_addr_from_bytes(AF_INET6, bytes)});
+    return result;
+}
+
+static int print_groups(struct routes *r)
+{
+    _cleanup_buf_ struct buf text4 = BUF_INIT(FILE_MAX), text6 = BUF_INIT(FILE_MAX);
+    _cleanup_vec_ struct vec groups = VEC_INIT(struct group);
+    bool four = r->o->inet || !r->o->inet6, six = r->o->inet6 || !r->o->inet;
+    buf_str(&r->out->buf, "IPv6/IPv4 Group Memberships\n"
+                          "Interface       RefCnt Group\n"
+                          "--------------- ------ ---------------------\n");
+    if ((four && read_groups4(r, &text4, &groups) < 0) ||
+        (six && read_groups6(r, &text6, &groups) < 0))
+        return EXIT_NO;
+    names_wait(r);
+    for (size_t i = 0; i < groups.len && out_flush_if_full(r->out) == 0; i++)
+        print_group(r, vec_at(&groups, i));
+    return EXIT_YES;
 }
 
 int netstat_groups(const struct netstat_options *o, struct out *out)
 {
-    buf_str(&out->buf, "IPv6/IPv4 Group Memberships\n"
-                       "Interface       RefCnt Group\n"
-                       "--------------- ------ ---------------------\n");
-    struct routes r = {.o = o, .out = out};
-    if (!o->number_hosts && reverse_new(NULL, &r.reverse) < 0)
-        return EXIT_NO;
-    if (o->inet || !o->inet6)
-        print_groups4(&r);
-    if (o->inet6 || !o->inet)
-        print_groups6(&r);
-    reverse_free(r.reverse);
-    return EXIT_YES;
+    return print_table(&(struct routes){.o = o, .out = out}, print_groups);
 }

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from lib import features, process
+from lib.etc import Etc
 from lib.twin import while_still
 from lib.wait import wait_for
 
@@ -123,6 +124,26 @@ def test_tables(berth, veth, line):
         lambda: process.run(("netstat", *words), netns=veth.here, status=None),
         lambda: berth("netstat", *words, status=None),
     ))
+
+
+@pytest.mark.parametrize("line", ["-r", "-r6", "-r46", "-r64eW", "-g", "-g6", "-g4", "-reeW", "-rW"])
+def test_names_in_tables(berth, veth, tmp_path, line):
+    """Each address has its name, however many come before it."""
+    etc = Etc(tmp_path / "etc", veth.here)
+    etc.write("hosts", "127.0.0.1 localhost\n192.168.1.2 peer.example.com\n192.168.1.99 weird_name-99.x\n"
+                       "192.168.1.7 alone\nfd00:1::2 gw6\n2001:db8:5:: six\n224.0.0.1 everybody\n"
+                       "ff02::1 everybody6\nff01::1 near6\n")
+    veth.here.ip("route add 10.98.0.0/16 via 192.168.1.99")
+    veth.here.ip("route add 10.99.0.0/16 via 192.168.1.2")
+    veth.here.ip("route add 192.168.1.7/32 dev en0")
+    veth.here.ip("-6 route add 2001:db8:5::/64 via fd00:1::2")
+    theirs, ours = while_still(
+        lambda: etc.run("netstat", line, status=None),
+        lambda: etc.run(*berth.command("netstat", line), status=None),
+    )
+    agree(theirs, ours)
+    named = "everybody" if "g" in line else "gw6" if "6" in line else "peer.example.c"
+    assert named in theirs.stdout
 
 
 @pytest.mark.parametrize("line", ["-s", "-st", "-su", "-sw", "-sU", "-s6", "-s6t", "-s6w", "-sx", "-s46"])
