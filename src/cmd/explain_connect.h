@@ -22,8 +22,12 @@ struct explain_connect_arguments {
 
 /* A rule that hands the port on, as those of published container ports do. */
 struct connect_forward {
-    const struct kernel_forward *rule; /* NULL: none */
+    const struct firewall_rule *rule; /* NULL: none */
+    const char *to;                   /* as the rule has it; NULL: that can't be told */
+    bool certain;                     /* it is met */
     struct target target;
+    bool elsewhere;    /* the target isn't an address of this namespace */
+    uint32_t ifindex;  /* the device that leads to it then */
     unsigned n_places; /* namespaces of this host that have the address; 2: several */
     /* Who answers there, asked as a question of its own; answers empty: it couldn't be. */
     struct explain_host *there; /* owned; NULL: in the same namespace */
@@ -70,6 +74,9 @@ int explain_connect_answer(struct connect_question *q, const struct target *t,
                            struct connect_answer *ret, struct err *e);
 void explain_connect_clear(struct connect_answer *a);
 
+/* What the firewall is asked about, before any rule gives it another destination. */
+struct explain_passage explain_connect_passage(const struct connect_question *q,
+                                               const struct connect_answer *a);
 /* Whether a rule hands on what was asked for, and who answers there. 0, or a negative errno. */
 int explain_connect_follow(struct connect_question *q, struct connect_answer *a, struct err *e);
 void explain_connect_forward_clear(struct connect_forward *f);

@@ -285,28 +285,58 @@ static struct firewall_ports ports_of(const struct connect_question *q,
     return (struct firewall_ports){s->range_first, s->range_last};
 }
 
-/* A rule that may stop it leaves the answer open, be it that somebody answers or that nobody does:
- * who is refused by a rule may get another error, or none. */
-static int weigh(struct connect_question *q, struct connect_answer *a)
+struct explain_passage explain_connect_passage(const struct connect_question *q,
+                                               const struct connect_answer *a)
 {
     const struct predict_connection *c = &a->connection;
-    bool local = a->route.kind == NET_ROUTE_LOCAL, remote = a->connect.outcome == CONNECT_REMOTE;
-    const struct explain_passage passage = {
+    bool out = a->route.kind != NET_ROUTE_LOCAL || a->connect.outcome == CONNECT_REMOTE;
+    const char *device = explain_host_device_name(q->host, a->route.ifindex);
+    return (struct explain_passage){
         .kind = c->kind,
         .from = c->from.family && !net_addr_is_wildcard(&c->from) ? c->from : a->route.source,
         .to = c->to,
         .from_port = ports_of(q, c),
         .to_port = c->to_port,
         .way = c->comes_in ? EXPLAIN_COMES_IN
-               : remote    ? EXPLAIN_GOES_OUT
+               : out       ? EXPLAIN_GOES_OUT
                            : EXPLAIN_STAYS,
-        .device = explain_host_device_name(q->host, a->route.ifindex)};
-    if ((!local && !remote) || (c->comes_in && remote) || a->connect.outcome == CONNECT_BLOCKED ||
-        q->followed)
+        .in = c->comes_in ? device : NULL,
+        .out = c->comes_in ? NULL : device};
+}
+
+/* With the destination that a rule gave it. */
+static struct explain_passage passage_behind(const struct connect_question *q,
+                                             const struct connect_answer *a)
+{
+    struct explain_passage p = explain_connect_passage(q, a);
+    bool in = a->connection.comes_in, elsewhere = a->forward.elsewhere;
+    target_get_ip(&a->forward.target.address, &p.to, &p.to_port);
+    p.translated = true;
+    p.way = elsewhere ? in ? EXPLAIN_GOES_THROUGH : EXPLAIN_GOES_OUT
+            : in      ? EXPLAIN_COMES_IN
+                      : EXPLAIN_STAYS;
+    p.out = elsewhere ? explain_host_device_name(q->host, a->forward.ifindex) : NULL;
+    return p;
+}
+
+/* A rule that may stop it leaves the answer open, be it that somebody answers or that nobody does:
+ * who is refused by a rule may get another error, or none. */
+static int weigh(struct connect_question *q, struct connect_answer *a)
+{
+    enum predict_outcome o = a->connect.outcome;
+    bool local = a->route.kind == NET_ROUTE_LOCAL, remote = a->route.kind == NET_ROUTE_REMOTE,
+         behind = explain_connect_behind(a) != NULL;
+    if ((!local && !remote) || (a->connection.comes_in && o == CONNECT_REMOTE) ||
+        o == CONNECT_BLOCKED || q->followed)
         return 0;
     explain_firewall_look(q->host, &q->firewall);
-    int result = explain_firewall_weigh(&q->firewall, &passage, &a->weight);
-    enum predict_outcome o = a->connect.outcome;
+    struct explain_passage passage = explain_connect_passage(q, a);
+    a->weight.met = VEC_INIT(struct firewall_met);
+    int result = explain_firewall_weigh(&q->firewall, &passage, behind, &a->weight);
+    if (result == 0 && behind) {
+        passage = passage_behind(q, a);
+        result = explain_firewall_weigh(&q->firewall, &passage, false, &a->weight);
+    }
     if (a->weight.may_stop && (o == CONNECT_ACCEPTED || o == CONNECT_REFUSED)) {
         a->stopped = true;
         a->connect.outcome = CONNECT_DEPENDS;

@@ -14,20 +14,13 @@
 #include "kernel/netns.h"
 #include "net/facts.h"
 
-static bool takes(const struct kernel_forward *f, const struct predict_connection *c)
-{
-    const char *protocol = c->kind == NET_UDP ? "udp" : "tcp";
-    return (!f->protocol[0] || strcmp(f->protocol, protocol) == 0) && f->first <= c->to_port &&
-           c->to_port <= f->last;
-}
-
 /* "172.17.0.2:80", "[fd00::2]:80", "172.17.0.2", ":8080", "8080". A port without an address is of
  * this host; an address without a port keeps the port. */
-static bool parse_target(const struct kernel_forward *f, const struct predict_connection *c,
+static bool parse_target(const char *target, const struct predict_connection *c,
                          struct net_addr *ret, uint16_t *ret_port)
 {
-    char text[sizeof f->target];
-    snprintf(text, sizeof text, "%s", f->target);
+    char text[sizeof((struct kernel_forward *)0)->target];
+    snprintf(text, sizeof text, "%s", target);
     *ret = c->to;
     *ret_port = c->to_port;
     if (parse_port(text, ret_port) == 0 || net_addr_parse(text, ret, NULL) == 0)
@@ -39,10 +32,14 @@ static bool parse_target(const struct kernel_forward *f, const struct predict_co
     return colon == text || net_addr_parse(text, ret, NULL) == 0;
 }
 
-/* Loopback traffic isn't handed to another host without more ado (route_localnet). */
-static bool leaves_loopback(const struct predict_connection *c, const struct net_addr *to)
+/* What comes from loopback is no other host's business, nor what comes in loopback's: martian
+ * sources, unless route_localnet is set and the source translated (__fib_validate_source and
+ * ip_route_input_slow of net/ipv4). test: test_explain_connect.py,
+ * test_rule_that_hands_loopback_elsewhere */
+static bool crosses_loopback(const struct predict_connection *c, const struct net_addr *to,
+                             bool elsewhere)
 {
-    return net_addr_is_loopback(&c->to) && !net_addr_is_loopback(to);
+    return c->comes_in ? net_addr_is_loopback(to) : elsewhere && net_addr_is_loopback(&c->to);
 }
 
 /* The namespace that has an address */
@@ -133,17 +130,17 @@ static int follow(struct connect_question *q, struct connect_answer *a, struct e
     uint64_t netns = 0;
     struct net_route route;
     struct connect_forward *f = &a->forward;
-    if (!parse_target(f->rule, &a->connection, &to, &port) || to.family != a->connection.to.family)
+    if (!parse_target(f->to, &a->connection, &to, &port) || to.family != a->connection.to.family)
         return 0;
-    if (leaves_loopback(&a->connection, &to)) {
-        f->rule = NULL;
-        return 0;
-    }
     f->target = (struct target){.type = a->target.type};
     target_set_ip(&f->target, &to, port);
     const struct route_query query = {.to = to, .kind = a->connection.kind, .to_port = port};
     int result = explain_ask_route(q->host, &query, &route, e);
-    if (result == 0 && route.kind == NET_ROUTE_REMOTE) {
+    f->elsewhere = route.kind == NET_ROUTE_REMOTE;
+    f->ifindex = route.ifindex;
+    if (result < 0 || crosses_loopback(&a->connection, &to, f->elsewhere))
+        return result;
+    if (f->elsewhere) {
         a->route.source = a->connection.comes_in ? a->connection.from : route.source;
         result = find_netns(&to, &netns, &f->n_places, e);
         if (result == 0 && f->n_places == 1)
@@ -152,23 +149,36 @@ static int follow(struct connect_question *q, struct connect_answer *a, struct e
     return result == 0 ? ask_there(q, a, e) : result;
 }
 
+static int look_for_rule(struct connect_question *q, struct connect_answer *a)
+{
+    _cleanup_vec_ struct vec met = VEC_INIT(struct firewall_met);
+    struct explain_handing handing;
+    const struct explain_passage passage = explain_connect_passage(q, a);
+    explain_firewall_look(q->host, &q->firewall);
+    int result = explain_firewall_hand_on(&q->firewall, &passage, &met, &handing);
+    if (result < 0 || !handing.met)
+        return result;
+    a->forward.rule = handing.met->rule;
+    a->forward.to = handing.forward ? handing.forward->target : NULL;
+    a->forward.certain = handing.met->certain == TRI_YES && handing.forward;
+    return 0;
+}
+
 int explain_connect_follow(struct connect_question *q, struct connect_answer *a, struct err *e)
 {
-    bool local = a->route.kind == NET_ROUTE_LOCAL && a->connect.outcome != CONNECT_BLOCKED;
-    if (!local || q->followed || !q->host->reader)
+    bool remote = a->route.kind == NET_ROUTE_REMOTE && !a->connection.comes_in,
+         local = a->route.kind == NET_ROUTE_LOCAL;
+    if ((!local && !remote) || a->connect.outcome == CONNECT_BLOCKED || q->followed ||
+        !q->host->reader)
         return 0;
-    explain_firewall_look(q->host, &q->firewall);
-    for (size_t i = 0; i < q->firewall.forwards.len && !a->forward.rule; i++) {
-        const struct kernel_forward *rule = vec_at(&q->firewall.forwards, i);
-        if (takes(rule, &a->connection))
-            a->forward.rule = rule;
-    }
-    int result = a->forward.rule ? follow(q, a, e) : 0;
+    int result = look_for_rule(q, a);
+    if (result < 0 || !a->forward.rule)
+        return result;
+    if (a->forward.certain)
+        result = follow(q, a, e);
     const struct connect_answer *behind = explain_connect_behind(a);
-    if (result == 0 && behind) {
-        a->connect.outcome = behind->connect.outcome;
-        a->connect.error = behind->connect.error;
-    }
+    a->connect.outcome = behind ? behind->connect.outcome : CONNECT_DEPENDS;
+    a->connect.error = behind ? behind->connect.error : 0;
     return result;
 }
 

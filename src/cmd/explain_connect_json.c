@@ -165,9 +165,9 @@ static void json_forward(struct jsonw *j, const struct connect_answer *a)
     }
     jsonw_object(j);
     jsonw_key(j, "rule");
-    jsonw_str(j, a->forward.rule->rule);
+    jsonw_str(j, a->forward.rule->text);
     jsonw_key(j, "target");
-    jsonw_str(j, a->forward.rule->target);
+    jsonw_str(j, a->forward.to);
     jsonw_key(j, "verdict");
     jsonw_str(j, behind ? verdicts[behind->connect.outcome] : NULL);
     jsonw_key(j, "listener");

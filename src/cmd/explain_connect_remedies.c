@@ -139,6 +139,12 @@ static int for_refused(struct remedies *r)
 {
     const struct vec *others = &r->a->connect.receiver.others;
     int result = use_other(r);
+    if (result == 0 && explain_connect_behind(r->a)) {
+        buf_str(&r->text, "start the server at ");
+        text_escape(&r->text, r->a->forward.to, strlen(r->a->forward.to));
+        buf_str(&r->text, ", or take the rule away");
+        return done(r);
+    }
     for (size_t i = 0; result == 0 && i < others->len; i++)
         result = for_other(r, vec_at(others, i));
     if (result < 0 || others->len || r->ret->len)
@@ -149,9 +155,7 @@ static int for_refused(struct remedies *r)
         buf_str(&r->text, " call listen");
         return done(r);
     }
-    buf_printf(&r->text, "start the server, or look where it listens: berth list 'sport = :%u'",
-               r->a->connection.to_port);
-    return done(r);
+    return say(r, "start the server, or look where it listens: berth list --listeners");
 }
 
 static int for_dropped(struct remedies *r)

@@ -74,7 +74,8 @@ static void put_way(struct buf *out, const struct connect_question *q,
         [NET_ROUTE_KINDS] = NULL,
     };
     bool known = a->route.kind == NET_ROUTE_BROADCAST || a->exhausted != TRI_NO;
-    if (a->connect.outcome == CONNECT_BLOCKED && !known)
+    if ((a->connect.outcome == CONNECT_BLOCKED && !known) ||
+        (explain_connect_behind(a) && a->route.kind == NET_ROUTE_REMOTE))
         return;
     if (a->connection.comes_in && a->connect.outcome == CONNECT_REMOTE)
         buf_str(out,
@@ -217,7 +218,8 @@ static void put_others(struct buf *out, struct connect_question *q, const struct
 static void put_doubt(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     const struct predict_receiver *r = &a->connect.receiver;
-    if (a->connect.outcome != CONNECT_DEPENDS || a->stopped || a->exhausted != TRI_NO)
+    if (a->connect.outcome != CONNECT_DEPENDS || a->stopped || a->forward.rule ||
+        a->exhausted != TRI_NO)
         return;
     if (a->route.kind == NET_ROUTE_UNKNOWN && !q->host->reader)
         buf_str(out, "  it is none of the host's own addresses, and routes aren't saved\n");
@@ -282,12 +284,14 @@ static void put_forward(struct buf *out, struct connect_question *q, const struc
     (void)q;
     if (!a->forward.rule)
         return;
-    buf_str(out, behind ? "  a rule of the firewall hands it on to "
-                        : "  a rule of the firewall may "
-                          "hand it on to ");
-    put(out, a->forward.rule->target);
+    buf_str(out, a->forward.certain ? "  a rule of the firewall hands it on"
+                                    : "  a rule of the firewall may hand it on");
+    if (a->forward.to) {
+        buf_str(out, " to ");
+        put(out, a->forward.to);
+    }
     buf_str(out, ":\n    ");
-    put(out, a->forward.rule->rule);
+    put(out, a->forward.rule->text);
     buf_char(out, '\n');
     if (!behind)
         return;
@@ -310,7 +314,7 @@ static void put_answer(struct buf *out, struct connect_question *q, const struct
     put_fault(out, q, a);
     put_way(out, q, a);
     put_forward(out, q, a);
-    if (!explain_connect_behind(a)) {
+    if (!a->forward.certain) {
         put_listener(out, q, a);
         put_others(out, q, a);
         put_doubt(out, q, a);

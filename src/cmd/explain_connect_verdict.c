@@ -124,7 +124,12 @@ static void put_depends(struct buf *out, struct connect_question *q, const struc
 {
     explain_connect_put_endpoint(out, a);
     const struct connect_answer *last = explain_connect_behind(a) ? explain_connect_behind(a) : a;
-    if (a->stopped && last->connect.receiver.socket) {
+    if (a->forward.rule && last == a) {
+        buf_str(out,
+                a->forward.certain
+                    ? " is handed on by a rule of the firewall: who answers can't be known here"
+                    : " may be handed on by a rule of the firewall");
+    } else if (a->stopped && last->connect.receiver.socket) {
         buf_str(out, " would get to ");
         put_receiver(out, q, a);
         buf_str(out, ", but a rule of the firewall may stop it");

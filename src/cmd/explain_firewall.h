@@ -19,7 +19,7 @@ struct explain_firewall {
 void explain_firewall_look(struct explain_host *h, struct explain_firewall *f);
 void explain_firewall_clear(struct explain_firewall *f);
 
-enum explain_way { EXPLAIN_STAYS, EXPLAIN_COMES_IN, EXPLAIN_GOES_OUT };
+enum explain_way { EXPLAIN_STAYS, EXPLAIN_COMES_IN, EXPLAIN_GOES_OUT, EXPLAIN_GOES_THROUGH };
 
 /* A connection, and its way. */
 struct explain_passage {
@@ -28,8 +28,19 @@ struct explain_passage {
     struct firewall_ports from_port;
     uint16_t to_port;
     enum explain_way way;
-    const char *device; /* that it comes in by, or goes out by; unless it stays */
+    const char *in, *out; /* the devices that it comes in by, and goes out by; unless it stays */
+    bool translated;      /* a rule gave it this destination */
 };
+
+/* A rule that hands the connection on. */
+struct explain_handing {
+    const struct firewall_met *met; /* NULL: none */
+    /* Where to; NULL: that can't be told. */
+    const struct kernel_forward *forward;
+};
+/* The first that it meets, or may. met: storage (struct firewall_met). 0 or -ENOMEM. */
+int explain_firewall_hand_on(const struct explain_firewall *f, const struct explain_passage *p,
+                             struct vec *met, struct explain_handing *ret);
 
 struct explain_weight {
     bool unknown;      /* what rules there are can't be seen */
@@ -37,7 +48,8 @@ struct explain_weight {
     struct vec met;    /* struct firewall_met: those, and who accept it by its port */
 };
 
-/* Of both directions: what stops the answer stops the connection. 0 or -ENOMEM. */
+/* Adds what is met in both directions: what stops the answer stops the connection. before: up to
+ * where a rule gives it another destination. 0 or -ENOMEM. */
 int explain_firewall_weigh(const struct explain_firewall *f, const struct explain_passage *p,
-                           struct explain_weight *ret);
+                           bool before, struct explain_weight *ret);
 void explain_weight_clear(struct explain_weight *w);

@@ -21,6 +21,7 @@ struct firewall_packet {
     const char *in, *out; /* names of devices; NULL: none */
     unsigned hooks;       /* mask of 1 << enum firewall_hook */
     bool answers;         /* it is the answer to what was let through, not the first */
+    bool translated;      /* a rule gave its connection another destination */
 };
 
 enum firewall_action {

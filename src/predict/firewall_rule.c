@@ -157,6 +157,7 @@ static const struct selector selectors[] = {
     {{"oifname"}, TEST_OUT},
     {{"ct", "state"}, TEST_STATE},
     {{"ct", "direction"}, TEST_DIRECTION},
+    {{"ct", "status"}, TEST_STATUS},
     {{"fib", "daddr", "type"}, TEST_DADDR_TYPE},
     {{"fib", "saddr", ".", "iif", "oif"}, TEST_WAY_BACK},
     {{"fib", "saddr", ".", "mark", ".", "iif"}, TEST_UNKNOWN}, /* see take_selector */

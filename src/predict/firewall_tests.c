@@ -152,7 +152,13 @@ static enum tri test_state(const struct firewall_subject *s, const struct firewa
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
         if (firewall_word_is(w, states[i][0]) || firewall_word_is(w, states[i][1]))
             return tri_of(i == (s->p->answers ? 1 : 0));
-    return TRI_MAYBE;
+    return firewall_word_is(w, "DNAT") && s->p->translated ? TRI_YES : TRI_MAYBE;
+}
+
+static enum tri test_status(const struct firewall_subject *s, const struct firewall_word *w)
+{
+    bool known = firewall_word_is(w, "dnat") && s->p->translated && !s->f->untracks;
+    return known ? TRI_YES : TRI_MAYBE;
 }
 
 static enum tri test_direction(const struct firewall_subject *s, const struct firewall_word *w)
@@ -223,6 +229,8 @@ enum tri firewall_test_word(const struct firewall_subject *s, enum firewall_test
         return test_state(s, w);
     case TEST_DIRECTION:
         return test_direction(s, w);
+    case TEST_STATUS:
+        return test_status(s, w);
     case TEST_DADDR_TYPE:
         return test_type(s, w);
     case TEST_WAY_BACK:

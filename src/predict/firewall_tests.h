@@ -16,6 +16,7 @@ enum firewall_test {
     TEST_OUT,
     TEST_STATE, /* of connection tracking */
     TEST_DIRECTION,
+    TEST_STATUS,
     TEST_DADDR_TYPE,
     TEST_WAY_BACK, /* whether a route leads back through the device that it came in by */
     TEST_FLAGS,

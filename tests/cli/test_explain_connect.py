@@ -569,6 +569,82 @@ def test_published_port_where_two_namespaces_have_the_address(berth, veth, make_
     assert "only root can see" not in words
 
 
+def hand_on(netns, hook, rule):
+    nft(netns, "flush ruleset", "table ip n { chain c { type nat hook %s priority -100;" % hook, rule, "}", "}")
+
+
+@needs_nft
+def test_rule_for_others_isnt_met_by_ones_own(berth, veth, mksock):
+    mksock("tcp listen 127.0.0.1:80", "tcp listen 0.0.0.0:8080")
+    here = veth.here_address
+    hand_on(veth.here, "prerouting", f"ip daddr {here} tcp dport 7003 dnat to 127.0.0.1:80")
+    assert check(berth, veth.here, here, 7003)["verdict"] == "refused"
+    hand_on(veth.here, "prerouting", f"tcp dport 8080 dnat to {veth.there_address}:9")
+    assert check(berth, veth.here, here, 8080)["forward"] is None
+    assert one(explain(berth, "--from", veth.there_address, endpoint(here, 8080)))["forward"]["target"] == "192.168.1.1:9"
+    hand_on(veth.here, "output", "tcp dport 8081 dnat to 127.0.0.1:80")
+    assert connect(veth.there, here, 8081) == "ECONNREFUSED"
+    assert explain(berth, "--from", veth.there_address, endpoint(here, 8081), status=1)["verdict"] == "refused"
+
+
+@needs_nft
+def test_rule_that_redirects_who_comes_in(berth, veth, mksock):
+    mk = mksock("tcp listen 0.0.0.0:8080 as=srv")
+    hand_on(veth.here, "prerouting", "tcp dport 80 redirect to :8080")
+    assert connect(veth.there, veth.here_address, 80) is None
+    said = one(explain(berth, "--from", veth.there_address, endpoint(veth.here_address, 80), status=0))
+    assert said["forward"]["listener"]["owners"][0]["pid"] == mk["srv"].pid
+
+
+@needs_nft
+def test_rule_that_brings_back_what_leaves(berth, veth, mksock):
+    mksock("tcp listen 127.0.0.1:80 as=srv")
+    hand_on(veth.here, "output", "tcp dport 8081 dnat to 127.0.0.1:80")
+    assert connect(veth.here, veth.there_address, 8081) is None
+    said = one(explain(berth, endpoint(veth.there_address, 8081), status=0))
+    assert said["verdict"] == "accepted" and said["forward"]["verdict"] == "accepted"
+
+
+@needs_nft
+def test_rule_that_hands_loopback_elsewhere(berth, veth, mksock):
+    mksock("tcp listen 192.168.1.1:7001", netns=veth.there)
+    hand_on(veth.here, "output", "tcp dport 7000 dnat to 192.168.1.1:7001")
+    assert connect(veth.here, "127.0.0.1", 7000) == "silence"
+    said = one(explain(berth, "127.0.0.1:7000", status=3))
+    assert said["verdict"] == "depends" and said["forward"]["target"] == "192.168.1.1:7001"
+    assert "is handed on by a rule of the firewall" in berth("explain", "connect", "127.0.0.1:7000", status=3).stdout
+
+
+@needs_nft
+def test_rule_whose_conditions_cant_be_told(berth, netns, mksock):
+    mksock("tcp listen 127.0.0.1:80")
+    hand_on(netns, "output", "meta mark 0x5 tcp dport 80 redirect to :8080")
+    said = one(explain(berth, "127.0.0.1:80", status=3))
+    assert said["verdict"] == "depends" and said["forward"]["verdict"] is None
+    assert "may be handed on by a rule" in berth("explain", "connect", "127.0.0.1:80", status=3).stdout
+    hand_on(netns, "output", "ip daddr 10.0.0.1 tcp dport 80 redirect to :8080")
+    assert check(berth, netns, "127.0.0.1", 80)["forward"] is None
+
+
+@needs_nft
+def test_firewall_of_a_published_port(berth, veth, mksock):
+    """What comes in passes FORWARD, with the address that it was given, as with docker's rules."""
+    mksock("tcp listen 127.0.0.1:1", netns=veth.there)
+    mksock("tcp listen 192.168.1.1:80", netns=veth.there)
+    veth.here.ip("addr", "add", "192.0.2.7/32", "dev", "lo")
+    hand_on(veth.here, "prerouting", "fib daddr type local tcp dport 8080 dnat to 192.168.1.1:80")
+    rules = ("table ip f { chain f { type filter hook forward priority 0; policy drop;",
+             "ct state established,related accept", 'ip daddr 192.168.1.1 oifname "en0" tcp dport 80 accept', "}", "}")
+    nft(veth.here, *rules)
+    veth.here.ip("route", "add", "198.51.100.0/24", "via", "192.168.1.1")
+    veth.there.ip("route", "add", "default", "via", veth.here_address)
+    ask = ("--from", "198.51.100.9", "192.0.2.7:8080")
+    assert explain(berth, *ask, status=0)["verdict"] == "accepted"
+    nft(veth.here, "flush table ip f")
+    said = one(explain(berth, *ask, status=3))
+    assert said["verdict"] == "depends" and said["firewall"]["named"][0]["rule"] == "policy drop"
+
+
 # Names, and all of it
 
 
