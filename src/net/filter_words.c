@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/suggest.h"
 #include "net/filter_impl.h"
 
 enum {
@@ -138,35 +139,18 @@ bool filter_find_reach(const char *word, uint32_t *ret_reaches)
     return false;
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-    unsigned least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* Letters put in, left out, replaced, or swapped with their neighbour (optimal string alignment).
- */
+/* Case and '-' or '_' don't count. */
 static unsigned distance(const char *a, const char *b)
 {
-    enum { LONGEST = 24 };
-    unsigned row[3][LONGEST + 1];
-    size_t n = strlen(a), m = strlen(b);
-    if (n > LONGEST || m > LONGEST)
-        return LONGEST;
-    for (unsigned k = 0; k <= m; k++)
-        row[0][k] = k;
-    for (unsigned i = 1; i <= n; i++) {
-        unsigned *now = row[i % 3], *before = row[(i - 1) % 3], *earlier = row[(i + 1) % 3];
-        now[0] = i;
-        for (unsigned k = 1; k <= m; k++) {
-            bool same = fold(a[i - 1]) == fold(b[k - 1]);
-            now[k] = min3(before[k] + 1, now[k - 1] + 1, before[k - 1] + !same);
-            if (i > 1 && k > 1 && fold(a[i - 1]) == fold(b[k - 2]) &&
-                fold(a[i - 2]) == fold(b[k - 1]) && earlier[k - 2] + 1 < now[k])
-                now[k] = earlier[k - 2] + 1;
-        }
-    }
-    return row[n % 3][m];
+    char folded[2][SUGGEST_MAX];
+    size_t n[2] = {strlen(a), strlen(b)};
+    if (n[0] >= SUGGEST_MAX || n[1] >= SUGGEST_MAX)
+        return SUGGEST_MAX;
+    for (size_t i = 0; i < n[0]; i++)
+        folded[0][i] = (char)fold(a[i]);
+    for (size_t i = 0; i < n[1]; i++)
+        folded[1][i] = (char)fold(b[i]);
+    return suggest_distance(folded[0], n[0], folded[1], n[1]);
 }
 
 void filter_consider(struct filter_nearest *nearest, const char *word)
