@@ -49,17 +49,34 @@ static void put_verdict(struct buf *out, const struct bind_question *q, const st
     buf_printf(out, "%s (%s)", err_name(a->bind.error), strerror(a->bind.error));
 }
 
+/* Why something of a socket isn't known. */
+static const char *why_unknown(const struct bind_question *q, const struct net_socket *s,
+                               enum net_field field)
+{
+    return q->host->reader || net_socket_forbids(s, field) ? "may not be seen" : "wasn't saved";
+}
+
+static void put_rule(struct buf *out, const struct bind_question *q,
+                     const struct predict_blocker *b)
+{
+    if (b->certain == TRI_MAYBE && (b->unknown == NET_F_REUSEADDR || b->unknown == NET_F_REUSEPORT))
+        explain_put_rule_unsure(out, b->rule, why_unknown(q, b->socket, b->unknown));
+    else
+        buf_str(out, explain_rule(b->rule));
+}
+
 static void put_unknown(struct buf *out, struct bind_question *q, const struct predict_blocker *b)
 {
     if (b->certain != TRI_MAYBE)
         return;
     if (b->unknown == NET_FIELD_COUNT) {
-        buf_str(out, "\n    that depends on what the kernel remembers of the port, which only "
-                     "root can read");
+        buf_printf(out, "\n    that depends on what the kernel remembers of the port, which %s",
+                   q->host->reader ? "only root can read" : "isn't saved");
         return;
     }
     buf_str(out, "\n    that depends on ");
-    buf_printf(out, "its %s, which may not be seen: it is of ", net_field_infos[b->unknown].help);
+    buf_printf(out, "its %s, which %s: it is of ", net_field_infos[b->unknown].help,
+               why_unknown(q, b->socket, b->unknown));
     explain_put_owner(out, q->host, b->socket);
 }
 
@@ -72,10 +89,10 @@ static void put_blockers(struct buf *out, struct bind_question *q, const struct 
         buf_str(out, "  ");
         explain_put_socket(out, q->host, all[i].socket);
         explain_put_overlap(out, &a->candidate, all[i].socket);
-        if (i == 0 || all[i].rule != all[i - 1].rule)
-            buf_printf(out, "\n    %s",
-                       all[i].certain == TRI_MAYBE ? explain_rule_unsure(all[i].rule)
-                                                   : explain_rule(all[i].rule));
+        if (i == 0 || all[i].rule != all[i - 1].rule) {
+            buf_str(out, "\n    ");
+            put_rule(out, q, &all[i]);
+        }
         put_unknown(out, q, &all[i]);
         buf_char(out, '\n');
     }

@@ -172,7 +172,8 @@ void explain_put_overlap(struct buf *out, const struct predict_candidate *c,
 
 struct rule_words {
     const char *name, *sentence;
-    const char *unsure; /* where the other side's options may not be seen; NULL: the same */
+    const char *unsure; /* where the other side's options aren't known, and before why; NULL: the
+                         * same */
 };
 
 static const struct rule_words rules[] = {
@@ -198,13 +199,13 @@ static const struct rule_words rules[] = {
                            "SO_REUSEADDR shares a port only where both sides set it, and this one "
                            "hasn't",
                            "SO_REUSEADDR shares a port only where both sides set it, and whether "
-                           "this one has may not be seen"},
+                           "this one has"},
     [RULE_OTHER_USER] = {"other-user", "SO_REUSEPORT shares a port within one user only"},
     [RULE_OWNER_NO_REUSEPORT] = {"owner-no-reuseport",
                                  "SO_REUSEPORT shares a port only where every "
                                  "side sets it, and this one hasn't",
                                  "SO_REUSEPORT shares a port only where every side sets it, and "
-                                 "whether this one has may not be seen"},
+                                 "whether this one has"},
     [RULE_WANTS_REUSEADDR] = {"wants-reuseaddr", "it would share the port with who sets "
                                                  "SO_REUSEADDR too"},
     [RULE_WANTS_REUSEPORT] = {"wants-reuseport", "it would share the port with who sets "
@@ -218,9 +219,12 @@ const char *explain_rule(enum predict_rule rule)
     return rules[rule].sentence;
 }
 
-const char *explain_rule_unsure(enum predict_rule rule)
+void explain_put_rule_unsure(struct buf *out, enum predict_rule rule, const char *why)
 {
-    return rules[rule].unsure ? rules[rule].unsure : rules[rule].sentence;
+    if (rules[rule].unsure)
+        buf_printf(out, "%s %s", rules[rule].unsure, why);
+    else
+        buf_str(out, rules[rule].sentence);
 }
 
 const char *explain_rule_name(enum predict_rule rule)

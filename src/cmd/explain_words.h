@@ -24,8 +24,8 @@ void explain_put_overlap(struct buf *out, const struct predict_candidate *c,
 
 /* Sentences without a full stop. */
 const char *explain_rule(enum predict_rule rule);
-/* Of a blocker that is one only if what may not be seen has it so. */
-const char *explain_rule_unsure(enum predict_rule rule);
+/* Of a blocker that is one only if an option of it is so; why: that "may not be seen". */
+void explain_put_rule_unsure(struct buf *out, enum predict_rule rule, const char *why);
 /* The stable word of a rule, for JSON: "taken", "listener" … */
 const char *explain_rule_name(enum predict_rule rule);
 const char *explain_loss(enum predict_loss loss);

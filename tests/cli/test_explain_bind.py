@@ -305,6 +305,16 @@ def test_saved_host_answers_alike(berth, mksock, tmp_path):
     assert (said["verdict"], said["error"], said["rule"]) == (live["verdict"], live["error"], live["rule"])
 
 
+def test_what_a_saved_host_does_not_tell(berth, mksock, tmp_path):
+    mksock("tcp bind 127.0.0.1:4444")
+    saved = str(tmp_path / "host.json")
+    berth("list", "--save", saved, status=None)
+    shown = berth("explain", "bind", "--facts", saved, "--reuseaddr", "127.0.0.1:4444", status=3).stdout
+    assert ("and this one hasn't\n    that depends on what the kernel remembers of the port, which isn't saved"
+            in shown)
+    assert "may not be seen" not in shown
+
+
 @pytest.mark.parametrize("words", [["--listeners"], ["tcp", "state", "listening"], ["-4"]])
 def test_of_a_host_saved_in_part_nothing_is_sure_to_be_free(berth, mksock, tmp_path, words):
     mksock("tcp listen 127.0.0.1:4443", "tcp bind [::1]:4444")
