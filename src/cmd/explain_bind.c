@@ -32,11 +32,9 @@ static const struct command_option explain_bind_options[] = {
     {.name = "reuseport", .field = FIELD(reuseport), .help = "with SO_REUSEPORT"},
     {.name = "v6only",
      .field = FIELD(v6only),
-     .value = V6ONLY_ON,
      .help = "with IPV6_V6ONLY: an IPv6 socket that takes no IPv4"},
     {.name = "dual-stack",
-     .field = FIELD(v6only),
-     .value = V6ONLY_OFF,
+     .field = FIELD(dual_stack),
      .help = "without IPV6_V6ONLY, whatever net.ipv6.bindv6only says"},
     {.name = "device",
      .type = OPTION_TEXT,
@@ -113,9 +111,9 @@ void explain_bind_candidate(const struct bind_question *q, const struct target *
                                       .listens = !a->no_listen && t->type == SOCK_STREAM};
     target_get_ip(&t->address, &ret->addr, &ret->port);
     explain_ask_own(q->host, ret);
-    ret->v6only = a->v6only        ? a->v6only == V6ONLY_ON
-                  : t->v6only >= 0 ? t->v6only == 1
-                                   : q->host->settings.bindv6only;
+    ret->v6only = a->v6only || a->dual_stack ? a->v6only
+                  : t->v6only >= 0           ? t->v6only == 1
+                                             : q->host->settings.bindv6only;
     if (*device) {
         ret->ifindex = explain_host_device(q->host, device);
         ret->unknown_device = ret->ifindex == 0;
@@ -266,6 +264,25 @@ static void clear_question(struct bind_question *q)
     users_clear(&q->users);
 }
 
+static int mistake(const char *why)
+{
+    return command_usage_error(&command_explain_bind, "%s", why);
+}
+
+/* What can't be meant; the words stay as they are. */
+static int check(const struct explain_bind_arguments *a, const struct endpoint *ep)
+{
+    if (a->tries && a->sockets.facts)
+        return mistake("--try and --facts can't be given together");
+    if (a->tries && ep->port_last > ep->port)
+        return mistake("--try and a range of ports can't be given together");
+    if (a->v6only && a->dual_stack)
+        return mistake("--v6only and --dual-stack can't be given together");
+    if (a->device && !*a->device)
+        return mistake("--device needs the name of a device");
+    return 0;
+}
+
 static int parse_endpoint(const struct explain_bind_arguments *a, const char *word,
                           struct endpoint *ret)
 {
@@ -273,15 +290,15 @@ static int parse_endpoint(const struct explain_bind_arguments *a, const char *wo
     unsigned accepts = ENDPOINT_SOCKETS_ONLY | ENDPOINT_MAY_RANGE | ENDPOINT_MAY_OMIT_SCOPE;
     if (endpoint_parse(word, accepts, ret, &e) < 0)
         return command_usage_error(&command_explain_bind, "'%s': %s", word, e.hint);
+    if (a->udp && endpoint_scheme_is_written(word) && ret->scheme != ENDPOINT_UDP)
+        return command_usage_error(&command_explain_bind,
+                                   "'%s': its scheme and --udp contradict each other", word);
     if (a->udp)
         ret->scheme = ENDPOINT_UDP;
     if (!endpoint_has_port(ret->scheme))
         return command_usage_error(&command_explain_bind, "'%s': only TCP and UDP can be explained",
                                    word);
-    if (a->tries && a->sockets.facts)
-        return command_usage_error(&command_explain_bind,
-                                   "--try and --facts can't be given together");
-    return 0;
+    return check(a, ret);
 }
 
 static int run(const void *arguments, const struct command_words *words)

@@ -8,13 +8,11 @@
 #include "net/endpoint.h"
 #include "predict/remedy.h"
 
-enum v6only { V6ONLY_AS_IT_IS, V6ONLY_ON, V6ONLY_OFF };
-
 struct explain_bind_arguments {
     struct output_arguments output;
     struct sockets_arguments sockets;
     bool udp, reuseaddr, reuseport, freebind, transparent, no_listen, tries;
-    int v6only; /* enum v6only */
+    bool v6only, dual_stack; /* neither: as it is */
     const char *device, *uid;
 };
 

@@ -336,7 +336,9 @@ def test_words(berth, mksock):
 
 
 @pytest.mark.parametrize("words", [(), ("1", "2"), ("70000",), ("unix:/x",), ("--uid", "nosuchuser", "80"),
-                                   ("--try", "--facts", "/dev/null", "80")])
+                                   ("--try", "--facts", "/dev/null", "80"), ("--try", "127.0.0.1:80-90"),
+                                   ("--v6only", "--dual-stack", "80"), ("-u", "tcp:127.0.0.1:80"),
+                                   ("--device", "", "80")])
 def test_mistakes(berth, words):
     result = berth("explain", "bind", *words, status=2)
     assert result.stdout == "" and "--help" in result.stderr
