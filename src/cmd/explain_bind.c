@@ -240,13 +240,16 @@ static int answer_all(struct bind_question *q, struct output *o)
         .endpoint = q->endpoint, .family = AF_UNSPEC, .listens = true};
     if (targets_find(&asked, &targets, &e) < 0)
         return fail(&e);
-    if (q->endpoint->port_last > q->endpoint->port)
-        return explain_bind_show_range(o, q, &targets);
-    for (size_t i = 0; i < targets.len; i++)
+    bool range = explain_bind_is_range(q);
+    if (range && explain_bind_range(q, &targets, &e) < 0)
+        return fail(&e);
+    for (size_t i = 0; !range && i < targets.len; i++)
         if (answer_one(q, vec_at(&targets, i), &e) < 0)
             return fail(&e);
     if (o->options.format == RENDER_JSON)
         explain_bind_show_json(o, q);
+    else if (range)
+        explain_bind_show_range(o, q);
     else
         explain_bind_show_words(o, q);
     return status_of(q);
@@ -258,6 +261,7 @@ static void clear_question(struct bind_question *q)
     for (size_t i = 0; i < q->answers.len; i++) {
         predict_bind_clear(&all[i].bind);
         vec_free(&all[i].remedies);
+        vec_free(&all[i].free);
         free(all[i].choice);
     }
     vec_free(&q->answers);

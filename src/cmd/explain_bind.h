@@ -25,6 +25,12 @@ struct bind_answer {
     uint16_t free_port;            /* the next one that would do; 0: none near, or not looked for */
     struct predict_choice *choice; /* of port 0 */
     struct explain_trial trial;
+    struct vec free; /* struct bind_run: of a range of ports, those that would do */
+};
+
+/* Ports in a row. */
+struct bind_run {
+    uint32_t first, last;
 };
 
 struct bind_question {
@@ -50,6 +56,8 @@ bool explain_bind_is_vague(const struct predict_bind *b);
 
 void explain_bind_show_words(struct output *o, struct bind_question *q);
 void explain_bind_show_json(struct output *o, struct bind_question *q);
-/* A range of ports: what of it is free on each of the targets. 0 where each has a free port, else
- * EXIT_NO. */
-int explain_bind_show_range(struct output *o, struct bind_question *q, const struct vec *targets);
+/* A range of ports: what of it is free on each of the targets, as an answer for each address: it
+ * succeeds where a port is free. 0, or a negative errno with *e filled. */
+int explain_bind_range(struct bind_question *q, const struct vec *targets, struct err *e);
+bool explain_bind_is_range(const struct bind_question *q);
+void explain_bind_show_range(struct output *o, const struct bind_question *q);

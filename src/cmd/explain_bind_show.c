@@ -273,6 +273,22 @@ static void json_trial(struct jsonw *j, const struct bind_answer *a)
     jsonw_object_end(j);
 }
 
+static void json_free(struct jsonw *j, const struct bind_answer *a)
+{
+    jsonw_key(j, "free");
+    jsonw_array(j);
+    for (size_t i = 0; i < a->free.len; i++) {
+        const struct bind_run *r = vec_at(&a->free, i);
+        jsonw_object(j);
+        jsonw_key(j, "first");
+        jsonw_u64(j, r->first);
+        jsonw_key(j, "last");
+        jsonw_u64(j, r->last);
+        jsonw_object_end(j);
+    }
+    jsonw_array_end(j);
+}
+
 static void json_answer(struct jsonw *j, struct bind_question *q, const struct bind_answer *a)
 {
     _cleanup_buf_ struct buf address = BUF_INIT(128);
@@ -281,7 +297,10 @@ static void json_answer(struct jsonw *j, struct bind_question *q, const struct b
     jsonw_key(j, "address");
     jsonw_text(j, address.data, address.len);
     jsonw_key(j, "port");
-    jsonw_u64(j, a->candidate.port);
+    if (explain_bind_is_range(q))
+        jsonw_null(j);
+    else
+        jsonw_u64(j, a->candidate.port);
     json_verdict(j, q, a);
     if (a->choice) {
         jsonw_key(j, "choice");
@@ -295,6 +314,8 @@ static void json_answer(struct jsonw *j, struct bind_question *q, const struct b
         jsonw_object_end(j);
     }
     json_trial(j, a);
+    if (explain_bind_is_range(q))
+        json_free(j, a);
     jsonw_object_end(j);
 }
 

@@ -1,64 +1,81 @@
 /* `berth explain bind` of a range of ports: what of it is free. */
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "cmd/explain_bind.h"
 
-/* Ports in a row. */
-struct run {
-    uint32_t first, last;
-};
-
-static int free_runs(const struct bind_question *q, const struct predict_candidate *c,
-                     struct vec *ret)
+bool explain_bind_is_range(const struct bind_question *q)
 {
-    struct predict_candidate one = *c;
-    struct run *open = NULL;
-    struct err e;
-    for (uint32_t port = q->endpoint->port; port <= q->endpoint->port_last; port++) {
-        const struct predict_host *host;
+    return q->endpoint->port_last > q->endpoint->port;
+}
+
+/* A port that would do goes on with the run before it. */
+static int add_free(struct vec *runs, uint32_t port)
+{
+    struct bind_run *last = runs->len ? vec_at(runs, runs->len - 1) : NULL;
+    if (last && last->last + 1 == port) {
+        last->last = port;
+        return 0;
+    }
+    return vec_add(runs, &(struct bind_run){port, port});
+}
+
+/* Of all its ports: one that would do decides, else one that may, else the first refusal. */
+static void add_verdict(struct predict_bind *all, const struct predict_bind *one)
+{
+    static const int weight[] = {
+        [PREDICT_FAILS] = 1, [PREDICT_DEPENDS] = 2, [PREDICT_SUCCEEDS] = 3};
+    bool first = all->verdict == PREDICT_FAILS && all->rule == RULE_NONE;
+    if (!first && weight[one->verdict] <= weight[all->verdict])
+        return;
+    all->verdict = one->verdict;
+    all->call = one->call;
+    all->error = one->error;
+    all->rule = one->rule;
+}
+
+static int ask_ports(struct bind_question *q, struct bind_answer *a, struct err *e)
+{
+    struct predict_candidate one = a->candidate;
+    const struct predict_host *host;
+    /* All ports in one look: a thousand of them asked one by one would take longer. */
+    int result = explain_host_at(q->host, one.kind, 0, &host, e);
+    a->bind.verdict = PREDICT_FAILS;
+    for (uint32_t port = q->endpoint->port; result == 0 && port <= q->endpoint->port_last; port++) {
         struct predict_bind b;
         if (port == 0)
             continue;
         one.port = (uint16_t)port;
-        /* All ports in one look: a thousand of them asked one by one would take longer. */
-        int result = explain_host_at(q->host, c->kind, 0, &host, &e);
+        result = predict_bind(&one, host, &b);
         if (result == 0)
-            result = predict_bind(&one, host, &b);
-        if (result < 0)
-            return result;
-        bool yes = b.verdict == PREDICT_SUCCEEDS;
+            add_verdict(&a->bind, &b);
+        if (result == 0 && b.verdict == PREDICT_SUCCEEDS)
+            result = add_free(&a->free, port);
         predict_bind_clear(&b);
-        if (!yes) {
-            open = NULL;
-        } else if (open) {
-            open->last = port;
-        } else {
-            open = vec_push(ret);
-            if (!open)
-                return -ENOMEM;
-            *open = (struct run){port, port};
-        }
     }
-    return 0;
+    return result;
 }
 
-static void json_runs(struct jsonw *j, const struct vec *runs)
+int explain_bind_range(struct bind_question *q, const struct vec *targets, struct err *e)
 {
-    jsonw_array(j);
-    for (size_t i = 0; i < runs->len; i++) {
-        const struct run *r = vec_at(runs, i);
-        jsonw_object(j);
-        jsonw_key(j, "first");
-        jsonw_u64(j, r->first);
-        jsonw_key(j, "last");
-        jsonw_u64(j, r->last);
-        jsonw_object_end(j);
+    int result = 0;
+    for (size_t i = 0; i < targets->len && result == 0; i++) {
+        const struct target *t = vec_at(targets, i);
+        struct net_addr addr;
+        uint16_t port;
+        target_get_ip(&t->address, &addr, &port);
+        if (port != q->endpoint->port)
+            continue; /* the same address with the range's next port */
+        struct bind_answer *a = vec_push(&q->answers);
+        if (!a)
+            return err_set(e, ENOMEM, "explain", "", NULL);
+        a->target = *t;
+        a->free = VEC_INIT(struct bind_run);
+        explain_bind_candidate(q, t, &a->candidate);
+        result = ask_ports(q, a, e);
     }
-    jsonw_array_end(j);
+    return result < 0 && !e->code ? err_set(e, -result, "explain", "", NULL) : result;
 }
 
 static void put_range(struct buf *out, uint32_t first, uint32_t last, bool *ret_any)
@@ -73,53 +90,20 @@ static void put_runs(struct buf *out, const struct vec *runs)
 {
     bool any = false;
     for (size_t i = 0; i < runs->len; i++) {
-        const struct run *r = vec_at(runs, i);
+        const struct bind_run *r = vec_at(runs, i);
         put_range(out, r->first, r->last, &any);
     }
     buf_str(out, any ? "\n" : "none\n");
 }
 
-/* 0 where each address has a free port, else EXIT_NO. */
-int explain_bind_show_range(struct output *o, struct bind_question *q, const struct vec *targets)
+void explain_bind_show_range(struct output *o, const struct bind_question *q)
 {
-    struct jsonw j = JSONW_INIT(&o->out.buf);
-    bool json = o->options.format == RENDER_JSON;
-    int status = EXIT_YES;
-    if (json) {
-        jsonw_object(&j);
-        jsonw_key(&j, "addresses");
-        jsonw_array(&j);
+    const struct bind_answer *all = q->answers.items;
+    for (size_t i = 0; i < q->answers.len; i++) {
+        bool is_v6 = all[i].candidate.addr.family == AF_INET6;
+        buf_str(&o->out.buf, is_v6 ? "free on [" : "free on ");
+        net_addr_format(&o->out.buf, &all[i].candidate.addr);
+        buf_str(&o->out.buf, is_v6 ? "]: " : ": ");
+        put_runs(&o->out.buf, &all[i].free);
     }
-    for (size_t i = 0; i < targets->len; i++) {
-        const struct target *t = vec_at(targets, i);
-        _cleanup_vec_ struct vec runs = VEC_INIT(struct run);
-        _cleanup_buf_ struct buf address = BUF_INIT(128);
-        struct predict_candidate c;
-        target_get_ip(&t->address, &c.addr, &c.port);
-        if (c.port != q->endpoint->port)
-            continue; /* the same address with the range's next port */
-        explain_bind_candidate(q, t, &c);
-        if (free_runs(q, &c, &runs) < 0)
-            return EXIT_NO;
-        if (runs.len == 0)
-            status = EXIT_NO;
-        net_addr_format(&address, &c.addr);
-        if (!json) {
-            buf_printf(&o->out.buf, "free on %s: ", buf_cstr(&address));
-            put_runs(&o->out.buf, &runs);
-            continue;
-        }
-        jsonw_object(&j);
-        jsonw_key(&j, "address");
-        jsonw_text(&j, address.data, address.len);
-        jsonw_key(&j, "free");
-        json_runs(&j, &runs);
-        jsonw_object_end(&j);
-    }
-    if (json) {
-        jsonw_array_end(&j);
-        jsonw_object_end(&j);
-        buf_char(&o->out.buf, '\n');
-    }
-    return status;
 }

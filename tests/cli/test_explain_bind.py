@@ -5,11 +5,13 @@ import socket
 
 import pytest
 
-from lib import features, process
+from lib import features, process, schema
 
 
 def explain(berth, *args, status=None, **keywords):
-    return berth("explain", "bind", "--json", *args, status=status, **keywords).json()
+    said = berth("explain", "bind", "--json", *args, status=status, **keywords).json()
+    schema.check(said, "explain_bind")
+    return said
 
 
 def kernel_says(netns, address, port, *, reuseaddr=False, reuseport=False, v6only=None, listen=True):
@@ -252,6 +254,19 @@ def test_range_lists_what_is_free(berth, mksock):
     mksock("tcp listen 127.0.0.1:4446")
     result = berth("explain", "bind", "127.0.0.1:4444-4448")
     assert result.stdout == "free on 127.0.0.1: 4444-4445, 4447-4448\n"
+    [told] = explain(berth, "127.0.0.1:4444-4448")["addresses"]
+    assert told["verdict"] == "succeeds" and told["port"] is None
+    assert told["free"] == [{"first": 4444, "last": 4445}, {"first": 4447, "last": 4448}]
+    assert berth("explain", "bind", "[::]:4444-4448").stdout == "free on [::]: 4444-4445, 4447-4448\n"
+
+
+def test_a_range_without_a_free_port(berth, mksock):
+    mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:4445")
+    said = explain(berth, ":4444-4445", status=1)
+    assert (said["verdict"], said["error"], said["rule"]) == ("fails", "EADDRINUSE", "taken")
+    assert [a["verdict"] for a in said["addresses"]] == ["fails", "succeeds"]
+    assert berth("explain", "bind", ":4444-4445", status=1).stdout == (
+        "free on 127.0.0.1: none\nfree on [::1]: 4444-4445\n")
 
 
 def test_try_agrees(berth, mksock):

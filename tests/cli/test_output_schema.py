@@ -179,6 +179,7 @@ MADE_OF = {
     "who": ("holder",),
     "scan": ("scanned",),
     "doctor": ("finding",),
+    "explain bind": ("explained_bind",),
     "explain connect": ("explained_address",),
     "explain socket": ("explained_state",),
 }
