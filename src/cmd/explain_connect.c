@@ -68,7 +68,8 @@ static int status_of(const struct connect_question *q)
 {
     const struct connect_answer *a = explain_connect_overall(q);
     bool open = a->connect.outcome == CONNECT_REMOTE || a->connect.outcome == CONNECT_DEPENDS;
-    if (open && a->trial.done && a->connection.kind == NET_TCP)
+    bool wrong = explain_connect_trial_agrees(&a->trial, &a->connect, a->connection.kind) == TRI_NO;
+    if (a->trial.done && (wrong || (open && a->connection.kind == NET_TCP)))
         return a->trial.error || a->trial.timed_out ? EXIT_NO : EXIT_YES;
     if (open)
         return EXIT_PERMISSION;

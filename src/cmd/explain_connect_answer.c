@@ -187,6 +187,10 @@ static int predict(struct connect_question *q, struct connect_answer *a, struct 
     a->lookup = (struct explain_lookup){0};
     if (a->route.kind == NET_ROUTE_LOCAL)
         explain_ask_lookup(q->host, &packet, &a->lookup);
+    if (a->lookup.found && a->lookup.socket.state == NET_TIME_WAIT) { /* who reopens it? */
+        packet.from_port = 0;
+        explain_ask_lookup(q->host, &packet, &a->lookup);
+    }
     result = add_connection(a, ret_host);
     if (result == 0)
         result = predict_connect(c, &a->route, ret_host, &a->connect);

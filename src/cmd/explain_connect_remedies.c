@@ -160,6 +160,8 @@ static int for_refused(struct remedies *r)
 
 static int for_dropped(struct remedies *r)
 {
+    if (r->a->connect.loopback_down)
+        return say(r, "ip link set lo up");
     const struct predict_connect *c = &r->a->connect;
     buf_str(&r->text, "look why ");
     put_owner(r, c->receiver.socket);

@@ -134,6 +134,8 @@ static void put_socket(struct buf *out, struct connect_question *q, const struct
 static void put_queue(struct buf *out, const struct connect_answer *a)
 {
     const struct predict_connect *c = &a->connect;
+    if (c->loopback_down)
+        return;
     if (c->outcome != CONNECT_DROPPED && !(c->outcome == CONNECT_ACCEPTED && c->waiting))
         return;
     buf_str(out, "    ");
@@ -225,6 +227,9 @@ static void put_doubt(struct buf *out, struct connect_question *q, const struct 
         buf_str(out, "  it is none of the host's own addresses, and routes aren't saved\n");
     else if (a->route.kind == NET_ROUTE_UNKNOWN)
         buf_str(out, "  the kernel's route there is of a type that isn't known\n");
+    else if (r->connection)
+        buf_str(out, "  an earlier connection between these two ends has left that one, which "
+                     "answers first\n");
     else if (r->certain == TRI_YES && r->group.len)
         buf_str(out, "  some of the group have a full accept queue\n");
     else if (r->certain != TRI_YES && r->unknown_socket) {

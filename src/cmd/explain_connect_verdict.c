@@ -65,7 +65,9 @@ static void put_receiver(struct buf *out, struct connect_question *q,
         put_receiver(out, a->forward.question, behind);
         return;
     }
-    if (r->group.len) {
+    if (a->connect.itself) {
+        buf_str(out, "the socket that connects: both ends are the same");
+    } else if (r->group.len) {
         buf_str(out, "one of ");
         put_members(out, q, &r->group);
     } else {
@@ -95,6 +97,13 @@ static void put_refused(struct buf *out, struct connect_question *q, const struc
 static void put_dropped(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     explain_connect_put_endpoint(out, a);
+    if (a->connect.loopback_down) {
+        buf_str(out, a->connection.kind == NET_UDP ? " is lost"
+                                                   : " is not answered, ETIMEDOUT in the end");
+        buf_str(out,
+                ": the loopback interface is down, through which all goes that stays on this host");
+        return;
+    }
     buf_str(out, " is not answered, ETIMEDOUT in the end: the accept queue of ");
     put_receiver(out, q, a);
     buf_str(out, " is full");

@@ -144,7 +144,7 @@ enum tri explain_connect_trial_agrees(const struct explain_connect_trial *t,
     case CONNECT_REFUSED: /* UDP's connect asks nobody */
         return tri_of(kind == NET_UDP ? connected : t->error == ECONNREFUSED);
     case CONNECT_DROPPED:
-        return tri_of(t->timed_out || t->error == ETIMEDOUT);
+        return tri_of(kind == NET_UDP ? connected : t->timed_out || t->error == ETIMEDOUT);
     case CONNECT_UNREACHABLE:
     case CONNECT_BLOCKED:
         return tri_of(t->error == c->error);

@@ -1,6 +1,7 @@
 #include "predict/connect.h"
 
 #include <errno.h>
+#include <net/if.h>
 
 void predict_connect_clear(struct predict_connect *c)
 {
@@ -55,21 +56,39 @@ static enum tri is_group_full(struct predict_connect *ret)
     return full == 0 ? TRI_NO : full == group->len ? TRI_YES : TRI_MAYBE;
 }
 
+/* Two ends that are one: the SYN meets the socket that sent it, as a simultaneous open does
+ * (tcp_rcv_synsent_state_process of net/ipv4/tcp_input.c). test: test_explain_connect.py,
+ * test_connection_to_itself */
+static bool is_itself(const struct predict_connection *c)
+{
+    return !c->comes_in && c->from_port && c->from_port == c->to_port &&
+           (!c->from.family || net_addr_is_wildcard(&c->from) || net_addr_equal(&c->from, &c->to));
+}
+
 static void conclude_local(const struct predict_connection *c, bool complete,
                            struct predict_connect *ret)
 {
     const struct predict_receiver *r = &ret->receiver;
     ret->waiting = ret->room = 0;
-    if (r->certain != TRI_YES) {
+    ret->itself = r->certain == TRI_YES && !r->socket && complete && is_itself(c);
+    if (ret->loopback_down) {
+        conclude(ret, CONNECT_DROPPED, c->kind == NET_TCP ? ETIMEDOUT : 0);
+    } else if (r->certain != TRI_YES) {
         conclude(ret, CONNECT_DEPENDS, 0);
+    } else if (ret->itself) {
+        conclude(ret, CONNECT_ACCEPTED, 0);
     } else if (!r->socket) {
         conclude(ret, complete ? CONNECT_REFUSED : CONNECT_DEPENDS, ECONNREFUSED);
     } else if (c->kind != NET_TCP) {
         conclude(ret, CONNECT_ACCEPTED, 0);
     } else if (r->connection) {
-        /* The five-tuple is taken already: tcp_v4_connect of net/ipv4/tcp_ipv4.c.
+        /* The other end has it, who comes from outside can't. Here the five-tuple is free, or bind
+         * had failed: what the left-over end makes of a SYN depends on its numbers.
          * test: test_explain_connect.py, test_connection_that_is_there_already */
-        conclude(ret, CONNECT_BLOCKED, EADDRNOTAVAIL);
+        if (c->comes_in)
+            conclude(ret, CONNECT_BLOCKED, EADDRNOTAVAIL);
+        else
+            conclude(ret, CONNECT_DEPENDS, 0);
     } else {
         enum tri full = is_group_full(ret);
         conclude(ret,
@@ -78,6 +97,15 @@ static void conclude_local(const struct predict_connection *c, bool complete,
                                   : CONNECT_DEPENDS,
                  full == TRI_YES ? ETIMEDOUT : 0);
     }
+}
+
+/* test: test_explain_connect.py, test_loopback_is_down */
+static bool is_loopback_down(const struct predict_host *h)
+{
+    for (uint32_t i = 0; i < h->n_interfaces; i++)
+        if (h->interfaces[i].flags & IFF_LOOPBACK)
+            return !(h->interfaces[i].flags & IFF_UP);
+    return false;
 }
 
 static int look_local(const struct predict_connection *c, const struct net_route *route,
@@ -90,6 +118,7 @@ static int look_local(const struct predict_connection *c, const struct net_route
                                     .to_port = c->to_port,
                                     .ifindex = route->ifindex};
     predict_receiver_clear(&ret->receiver);
+    ret->loopback_down = !c->comes_in && is_loopback_down(h);
     int result = predict_lookup(&packet, h, &ret->receiver);
     if (result == 0)
         conclude_local(c, h->complete, ret);

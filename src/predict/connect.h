@@ -9,7 +9,8 @@
 enum predict_outcome {
     CONNECT_ACCEPTED,
     CONNECT_REFUSED,     /* ECONNREFUSED: nobody listens */
-    CONNECT_DROPPED,     /* the accept queue is full: the SYN is dropped, the client tries again */
+    CONNECT_DROPPED,     /* the accept queue is full, or loopback down: the SYN is dropped, the
+                          * client tries again */
     CONNECT_UNREACHABLE, /* error says how */
     CONNECT_BLOCKED,     /* the caller's own fault or a lack of permission: error says how */
     CONNECT_REMOTE,      /* it leaves this host; who answers there can't be known here */
@@ -33,6 +34,8 @@ void predict_connection_settle(struct predict_connection *c);
 struct predict_connect {
     enum predict_outcome outcome;
     int error;                        /* what connect(2) gets; 0 none */
+    bool itself;                      /* the socket that connects gets it: its ends are the same */
+    bool loopback_down;               /* what stays on this host is lost */
     struct predict_receiver receiver; /* of a local address */
     uint64_t waiting, room;           /* the accept queue, where one is: how many wait, and how many
                                        * may (recv_q and send_q of the listener) */

@@ -29,13 +29,16 @@ static bool is_candidate(const struct predict_packet *p, const struct net_socket
     return p->kind == NET_TCP ? s->state == NET_LISTEN : true;
 }
 
-/* Connections come first. */
+/* Connections come first, but for one in TIME_WAIT: a SYN reopens it at a listener
+ * (tcp_timewait_state_process of net/ipv4/tcp_minisocks.c). test: test_explain_connect.py,
+ * test_a_remainder_of_the_other_end */
 
 static bool is_connection(const struct predict_packet *p, const struct net_socket *s)
 {
-    return p->from_port && s->kind == p->kind && s->local_port == p->to_port &&
-           s->peer_port == p->from_port && same_addr(&s->local, &p->to) &&
-           same_addr(&s->peer, &p->from) && (!s->ifindex || s->ifindex == p->ifindex);
+    return p->from_port && s->kind == p->kind && s->state != NET_TIME_WAIT &&
+           s->local_port == p->to_port && s->peer_port == p->from_port &&
+           same_addr(&s->local, &p->to) && same_addr(&s->peer, &p->from) &&
+           (!s->ifindex || s->ifindex == p->ifindex);
 }
 
 static const struct net_socket *find_connection(const struct predict_packet *p,

@@ -276,6 +276,34 @@ def test_connection_that_is_there_already(berth, mksock):
     assert said["verdict"] == "blocked"
 
 
+def test_a_remainder_of_the_other_end(berth, netns, mksock):
+    """TIME_WAIT at the server's end is reopened."""
+    mksock("tcp listen 127.0.0.1:5004 as=l", "tcp connect @l from=127.0.0.1:50001 as=c", "tcp accept @l as=a",
+           "close @a", "close @c")
+    said = check(berth, netns, "127.0.0.1", 5004, source=("127.0.0.1", 50001))
+    assert said["verdict"] == "accepted"
+
+
+def test_connection_to_itself(berth, netns):
+    said = check(berth, netns, "127.0.0.1", 7777, source=("127.0.0.1", 7777))
+    assert said["verdict"] == "accepted" and said["listener"] is None
+    words = berth("explain", "connect", "--try", "--from", "127.0.0.1:7778", "127.0.0.1:7778", status=0).stdout
+    assert "is accepted by the socket that connects" in words and "it connects, as foretold" in words
+
+
+def test_loopback_is_down(berth, veth, mksock):
+    mksock("tcp listen 0.0.0.0:5000")
+    veth.here.ip("link", "set", "lo", "down")
+    for address in "127.0.0.1", veth.here_address:
+        for port in 5000, 5001:
+            said = check(berth, veth.here, address, port)
+            assert said["verdict"] == "dropped" and said["remedies"] == ["ip link set lo up"]
+    assert one(explain(berth, "--from", veth.there_address, endpoint(veth.here_address, 5000)))["verdict"] == "accepted"
+    assert connect(veth.there, veth.here_address, 5000) is None
+    words = berth("explain", "connect", "127.0.0.1:5000", status=1).stdout
+    assert "the loopback interface is down" in words and "accept" not in words
+
+
 def test_from_another_host(berth, veth, mksock):
     """What a client over there gets: the truth is asked over there."""
     mksock("tcp listen 127.0.0.1:4444", "tcp listen 0.0.0.0:4445", "tcp listen 0.0.0.0:4446 device=lo")
@@ -519,10 +547,15 @@ def test_policy_alone(berth, netns, mksock):
     assert connect(netns, "127.0.0.1", 4444) == "silence"
 
 
-def test_firewall_that_may_not_be_seen(berth, mksock):
+def test_firewall_that_may_not_be_seen(berth, netns, mksock):
     mksock("tcp listen 127.0.0.1:4444")
     said = one(explain(berth, "127.0.0.1:4444", user=process.NOBODY))
     assert said["verdict"] == "accepted" and not said["firewall"]["known"]
+    if shutil.which("nft", path="/usr/sbin"):  # the trial decides where it is otherwise
+        with_rules(netns, "tcp dport 4444 drop")
+        said = one(explain(berth, "--try", "127.0.0.1:4444", user=process.NOBODY, status=1))
+        assert said["tried"] == {"error": "ETIMEDOUT", "agreed": False}
+        netns.run("nft", "flush", "ruleset")
     assert one(explain(berth, "127.0.0.1:4444"))["firewall"] == {"known": True, "may_stop": 0, "named": []}
 
 
