@@ -66,8 +66,8 @@ static bool is_own(const struct net_socket *s)
 static const struct predict_remedy *choose_remedy(const struct predict_candidate *c,
                                                   const struct vec *remedies)
 {
-    static const enum predict_remedy_kind first[] = {REMEDY_REUSEADDR, REMEDY_WAIT,
-                                                     REMEDY_STOP_OWNERS};
+    static const enum predict_remedy_kind first[] = {REMEDY_SAME_USER, REMEDY_REUSEADDR,
+                                                     REMEDY_WAIT, REMEDY_STOP_OWNERS};
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
         for (size_t k = 0; k < remedies->len; k++) {
             const struct predict_remedy *r = vec_at(remedies, k);
@@ -95,6 +95,18 @@ static void put_remedy(struct buf *out, struct explain_host *h, const struct pre
         buf_printf(out, "; port %u is free", port);
 }
 
+/* The option that was given, and didn't help: who hears of EADDRINUSE wonders why. That the kernel
+ * refused is known, and so what it remembers of the port can't have let it pass. */
+static void put_broken(struct buf *out, const struct predict_candidate *c,
+                       const struct predict_bind *b)
+{
+    const struct predict_blocker *first = b->blockers.items;
+    bool certain = first->certain == TRI_YES || first->unknown == NET_FIELD_COUNT;
+    if (c->reuseport && certain &&
+        (b->rule == RULE_OTHER_USER || b->rule == RULE_OWNER_NO_REUSEPORT))
+        buf_printf(out, "; %s", explain_rule(b->rule));
+}
+
 static void put_holder(struct buf *out, struct explain_host *h, const struct predict_candidate *c,
                        const struct predict_host *host, const struct predict_bind *b)
 {
@@ -105,6 +117,7 @@ static void put_holder(struct buf *out, struct explain_host *h, const struct pre
         return;
     }
     explain_put_overlap(out, c, first->socket);
+    put_broken(out, c, b);
     if (net_socket_forbids(first->socket, NET_F_OWNERS))
         buf_printf(out, "; whose it is may not be seen (%s)", privilege_to_see());
     put_remedy(out, h, c, host, b);

@@ -54,7 +54,8 @@ static enum predict_rule rule_of(const struct predict_candidate *c, const struct
     bool listens = owner->kind == NET_TCP && owner->state == NET_LISTEN;
     bool has_reuseport = net_socket_knows(owner, NET_F_REUSEPORT) && owner->reuseport;
     bool has_reuseaddr = net_socket_knows(owner, NET_F_REUSEADDR) && owner->reuseaddr;
-    if (c->reuseport && has_reuseport)
+    bool knows_reuseport = net_socket_knows(owner, NET_F_REUSEPORT);
+    if (c->reuseport && (has_reuseport || (!knows_reuseport && same_user(c, owner) == TRI_NO)))
         return RULE_OTHER_USER;
     if (c->reuseport)
         return RULE_OWNER_NO_REUSEPORT;

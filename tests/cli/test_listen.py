@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from lib import process
 from lib.listening import Listening, read_all, read_until
 from lib.terminal import Terminal
 from lib.wait import wait_for
@@ -615,6 +616,15 @@ def test_each_address_is_taken(berth, mksock, etc):
         assert sum(f"({name}[" in line and "address already in use" in line for line in each) == 1
     assert whole == ("berth: cannot listen on 'all.test:3000': none of its 3 addresses is free: "
                      "Address already in use")
+
+
+def test_reuseport_is_for_one_user(berth, mksock):
+    """Known too where the other's options may not be seen."""
+    mksock("tcp listen 127.0.0.1:3000 reuseport uid=1234", "tcp listen 127.0.0.1:3001 reuseport")
+    told = berth("listen", "--reuseport", "127.0.0.1:3000", status=1).stderr
+    assert "; SO_REUSEPORT shares a port within one user only; run as the same user as the others: uid 1234;" in told
+    told = berth("listen", "--reuseport", "127.0.0.1:3001", user=process.NOBODY, status=1).stderr
+    assert "; SO_REUSEPORT shares a port within one user only; " in told
 
 
 def test_udp_is_not_to_be_shared(berth, mksock):
