@@ -219,11 +219,31 @@ static void tell_other(const struct connect *c, struct err *e)
     err_print(e, stderr);
 }
 
-static void tell_why(const struct connect *c)
+static void find_why(const struct connect *c, struct buf *reason, struct buf *remedy)
 {
     const struct dial_attempt *first = c->reach.dial.attempts;
     if (first && first->state == DIAL_FAILED && !c->proxy.used)
-        refusal_tell(&c->endpoint, first->target, first->error.code);
+        refusal_find(&c->endpoint, first->target, first->error.code, reason, remedy);
+}
+
+static void tell_why(struct buf *reason, struct buf *remedy)
+{
+    if (reason->len)
+        err_tell("%s", buf_cstr(reason));
+    if (remedy->len)
+        err_tell("what helps: %s", buf_cstr(remedy));
+}
+
+/* Where it is known why nobody answers, no guess stands beside it. */
+static void tell_connecting(const struct connect *c, struct err *e)
+{
+    enum { WORDS_MAX = 1 << 12 };
+    _cleanup_buf_ struct buf reason = BUF_INIT(WORDS_MAX), remedy = BUF_INIT(WORDS_MAX);
+    find_why(c, &reason, &remedy);
+    if (e->code == ETIMEDOUT && reason.len && !e->worded)
+        e->hint[0] = '\0';
+    tell_unreachable(c, e);
+    tell_why(&reason, &remedy);
 }
 
 int connect_tell_failure(const struct connect *c)
@@ -232,10 +252,9 @@ int connect_tell_failure(const struct connect *c)
     struct err e = r->error;
     if (c->arguments->tls.info && r->handshake.session)
         connect_tell_tls(c);
-    if (r->stage == REACH_CONNECT) {
-        tell_unreachable(c, &e);
-        tell_why(c);
-    } else
+    if (r->stage == REACH_CONNECT)
+        tell_connecting(c, &e);
+    else
         tell_other(c, &e);
     if (c->tries > 1)
         tell_tries(c);

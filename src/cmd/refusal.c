@@ -54,6 +54,9 @@ static void put_reason(struct buf *out, struct explain_host *h, const struct con
     const struct predict_connect *c = &a->connect;
     if (a->exhausted == TRI_YES) {
         buf_str(out, "every port that it could come from is taken (net.ipv4.ip_local_port_range)");
+    } else if (c->outcome == CONNECT_DROPPED && c->loopback_down) {
+        buf_str(out,
+                "the loopback interface is down, through which all goes that stays on this host");
     } else if (c->outcome == CONNECT_DROPPED) {
         explain_put_owner(out, h, c->receiver.socket);
         buf_str(out, " doesn't accept: ");
@@ -93,9 +96,8 @@ static void answer(struct connect_question *q, const struct target *t, int error
         put_remedy(remedy, q, a);
 }
 
-/* Both stay empty where nothing can be said. */
-static void find(const struct endpoint *ep, const struct target *t, int error, struct buf *reason,
-                 struct buf *remedy)
+void refusal_find(const struct endpoint *ep, const struct target *t, int error, struct buf *reason,
+                  struct buf *remedy)
 {
     static const struct explain_connect_arguments none = {0};
     struct explain_host host;
@@ -115,7 +117,7 @@ static void find(const struct endpoint *ep, const struct target *t, int error, s
 void refusal_explain(const struct endpoint *ep, const struct target *t, int error, struct buf *out)
 {
     _cleanup_buf_ struct buf remedy = BUF_INIT(WORDS_MAX);
-    find(ep, t, error, out, &remedy);
+    refusal_find(ep, t, error, out, &remedy);
     if (remedy.len)
         buf_printf(out, "; what helps: %s", buf_cstr(&remedy));
 }
@@ -123,7 +125,7 @@ void refusal_explain(const struct endpoint *ep, const struct target *t, int erro
 void refusal_tell(const struct endpoint *ep, const struct target *t, int error)
 {
     _cleanup_buf_ struct buf reason = BUF_INIT(WORDS_MAX), remedy = BUF_INIT(WORDS_MAX);
-    find(ep, t, error, &reason, &remedy);
+    refusal_find(ep, t, error, &reason, &remedy);
     if (reason.len)
         err_tell("%s", buf_cstr(&reason));
     if (remedy.len)
