@@ -340,20 +340,13 @@ static int parse(struct netstat_options *o, int argc, char **argv, bool *ret_ove
 
 /* What is asked for */
 
-static bool wants_sockets(const struct netstat_options *o)
-{
-    bool protocols = o->tcp || o->udp || o->udplite || o->sctp || o->raw;
-    return protocols || o->inet || o->inet6 || o->unix_sockets || !o->groups;
-}
-
 static int show_once(const struct netstat_options *o, struct out *out)
 {
     if (o->route)
         return netstat_routes(o, out);
     if (o->interfaces)
         return ifconfig_table(o->all, o->extend > 0, out);
-    int status = wants_sockets(o) ? netstat_sockets(o, out) : EXIT_YES;
-    return status == EXIT_YES && o->groups ? netstat_groups(o, out) : status;
+    return netstat_sockets(o, out);
 }
 
 static int show(const struct netstat_options *o, struct out *out)

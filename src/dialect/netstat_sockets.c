@@ -1,4 +1,5 @@
-/* netstat's lists of sockets: which are asked for, and in which order they are shown. */
+/* netstat's lists of sockets, and of groups: which are asked for, and in which order they are
+ * shown. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ static bool names_protocol(const struct netstat_options *o)
 static uint32_t inet_kinds(const struct netstat_options *o)
 {
     if (!names_protocol(o))
-        return o->inet || o->inet6 || !*o->families || !o->unix_sockets
+        return o->inet || o->inet6 || !(o->unix_sockets || o->groups)
                    ? 1u << NET_TCP | 1u << NET_UDP | 1u << NET_UDPLITE | 1u << NET_RAW
                    : 0;
     return (o->tcp ? 1u << NET_TCP : 0) | (o->udp ? 1u << NET_UDP : 0) |
@@ -25,7 +26,7 @@ static uint32_t inet_kinds(const struct netstat_options *o)
 
 static bool wants_unix(const struct netstat_options *o)
 {
-    return o->unix_sockets ? !o->groups : !names_protocol(o) && !o->inet && !o->inet6;
+    return o->unix_sockets || !(names_protocol(o) || o->inet || o->inet6 || o->groups);
 }
 
 int netstat_read(struct listing *l, uint32_t kinds, source_sink *sink)
@@ -76,13 +77,16 @@ static void tell_absent(const struct netstat_options *o)
 static int list(struct listing *l)
 {
     uint32_t kinds = inet_kinds(l->o);
-    int r = l->o->programs ? netstat_owners_open(l) : 0;
-    if (r == 0 && (kinds || l->o->sctp))
+    bool inet = kinds || l->o->sctp;
+    int r = l->o->programs && (inet || wants_unix(l->o)) ? netstat_owners_open(l) : 0;
+    if (r == 0 && inet)
         r = netstat_inet(l, kinds);
     if (r == 0 && l->o->sctp) {
         out_flush(l->out);
         r = has_sctp(l->o) ? 0 : -EOPNOTSUPP;
     }
+    if (r == 0 && l->o->groups)
+        r = netstat_groups(l->o, l->out) == EXIT_YES ? 0 : -ENOMEM;
     if (r == 0 && wants_unix(l->o))
         r = netstat_unix(l);
     if (r == 0)

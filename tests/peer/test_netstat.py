@@ -76,6 +76,15 @@ def read_rounds(output, heading, n):
     return ["".join(said[i:k]) for i, k in zip(begun, begun[1:])]
 
 
+@pytest.mark.parametrize("line", [
+    "-gx", "-gtx", "-gn -A unix", "-gnlx", "-gnap -A unix", "-gn4x", "-gn6x", "-gan", "-gln4", "-gp", "-gSn", "-gux -6",
+    "-gUwxn", "-gn -A ddp", "-gxvn", "-gv",
+])
+def test_groups_beside_sockets(berth, netns, mksock, line):
+    mksock(*SCENE)
+    compare(berth, netns, line)
+
+
 def rounds(berth, netns, line, heading, n=2):
     """What both, running side by side, say in their first N rounds, each of which begins with HEADING."""
     running = [
