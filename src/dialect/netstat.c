@@ -132,7 +132,6 @@ static const struct family {
     {"unix", "unix", NULL},
     {"ddp", "ddp", ""},
     {"appletalk", "ddp", ""},
-    {"ec", "ec", ""},
     {"econet", "ec", ""},
     {"ax25", "ax25", "AX25"},
     {"netrom", "netrom", "NETROM"},
@@ -325,7 +324,7 @@ static int parse(struct netstat_options *o, int argc, char **argv, bool *ret_ove
 {
     int letter, index = 0;
     optind = 0; /* glibc: from the beginning */
-    while ((letter = getopt_long(argc, argv, "?A:CFMNSUVWZacdefghilnoprstuvwx2346", long_options,
+    while ((letter = getopt_long(argc, argv, "?A:CFMNSUVWZacdefghilnoprstuvwx246", long_options,
                                  &index)) >= 0) {
         int status = take_option(o, letter, index, ret_over);
         if (*ret_over)

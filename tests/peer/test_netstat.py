@@ -164,6 +164,7 @@ def test_statistics(berth, netns, mksock, line):
 @pytest.mark.parametrize("line", [
     "-rr", "-i -i", "-sss", "-MM", "-rs", "--t", "--i", "--u", "--r", "--a", "--c", "--p", "--v", "--n", "-?",
     "-q", "--foo", "-A foo", "-A", "-ri", "-M", "-2", "-S", "--ax25", "-h", "-Z", "--numeric-foo",
+    "-A ec", "-3", "-ic3",
 ])
 def test_refusals(berth, netns, line):
     compare(berth, netns, line)
