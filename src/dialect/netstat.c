@@ -125,20 +125,13 @@ static const struct family {
     const char *shown;   /* in the messages */
     const char *without; /* NULL: it is here */
 } families[] = {
-    {"inet", "inet", NULL},
-    {"ip", "inet", NULL},
-    {"tcpip", "inet", NULL},
-    {"inet6", "inet6", NULL},
-    {"unix", "unix", NULL},
-    {"ddp", "ddp", ""},
-    {"appletalk", "ddp", ""},
-    {"econet", "ec", ""},
-    {"ax25", "ax25", "AX25"},
-    {"netrom", "netrom", "NETROM"},
-    {"ipx", "ipx", "IPX"},
-    {"x25", "x25", "X25"},
-    {"rose", "rose", "ROSE"},
-    {"bluetooth", "bluetooth", "BLUETOOTH"},
+    {"inet", "inet", NULL},   {"ip", "inet", NULL},
+    {"tcpip", "inet", NULL},  {"inet6", "inet6", NULL},
+    {"unix", "unix", NULL},   {"ddp", "ddp", ""},
+    {"appletalk", "ddp", ""}, {"econet", "ec", ""},
+    {"ax25", "ax25", "AX25"}, {"netrom", "netrom", "NETROM"},
+    {"ipx", "ipx", "IPX"},    {"x25", "x25", "X25"},
+    {"rose", "rose", "ROSE"}, {"bluetooth", "bluetooth", "BLUETOOTH"},
 };
 
 static int refuse_bluetooth(void)
@@ -258,6 +251,8 @@ static bool take_manner(struct netstat_options *o, int letter)
         return o->continuous = true;
     case 'C':
         return o->cache = true;
+    case 'F':
+        return o->fib = true;
     case 'Z':
         return o->context = true;
     case 'v':
@@ -272,9 +267,6 @@ static bool take_manner(struct netstat_options *o, int letter)
         return o->number_users = true;
     case 'e':
         return ++o->extend > 0;
-    case 'F':
-        o->cache = false;
-        return true;
     default:
         return letter == 'N' || letter == 'd';
     }

@@ -14,9 +14,8 @@ struct reverse;
 struct netstat_options {
     bool route, interfaces, groups, statistics, masquerade;
     bool tcp, udp, udplite, sctp, raw, unix_sockets;
-    bool inet, inet6,
-        elsewhere; /* families that were named; elsewhere: one that has no files here */
-    bool all, listening, programs, timers, wide, continuous, cache, context, verbose;
+    bool inet, inet6; /* families that were named */
+    bool all, listening, programs, timers, wide, continuous, fib, cache, context, verbose;
     bool number_hosts, number_ports, number_users;
     int extend;
     int tables;        /* how often one of -r, -i, -s and -M was given */

@@ -25,6 +25,7 @@ enum { ROUTE6_CACHE = 0x01000000 };
 struct routes {
     const struct netstat_options *o;
     struct out *out;
+    bool cache;              /* instead of the routes themselves */
     struct reverse *reverse; /* of one table; NULL: numbers */
 };
 
@@ -186,14 +187,14 @@ static void print_route(struct routes *r, const struct route *t)
 static void print_route_heading(struct routes *r, const char *first, const char *mask)
 {
     struct buf *out = &r->out->buf;
-    buf_printf(out, "%-15s %-15s %-15s ", first, r->o->cache ? "Destination" : "Gateway", mask);
+    buf_printf(out, "%-15s %-15s %-15s ", first, r->cache ? "Destination" : "Gateway", mask);
     if (r->o->extend == 0)
         buf_str(out, "Flags   MSS Window  irtt Iface");
     else if (r->o->extend % 2)
         buf_str(out, "Flags Metric Ref    Use Iface");
     else
         buf_str(out, "Flags Metric Ref    Use Iface    MSS   Window irtt");
-    if (r->o->cache && r->o->extend && r->o->extend % 2 == 0)
+    if (r->cache && r->o->extend && r->o->extend % 2 == 0)
         buf_str(out, "  TOS HHRef HHUptod     SpecDst");
     buf_char(out, '\n');
 }
@@ -226,7 +227,7 @@ static int print_routes4(struct routes *r)
     _cleanup_vec_ struct vec routes = VEC_INIT(struct route);
     struct route t;
     char *line;
-    if (r->o->cache)
+    if (r->cache)
         return print_cache4(r);
     buf_str(&r->out->buf, "Kernel IP routing table\n");
     print_route_heading(r, "Destination", "Genmask");
@@ -274,7 +275,7 @@ static bool parse_route6(char *line, struct route6 *ret)
 
 static int add_route6(struct routes *r, struct vec *routes, const struct route6 *t)
 {
-    if (!(t->flags & ROUTE6_CACHE) == r->o->cache)
+    if (!(t->flags & ROUTE6_CACHE) == r->cache)
         return 0;
     ask_name(r, &t->to);
     ask_name(r, &t->gateway);
@@ -302,7 +303,7 @@ static int print_routes6(struct routes *r)
     _cleanup_vec_ struct vec routes = VEC_INIT(struct route6);
     struct route6 t;
     char *line;
-    buf_printf(&r->out->buf, "Kernel IPv6 routing %s\n", r->o->cache ? "cache" : "table");
+    buf_printf(&r->out->buf, "Kernel IPv6 routing %s\n", r->cache ? "cache" : "table");
     buf_str(&r->out->buf,
             "Destination                    Next Hop                   Flag Met Ref  Use If\n");
     if (netstat_file("ipv6_route", &text) < 0)
@@ -325,6 +326,14 @@ static int print_table(struct routes *r, int (*print)(struct routes *r))
     return status;
 }
 
+static int print_family(struct routes *r, int (*print)(struct routes *r))
+{
+    r->cache = false;
+    int status = r->o->fib || !r->o->cache ? print_table(r, print) : EXIT_YES;
+    r->cache = true;
+    return status == EXIT_YES && r->o->cache ? print_table(r, print) : status;
+}
+
 /* The families in the order in which they were named. */
 int netstat_routes(const struct netstat_options *o, struct out *out)
 {
@@ -334,9 +343,9 @@ int netstat_routes(const struct netstat_options *o, struct out *out)
     snprintf(names, sizeof names, "%s", *o->families ? o->families : "inet");
     for (char *f = strtok_r(names, ",", &rest); f && !status; f = strtok_r(NULL, ",", &rest)) {
         if (strcmp(f, "inet") == 0) {
-            status = print_table(&r, print_routes4);
+            status = print_family(&r, print_routes4);
         } else if (strcmp(f, "inet6") == 0) {
-            status = print_table(&r, print_routes6);
+            status = print_family(&r, print_routes6);
         } else {
             out_flush(out);
             fprintf(stderr, "No routing for address family `%s'.\n", f);

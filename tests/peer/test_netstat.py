@@ -121,6 +121,7 @@ def test_groups_again(berth, netns):
 
 @pytest.mark.parametrize("line", [
     "-r", "-rn", "-rne", "-rneeW", "-rn6", "-rn46", "-rn -A inet6,unix", "-rnC6",
+    "-rnF", "-rnFC", "-rnCF", "-rnFC6", "-rnFCee", "-rnFC64", "-rFC",
     "-i", "-ia", "-ie", "-iae", "-gn", "-gn6", "-gtn",
 ])
 def test_tables(berth, veth, line):
