@@ -12,7 +12,7 @@
 #include "dialect/ifconfig.h"
 #include "dialect/netstat.h"
 
-enum { NO_SUCH_FAMILY = 1, WRONG_USAGE = 3, WORDS_MAX = 4096 };
+enum { WRONG_USAGE = 3, WORDS_MAX = 4096 };
 
 static const char usage_text[] =
     "usage: netstat [-vWeenNcCF] [<Af>] -r         netstat {-V|--version|-h|--help}\n"
@@ -118,82 +118,6 @@ static int show_usage(int status)
     return status;
 }
 
-/* Families */
-
-static const struct family {
-    const char *name;
-    const char *shown;   /* in the messages */
-    const char *without; /* NULL: it is here */
-} families[] = {
-    {"inet", "inet", NULL},   {"ip", "inet", NULL},
-    {"tcpip", "inet", NULL},  {"inet6", "inet6", NULL},
-    {"unix", "unix", NULL},   {"ddp", "ddp", ""},
-    {"appletalk", "ddp", ""}, {"econet", "ec", ""},
-    {"ax25", "ax25", "AX25"}, {"netrom", "netrom", "NETROM"},
-    {"ipx", "ipx", "IPX"},    {"x25", "x25", "X25"},
-    {"rose", "rose", "ROSE"}, {"bluetooth", "bluetooth", "BLUETOOTH"},
-};
-
-static int refuse_bluetooth(void)
-{
-    fputs("netstat: feature `AF BLUETOOTH' not supported.\n"
-          "Please recompile `net-tools' with newer kernel source or full configuration.\n",
-          stderr);
-    return EXIT_NO;
-}
-
-static const struct family *find_family(const char *name, size_t n)
-{
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (strlen(families[i].name) == n && memcmp(families[i].name, name, n) == 0)
-            return &families[i];
-    return NULL;
-}
-
-static void note_family(struct netstat_options *o, const struct family *f)
-{
-    size_t n = strlen(o->families);
-    if (n + strlen(f->shown) + 2 < sizeof o->families)
-        snprintf(o->families + n, sizeof o->families - n, "%s%s", n ? "," : "", f->shown);
-    if (strcmp(f->shown, "inet") == 0)
-        o->inet = true;
-    else if (strcmp(f->shown, "inet6") == 0)
-        o->inet6 = true;
-    else if (strcmp(f->shown, "unix") == 0)
-        o->unix_sockets = true;
-}
-
-/* Of families that no kernel of today has, sockets are refused. 0 or an exit status. */
-static int take_families(struct netstat_options *o, const char *list)
-{
-    for (const char *at = list;; at++) {
-        size_t n = strcspn(at, ",");
-        const struct family *f = find_family(at, n);
-        if (!f) {
-            struct buf name = BUF_INIT(1024);
-            netstat_text(&name, at, n);
-            fprintf(stderr, "Unknown address family `%s'.\n", buf_cstr(&name));
-            buf_free(&name);
-            return NO_SUCH_FAMILY;
-        }
-        if (f->without && strcmp(f->without, "BLUETOOTH") == 0)
-            return refuse_bluetooth();
-        if (f->without && *f->without) {
-            fprintf(stderr, "netstat: no support for `AF %s' on this system.\n", f->without);
-            return NO_SUCH_FAMILY;
-        }
-        note_family(o, f);
-        at += n;
-        if (!*at)
-            return 0;
-    }
-}
-
-static int take_family(struct netstat_options *o, const char *name)
-{
-    return take_families(o, name);
-}
-
 /* The command line */
 
 static int show_version(void)
@@ -280,23 +204,23 @@ static int take_option(struct netstat_options *o, int letter, int index, bool *r
     int status = 0;
     switch (letter) {
     case 'A':
-        status = take_families(o, optarg);
+        status = netstat_take_families(o, optarg);
         break;
     case LONG_FAMILY:
-        status = take_family(o, long_options[index].name);
+        status = netstat_take_families(o, long_options[index].name);
         break;
     case '4':
-        status = take_family(o, "inet");
+        status = netstat_take_families(o, "inet");
         break;
     case '6':
-        status = take_family(o, "inet6");
+        status = netstat_take_families(o, "inet6");
         break;
     case 'x':
-        status = take_family(o, "unix");
+        status = netstat_take_families(o, "unix");
         break;
     case '2':
     case 'f':
-        status = refuse_bluetooth();
+        netstat_take_bluetooth(o);
         break;
     case 'V':
         *ret_over = true;

@@ -17,6 +17,7 @@ struct netstat_options {
     bool inet, inet6; /* families that were named */
     bool all, listening, programs, timers, wide, continuous, fib, cache, context, verbose;
     bool number_hosts, number_ports, number_users;
+    unsigned absent; /* named families that no kernel of today has: netstat_families.c's bits */
     int extend;
     int tables;        /* how often one of -r, -i, -s and -M was given */
     char families[64]; /* as the messages list them: "inet,inet6" */
@@ -27,6 +28,17 @@ int netstat_sockets(const struct netstat_options *o, struct out *out);
 int netstat_routes(const struct netstat_options *o, struct out *out);
 int netstat_groups(const struct netstat_options *o, struct out *out);
 int netstat_statistics(const struct netstat_options *o, struct out *out);
+
+/* Families that the command line names, with commas between, are noted. 0, or an exit status after
+ * a message. Bluetooth's are named by options of their own, too. */
+int netstat_take_families(struct netstat_options *o, const char *list);
+void netstat_take_bluetooth(struct netstat_options *o);
+/* Tells of the first of those that were named and aren't here. */
+void netstat_refuse_sockets(const struct netstat_options *o);
+/* Tells of all that aren't here. */
+void netstat_tell_absent(void);
+/* Tells that a family other than IP's has no routes; an exit status. */
+int netstat_refuse_routes(const char *family, struct out *out);
 
 /* Bytes that others chose, without what a terminal would obey: control characters and their like as
  * \xNN. Everything else stays. */

@@ -17,7 +17,7 @@ static bool names_protocol(const struct netstat_options *o)
 static uint32_t inet_kinds(const struct netstat_options *o)
 {
     if (!names_protocol(o))
-        return o->inet || o->inet6 || !(o->unix_sockets || o->groups)
+        return o->inet || o->inet6 || !(o->unix_sockets || o->groups || o->absent)
                    ? 1u << NET_TCP | 1u << NET_UDP | 1u << NET_UDPLITE | 1u << NET_RAW
                    : 0;
     return (o->tcp ? 1u << NET_TCP : 0) | (o->udp ? 1u << NET_UDP : 0) |
@@ -26,7 +26,7 @@ static uint32_t inet_kinds(const struct netstat_options *o)
 
 static bool wants_unix(const struct netstat_options *o)
 {
-    return o->unix_sockets || !(names_protocol(o) || o->inet || o->inet6 || o->groups);
+    return o->unix_sockets || !(names_protocol(o) || o->inet || o->inet6 || o->groups || o->absent);
 }
 
 int netstat_read(struct listing *l, uint32_t kinds, source_sink *sink)
@@ -64,14 +64,12 @@ static bool has_sctp(const struct netstat_options *o)
 
 static void tell_absent(const struct netstat_options *o)
 {
-    static const char *const families[] = {"IPX", "AX25", "X25", "NETROM", "ROSE"};
     bool everything = !names_protocol(o) && !*o->families && !o->groups;
     if (!o->verbose || !everything)
         return;
     for (int i = 0; i <= o->all; i++)
         (void)has_sctp(o);
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        fprintf(stderr, "netstat: no support for `AF %s' on this system.\n", families[i]);
+    netstat_tell_absent();
 }
 
 static int list(struct listing *l)
@@ -89,6 +87,11 @@ static int list(struct listing *l)
         r = netstat_groups(l->o, l->out) == EXIT_YES ? 0 : -ENOMEM;
     if (r == 0 && wants_unix(l->o))
         r = netstat_unix(l);
+    if (r == 0 && l->o->absent) {
+        out_flush(l->out);
+        netstat_refuse_sockets(l->o);
+        r = -EAFNOSUPPORT;
+    }
     if (r == 0)
         tell_absent(l->o);
     return r;

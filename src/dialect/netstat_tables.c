@@ -16,7 +16,7 @@
 
 #define NAMES_TIMEOUT_NS UINT64_C(10000000000)
 
-enum { FILE_MAX = 64 << 20, WORDS = 16, NO_ROUTING = 3 };
+enum { FILE_MAX = 64 << 20, WORDS = 16 };
 
 /* linux/route.h and linux/ipv6_route.h */
 enum { ROUTE_UP = 1, ROUTE_GATEWAY = 2, ROUTE_HOST = 4, ROUTE_REJECT = 0x200 };
@@ -347,9 +347,7 @@ int netstat_routes(const struct netstat_options *o, struct out *out)
         } else if (strcmp(f, "inet6") == 0) {
             status = print_family(&r, print_routes6);
         } else {
-            out_flush(out);
-            fprintf(stderr, "No routing for address family `%s'.\n", f);
-            status = NO_ROUTING;
+            status = netstat_refuse_routes(f, out);
         }
     }
     return status;

@@ -177,6 +177,17 @@ def test_owners_that_may_not_be_seen(berth, netns, mksock, line):
     compare(berth, netns, line, user=process.NOBODY)
 
 
+@pytest.mark.parametrize("line", [
+    "-r --ax25", "-rA ax25", "-rA netrom", "-rA rose", "-rA x25", "-rA ipx", "-rA ddp", "-rA econet", "-rA bluetooth",
+    "-rA inet,ax25", "-rA ax25,inet", "-rnFCA ax25", "-rA foo", "-f -r", "-A econet", "-A ddp", "-A ax25,ipx",
+    "-tA ax25", "-xA ax25", "-gnA ax25", "-4A ax25", "-vtA ax25", "-vA ax25,rose", "-aA x25", "-lA netrom,bluetooth",
+    "-A inet,bluetooth", "-2A ax25", "-2 -i", "-iA ax25", "-A ax25,foo", "-A ax25 -h", "-A ax25 --x", "-sA ax25",
+    "-sA ax25,inet", "-A unix,rose -n", "-SA ax25",
+])
+def test_families_that_are_gone(berth, netns, line):
+    compare(berth, netns, line)
+
+
 def sleeper(netns, title, port):
     """A process called TITLE that holds a listener of this port."""
     code = ("import os,socket,sys; s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[2]))); s.listen();"
