@@ -1,5 +1,4 @@
 /* The values of -p, -g, -u, -d and -c: lists of what to select, and with ^ of what to leave out. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,17 +74,22 @@ static bool take_user(struct lsof_words *w, const char *entry)
 static bool take_fd_range(struct lsof_fds *f, const char *entry)
 {
     const char *dash = strchr(entry, '-');
-    if (!isdigit((unsigned char)*entry)) { /* cwd, txt … */
+    if (!dash && is_digits(entry)) {
+        f->first = f->last = strtoll(entry, NULL, 10);
+        return true;
+    }
+    if (!dash) { /* cwd, txt …; 3u is such a name, too */
         *f = (struct lsof_fds){-1, -1};
         if (strcmp(entry, "fd") == 0)
             *f = (struct lsof_fds){0, INT32_MAX};
         return true;
     }
-    f->first = f->last = strtoll(entry, NULL, 10);
-    if (!dash)
-        return true;
-    if (strspn(entry, "0123456789-") != strlen(entry))
+    if (dash == entry)
+        return lsof_fault("illegal FD range for -d: %s", entry);
+    if (strspn(entry, "0123456789") != (size_t)(dash - entry) ||
+        dash[1 + strspn(dash + 1, "0123456789")])
         return lsof_fault("non-digit in -d FD range: %s", entry);
+    f->first = strtoll(entry, NULL, 10);
     f->last = strtoll(dash + 1, NULL, 10);
     return f->first < f->last || lsof_fault("-d FD range's low >= its high: %s", entry);
 }
@@ -116,21 +120,34 @@ bool lsof_list_read(struct lsof_words *w, const char *list, enum lsof_list what)
     return each(w, list, takes[what]);
 }
 
+/* Each of b, i and x once, and not both b and x. */
+static bool read_modifiers(const char *modifiers, const char *text, int *flags)
+{
+    static const char letters[] = "bix";
+    unsigned times[sizeof letters] = {0};
+    bool ok = true;
+    for (const char *c = modifiers; *c; c++) {
+        const char *letter = strchr(letters, *c);
+        if (!letter)
+            ok = lsof_fault("invalid regexp modifier: %c", *c);
+        else if (++times[letter - letters] == 2)
+            ok = lsof_fault("%c regexp modifier already used: %s", *c, text);
+        else if (times[letter - letters] == 1 && *c != 'i' && times[*c == 'b' ? 2 : 0])
+            ok = lsof_fault("b and x regexp modifiers conflict: %s", text);
+    }
+    *flags = REG_NOSUB | (times[0] ? 0 : REG_EXTENDED) | (times[1] ? REG_ICASE : 0);
+    return ok;
+}
+
 /* /expression/[bix] */
 static bool read_expression(struct lsof_command_term *t, const char *text)
 {
     const char *end = strrchr(text + 1, '/');
-    int flags = REG_EXTENDED | REG_NOSUB;
+    int flags;
     if (!end)
         return lsof_fault("regexp doesn't end with '/': %s", text);
-    for (const char *c = end + 1; *c; c++) {
-        if (*c == 'b')
-            flags &= ~REG_EXTENDED;
-        else if (*c == 'i')
-            flags |= REG_ICASE;
-        else if (*c != 'x')
-            return lsof_fault("invalid regexp modifier: %c", *c);
-    }
+    if (!read_modifiers(end + 1, text, &flags))
+        return false;
     t->text = text + 1;
     t->n = (size_t)(end - t->text);
     char *expression = strndup(t->text, t->n);
@@ -160,6 +177,8 @@ static bool add_command(struct vec *terms, const struct lsof_command_term *t)
 bool lsof_command_read(struct lsof_words *w, const char *value)
 {
     struct lsof_command_term t = {.exclude = *value == '^'};
+    if (*value == '-' || *value == '+')
+        return lsof_fault("missing -c option value");
     t.text = value + t.exclude;
     t.n = strlen(t.text);
     if (*value == '/' && !read_expression(&t, value))

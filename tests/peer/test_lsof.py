@@ -133,12 +133,16 @@ LISTINGS = """
 -a -d 3-5,7 -i
 -a -d ^3-5 -i
 -a -d cwd -i
+-a -d 3u -i
+-a -d 3,4u -i
 -a -d fd -i:4444
 -oo5 -i
 -o 0 -i
 +c 2 -i
 +c 0 -i
 -K i -bOMw -i
+-e /sys/ -i
++e /sys -i
 -nPF -i
 -F -i -Fn
 -F -a -p {pid} -U
@@ -215,12 +219,26 @@ FAULTS = """
 -c /[/
 -c /x
 -c /x/q
+-c /x/qrs
+-c /x/ibx
+-c /x/bxbix
+-c /x/iiixxbb
+-c -a
+-c+a
+-c -
 +c x
 +c 20
 -d 3-x
 -d 3,^4
 -d ^4,3
 -d 5-3
+-d -3
+-d ^-3
+-d 7,-3,4
+-d -
+-d a-b
+-d 3-4-5
+-d 3-
 -FX
 -o -s
 -i bad:
