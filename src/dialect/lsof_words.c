@@ -365,11 +365,17 @@ static bool take_word(struct lsof_words *w, char **words, int *at)
     return ok;
 }
 
+/* A sign by itself is a name. */
+static bool has_letters(const char *word)
+{
+    return (*word == '-' || *word == '+') && word[1];
+}
+
 static bool take_words(struct lsof_words *w, int n, char **words)
 {
     bool ok = true;
     int i = 0;
-    for (; i < n && (*words[i] == '-' || *words[i] == '+'); i++) {
+    for (; i < n && has_letters(words[i]); i++) {
         if (strcmp(words[i], "--") == 0) {
             i++;
             break;

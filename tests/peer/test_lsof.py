@@ -198,6 +198,9 @@ MISSING = """
 -Q -V -i:1
 -iudplite
 /nosuchfile
+-nPi -
+-nP -i +
+-nP - -i
 -nP {folder}/s.sock /nosuchfile
 -N
 """.strip().splitlines()
