@@ -3,7 +3,8 @@
  *
  * One row of `letters` a letter. Every fault is told before the run ends, as lsof tells them.
  */
-#include <ctype.h>
+#include <limits.h>
+#include <mntent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,10 +60,33 @@ static bool take_E(struct lsof_words *w, char sign, const char *value)
     return true;
 }
 
+static bool is_mounted(const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    struct mntent entry;
+    char line[PATH_MAX + 1024];
+    bool found = false;
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    while (mounts && !found && getmntent_r(mounts, &entry, line, sizeof line))
+        found = strlen(entry.mnt_dir) == n && memcmp(entry.mnt_dir, path, n) == 0;
+    if (mounts)
+        endmntent(mounts);
+    return found;
+}
+
+/* A file system that the original isn't to ask; with + it doesn't follow links there. */
 static bool take_e(struct lsof_words *w, char sign, const char *value)
 {
-    (void)w, (void)sign;
-    return *value == '/' || lsof_fault("-e not followed by a file system path: \"%s\"", value);
+    (void)w;
+    if (*value != '/')
+        return lsof_fault("-e not followed by a file system path: \"%s\"", value);
+    char *real = sign == '-' ? realpath(value, NULL) : NULL;
+    const char *path = real ? real : value;
+    bool ok = is_mounted(path) || lsof_fault("\"-e %s\" is not a mounted file system.", path);
+    free(real);
+    return ok;
 }
 
 static bool take_F(struct lsof_words *w, char sign, const char *value)

@@ -283,6 +283,9 @@ FAULTS = """
 -m
 -a -i -c a -c ^a -c ^b -c b -c /a/ -c ^b
 -e x -i
+-e /nosuch -i
+-e /bin -i
++e /bin -i
 -c averyverylongcommand -i
 -sTCP:LISTEN,LISTEN -i
 -sTCP:^LISTEN,^LISTEN -i
