@@ -247,8 +247,15 @@ bool lsof_states_read(struct lsof_words *w, const char *text)
         return lsof_fault("no TCP state names in: %s", text);
     char *copy = strdup(colon + 1), *rest = copy;
     bool ok = copy != NULL;
-    for (char *word; ok && (word = strsep(&rest, ","));)
-        ok = read_state(w, word);
+    for (char *word; copy && (word = strsep(&rest, ","));) {
+        if (!*word && !rest) /* a comma at the end is none too many */
+            break;
+        if (!word[*word == '^']) {
+            ok = lsof_fault("NULL TCP state name in: %s", text);
+            break;
+        }
+        ok &= read_state(w, word);
+    }
     free(copy);
     return ok;
 }

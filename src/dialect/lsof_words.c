@@ -144,7 +144,7 @@ static bool take_L(struct lsof_words *w, char sign, const char *value)
     w->show_links = sign == '+';
     if (value && sign == '-')
         return lsof_fault("no number may follow -L");
-    return !value ||
+    return !value || strtoul(value, NULL, 10) == 0 ||
            lsof_fault("+L%s: selecting plain files is not berth's job: it lists sockets", value);
 }
 

@@ -118,6 +118,8 @@ LISTINGS = """
 -iTCP -sTCP:LISTEN,^ESTABLISHED
 -iTCP -sTCP:LISTEN -sTCP:ESTABLISHED
 -i -sTCP:LISTEN
+-i -sTCP:LISTEN,
+-i +L0
 -i -sTCP:^LISTEN
 -i -U -a -p {pid} -sTCP:LISTEN
 -U -a -p {pid} -sTCP:LISTEN
@@ -266,6 +268,11 @@ FAULTS = """
 -sFOO:BAR
 -s 4
 -sTCP:
+-sTCP:,
+-sTCP:^
+-sTCP:LISTEN,,ESTABLISHED -i
+-sTCP:LISTEN,^, -i
+-sTCP:BOGUS,LISTEN,FOO
 -iUDP -sUDP:Idle
 -K x
 -r1m -i
