@@ -150,7 +150,7 @@ struct lsof_file {
     char access;     /* r, w, u */
     uint64_t number; /* of UNIX sockets, type of packet sockets: kernel/descriptor.h */
     uint64_t peer;   /* of UNIX sockets: the inode of the other end; of a datagram server the last
-                        of its clients; 0 none */
+                        of its clients, of a listener, with -E, the first that waits; 0 none */
     bool selected, end; /* by the words, or as the far end of one that is */
     char protocol[24];  /* LSOF_SOCK */
 };

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "dialect/lsof.h"
 #include "kernel/descriptor.h"
+#include "kernel/diag.h"
 #include "kernel/netns.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
@@ -171,6 +172,20 @@ static int find_peers(struct lsof_host *h)
     return 0;
 }
 
+/* A listener's other end is the first that waits there; where that can't be read, it has none. */
+static void find_waiting(struct lsof_host *h)
+{
+    _cleanup_hash_ struct hash waiting = {0};
+    struct err ignored = {0};
+    diag_unix_waiting(&waiting, &ignored);
+    for (size_t i = 0; i < h->files.len; i++) {
+        struct lsof_file *f = vec_at(&h->files, i);
+        bool listens = f->kind == LSOF_UNIX && f->socket->state == NET_LISTEN;
+        const uint64_t *first = listens ? hash_get(&waiting, f->socket->inode) : NULL;
+        f->peer = first ? *first : f->peer;
+    }
+}
+
 static int add_files(struct lsof_host *h)
 {
     for (size_t i = 0; i < h->sockets.len; i++) {
@@ -269,6 +284,8 @@ int lsof_host_read(struct lsof_host *h, const struct lsof_words *w)
         r = descriptor_packet_types(&h->numbers);
     if (r == 0)
         r = add_files(h);
+    if (r == 0 && w->endpoints != LSOF_NO_ENDPOINTS)
+        find_waiting(h);
     if (r == 0)
         r = add_processes(h);
     if (r < 0)

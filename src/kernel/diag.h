@@ -13,6 +13,7 @@
 #include "net/addr.h"
 
 struct err;
+struct hash;
 
 /* Streams the sockets of q->kinds, q->states and q->families, listeners of all kinds first; of the
  * query, via, scope and names are not looked at. Rows that the filter refuses may be among them.
@@ -32,6 +33,10 @@ uint32_t diag_kinds(uint32_t kinds);
  * --diag and reads by TCPDIAG_FILE: up to the first NLMSG_DONE, in the file's order. */
 int diag_read_file(const char *path, const struct source_query *q, source_sink *sink, void *ctx,
                    struct source_report *report, struct err *e);
+
+/* Adds, by inode, of each UNIX listener the inode of the other end of the earliest connection that
+ * waits there, unless that end is gone. 0 or a negative errno with *e filled. */
+int diag_unix_waiting(struct hash *ret, struct err *e);
 
 /* Closes a connection as if its program had (SOCK_DESTROY; CAP_NET_ADMIN): TCP or UDP, by
  * addresses, ports, device and cookie, so that no other can be hit. -EOPNOTSUPP where the kernel

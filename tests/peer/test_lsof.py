@@ -438,6 +438,29 @@ def test_endpoints(netns, both):
             assert_same(*both("-nP", "+E", *words))
 
 
+def test_who_waits_at_a_listener(netns, both, tmp_path):
+    """Of connections that aren't accepted the first is the listener's other end; the client has none."""
+    with netns.inside(), contextlib.ExitStack() as held:
+
+        def make(kind, name):
+            server = held.enter_context(socket.socket(socket.AF_UNIX, kind))
+            server.bind(name)
+            server.listen()
+            clients = [held.enter_context(socket.socket(socket.AF_UNIX, kind)) for _ in range(3)]
+            for client in clients:
+                client.connect(name)
+            return server, clients
+
+        stream, clients = make(socket.SOCK_STREAM, "\0berth-lsof-waited")
+        make(socket.SOCK_SEQPACKET, f"{tmp_path}/waited")
+        for sign in "-+":
+            assert_same(*both("-nP", f"{sign}E", "-U", "-a", "-p", str(os.getpid())))
+        assert_same(*both("-nP", "+E", f"{tmp_path}/waited"))
+        held.enter_context(stream.accept()[0])
+        clients[1].close()
+        assert_same(*both("-nP", "-E", "-U", "-a", "-p", str(os.getpid())))
+
+
 def test_ordinary_user(scene, both):
     original, ours = both("-nP", "-i", user=process.NOBODY)
     assert_same(original, ours)
