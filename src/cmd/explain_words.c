@@ -487,6 +487,11 @@ void explain_json_socket(struct jsonw *j, struct explain_host *h, const struct n
     explain_json_end(j, s, NET_END_PEER);
     jsonw_key(j, "state");
     jsonw_str(j, net_state_name(s->state));
+    jsonw_key(j, "uid");
+    if (net_socket_knows(s, NET_F_UID))
+        jsonw_u64(j, s->uid);
+    else
+        jsonw_null(j);
     jsonw_key(j, "owners");
     jsonw_array(j);
     for (uint32_t i = 0; i < s->n_owners; i++)

@@ -37,5 +37,5 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
 
 /* An end of a socket as in every command's JSON: {"address", "port"}; null where there is none. */
 void explain_json_end(struct jsonw *j, const struct net_socket *s, enum net_end end);
-/* {"local", "peer", "state", "owners"} inside an object that is open; owners as in `list`. */
+/* {"local", "peer", "state", "uid", "owners"} inside an object that is open; owners as in `list`. */
 void explain_json_socket(struct jsonw *j, struct explain_host *h, const struct net_socket *s);

@@ -171,6 +171,7 @@ def test_an_ordinary_user_is_told_what_decides(berth, mksock):
     assert said["verdict"] in ("fails", "depends")
     plain = explain(berth, "127.0.0.1:4444", user=process.NOBODY, status=1)
     assert plain["verdict"] == "fails"
+    assert plain["blockers"][0]["owners"] == [] and plain["blockers"][0]["uid"] == 0
     words = berth("explain", "bind", "127.0.0.1:4444", user=process.NOBODY, status=1).stdout
     assert "a process of root that may not be seen listens on 127.0.0.1:4444" in words
 
