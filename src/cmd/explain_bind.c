@@ -213,9 +213,13 @@ const struct bind_answer *explain_bind_overall(const struct bind_question *q)
 
 /* The command */
 
+/* A trial knows better, and what depends. */
 static int status_of(const struct bind_question *q)
 {
-    switch (explain_bind_overall(q)->bind.verdict) {
+    const struct bind_answer *a = explain_bind_overall(q);
+    if (a->trial.done)
+        return a->trial.error ? EXIT_NO : EXIT_YES;
+    switch (a->bind.verdict) {
     case PREDICT_SUCCEEDS:
         return EXIT_YES;
     case PREDICT_FAILS:
@@ -341,7 +345,8 @@ const struct command command_explain_bind = {
         "way, by which rule, and what would change that. ENDPOINT is written as in "
         "berth-endpoint(7); a range of ports lists what of it is free, port 0 says what the kernel "
         "can choose from. A name is explained for each of its addresses.\n"
-        "Exit status: 0 it succeeds, 1 it fails, 3 it depends on what may not be seen.",
+        "Exit status: 0 it succeeds, 1 it fails, 3 it depends on what may not be seen; with --try "
+        "0 or 1, as the trial has it.",
     .options = explain_bind_options,
     .arguments_size = sizeof(struct explain_bind_arguments),
     .min_words = 1,

@@ -305,6 +305,13 @@ def test_try_with_a_device_that_is_not_there(berth):
     assert told["tried"] == {"error": "ENODEV", "call": "setsockopt", "agreed": True}
 
 
+def test_what_depends_is_settled_by_a_trial(berth, mksock):
+    """Whether root's socket has SO_REUSEADDR may not be seen; it has."""
+    mksock("tcp bind 127.0.0.1:4444 reuseaddr")
+    said = explain(berth, "--reuseaddr", "--no-listen", "--try", "127.0.0.1:4444", user=process.NOBODY)
+    assert said["verdict"] == "depends" and said["addresses"][0]["tried"]["error"] is None
+
+
 def test_try_is_there_where_it_looks(berth, make_netns, mksock):
     other = make_netns()
     mksock("tcp listen 127.0.0.1:4444", netns=other)
