@@ -200,27 +200,6 @@ void explain_bind_show_words(struct output *o, struct bind_question *q)
 
 /* JSON */
 
-static void json_blockers(struct jsonw *j, struct bind_question *q, const struct bind_answer *a)
-{
-    const struct predict_blocker *all = a->bind.blockers.items;
-    jsonw_array(j);
-    for (size_t i = 0; i < a->bind.blockers.len; i++) {
-        jsonw_object(j);
-        explain_json_socket(j, q->host, all[i].socket);
-        jsonw_key(j, "rule");
-        jsonw_str(j, explain_rule_name(all[i].rule));
-        jsonw_key(j, "certain");
-        jsonw_bool(j, all[i].certain == TRI_YES);
-        jsonw_key(j, "unknown");
-        jsonw_str(j, all[i].certain == TRI_YES           ? NULL
-                     : all[i].unknown == NET_FIELD_COUNT ? "bucket"
-                     : all[i].unknown < NET_F_LOCAL      ? net_field_infos[all[i].unknown].key
-                                                         : NULL);
-        jsonw_object_end(j);
-    }
-    jsonw_array_end(j);
-}
-
 static void json_remedies(struct jsonw *j, struct bind_question *q, const struct bind_answer *a)
 {
     jsonw_array(j);
@@ -248,7 +227,7 @@ static void json_verdict(struct jsonw *j, struct bind_question *q, const struct 
     jsonw_key(j, "rule");
     jsonw_str(j, a->bind.rule ? explain_rule_name(a->bind.rule) : NULL);
     jsonw_key(j, "blockers");
-    json_blockers(j, q, a);
+    explain_json_blockers(j, q->host, &a->bind.blockers);
     jsonw_key(j, "remedies");
     json_remedies(j, q, a);
     jsonw_key(j, "free_port");

@@ -95,6 +95,8 @@ static int parse_endpoint(const struct explain_connect_arguments *a, const char 
         return usage(word, "only TCP and UDP can be explained");
     if (ret->port == 0 && !ret->service[0])
         return usage(word, "nobody can be at port 0");
+    if (a->device && !*a->device)
+        return command_usage_error(&command_explain_connect, "--device: a device has a name");
     if (a->tries && a->sockets.facts)
         return command_usage_error(&command_explain_connect,
                                    "--try and --facts can't be given together");
@@ -114,6 +116,8 @@ static int parse_source(struct connect_question *q)
     if (!endpoint_has_port(ep.scheme) || ep.service[0] ||
         (ep.host != ENDPOINT_ADDRESS && ep.host != ENDPOINT_THIS_MACHINE))
         return usage(word, "an address is needed, and a port as a number if any");
+    if (ep.host == ENDPOINT_THIS_MACHINE && !ep.port)
+        return usage(word, "port 0 is no port, and an address is written with its dots or colons");
     if (ep.host == ENDPOINT_ADDRESS)
         q->from = ep.addr;
     if (endpoint_device_is_scope(&ep))

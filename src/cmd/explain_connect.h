@@ -44,6 +44,7 @@ struct connect_answer {
     struct predict_connect connect;
     struct predict_bind bind; /* of the address that it is to come from */
     bool bind_fails;          /* and so there is no connection to ask about */
+    bool no_way_back;         /* no route leads to where it is to come from */
     enum tri exhausted;       /* no port is left for this end of it */
     struct explain_lookup lookup;
     const struct net_socket *said;  /* the socket that it found, of the facts where they have it */

@@ -51,6 +51,7 @@ static int find_origin(struct connect_question *q, struct connect_answer *a, str
     if (!c->from.family || net_addr_is_wildcard(&c->from) || c->from.family != c->to.family)
         return 0;
     int result = explain_ask_route(q->host, &query, &back, e);
+    a->no_way_back = result == 0 && back.kind != NET_ROUTE_REMOTE && back.kind != NET_ROUTE_LOCAL;
     if (result < 0 || back.kind != NET_ROUTE_REMOTE)
         return result;
     c->comes_in = true;
@@ -91,6 +92,23 @@ static bool needs_scope(const struct predict_connection *c)
            !c->ifindex;
 }
 
+/* The errno of a loopback source that would leave is a blackhole's too. */
+static int see_without_source(struct connect_question *q, struct connect_answer *a,
+                              const struct route_query *query, struct net_route *route,
+                              struct err *e)
+{
+    struct route_query plain = *query;
+    struct net_route there;
+    plain.from = (struct net_addr){0};
+    int result = explain_ask_route(q->host, &plain, &there, e);
+    if (result < 0 || there.kind != NET_ROUTE_REMOTE)
+        return result;
+    a->connection.loopback_leaves = true;
+    *route = there;
+    route->source = query->from;
+    return 0;
+}
+
 static int find_route(struct connect_question *q, struct connect_answer *a, struct err *e)
 {
     const struct predict_connection *c = &a->connection;
@@ -106,6 +124,11 @@ static int find_route(struct connect_question *q, struct connect_answer *a, stru
     int result = explain_ask_route(q->host, &query, &route, e);
     if (result < 0)
         return result;
+    if (route.kind == NET_ROUTE_BLACKHOLE && net_addr_is_loopback(&c->from)) {
+        result = see_without_source(q, a, &query, &route, e);
+        if (result < 0)
+            return result;
+    }
     if (c->comes_in) { /* another host's 127.0.0.1 is that host's */
         bool here = route.kind == NET_ROUTE_LOCAL && !net_addr_is_loopback(&c->to);
         a->route.kind = here ? NET_ROUTE_LOCAL : NET_ROUTE_REMOTE;
@@ -359,9 +382,10 @@ int explain_connect_answer(struct connect_question *q, const struct target *t,
         result = try_source(q, ret, e);
     if (result == 0)
         result = find_route(q, ret, e);
-    if (result == 0)
+    if (result == 0 && !ret->bind_fails)
         result = ask(q, ret, e);
     if (result == 0 && ret->bind_fails) {
+        ret->agrees = true;
         ret->connect.outcome = CONNECT_BLOCKED;
         ret->connect.error = ret->bind.error;
     }

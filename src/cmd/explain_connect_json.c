@@ -192,6 +192,8 @@ static void json_answer(struct jsonw *j, struct connect_question *q, const struc
     json_socket(j, q, a->connect.receiver.socket);
     jsonw_key(j, "others");
     json_others(j, q, a);
+    jsonw_key(j, "blockers");
+    explain_json_blockers(j, q->host, &a->bind.blockers);
     jsonw_key(j, "group");
     json_group(j, q, a);
     jsonw_key(j, "route");

@@ -160,8 +160,10 @@ static int for_refused(struct remedies *r)
 
 static int for_dropped(struct remedies *r)
 {
-    if (r->a->connect.loopback_down)
+    if (r->a->connect.silence == SILENCE_LOOPBACK_DOWN)
         return say(r, "ip link set lo up");
+    if (r->a->connect.silence == SILENCE_TURNS_BACK)
+        return say(r, "bind to the device that leads there, or to none");
     const struct predict_connect *c = &r->a->connect;
     buf_str(&r->text, "look why ");
     put_owner(r, c->receiver.socket);
@@ -232,6 +234,8 @@ static int for_blocked(struct remedies *r)
         return say(r, r->a->bind.error == EACCES ? "come from a port of 1024 or above"
                                                  : "come from an address of this host");
     }
+    if (c->loopback_leaves)
+        return say(r, "leave the source to the kernel, or come from an address of another device");
     if (c->unknown_device)
         return say(r, "berth interfaces lists the devices");
     if (r->a->route.kind == NET_ROUTE_BROADCAST)

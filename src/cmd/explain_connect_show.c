@@ -78,8 +78,9 @@ static void put_way(struct buf *out, const struct connect_question *q,
         (explain_connect_behind(a) && a->route.kind == NET_ROUTE_REMOTE))
         return;
     if (a->connection.comes_in && a->connect.outcome == CONNECT_REMOTE)
-        buf_str(out,
-                "  every host has a loopback of its own, and other addresses lead elsewhere\n");
+        buf_str(out, net_addr_is_loopback(&a->connection.to)
+                         ? "  every host has a loopback of its own\n"
+                         : "");
     else if (a->route.kind == NET_ROUTE_LOCAL && a->connect.outcome != CONNECT_REMOTE)
         put_local_way(out, q, a);
     else if (refusals[a->route.kind])
@@ -93,21 +94,44 @@ static void put_way(struct buf *out, const struct connect_question *q,
 
 /* What the caller does wrong */
 
-static void put_fault(struct buf *out, const struct connect_question *q,
-                      const struct connect_answer *a)
+static void put_socket(struct buf *out, struct connect_question *q, const struct net_socket *s,
+                       const char *indent)
+{
+    buf_str(out, indent);
+    explain_put_socket(out, q->host, s);
+    buf_char(out, '\n');
+}
+
+static void put_taken(struct buf *out, struct connect_question *q, const struct connect_answer *a)
+{
+    const struct predict_blocker *all = a->bind.blockers.items;
+    buf_printf(out, "  the address or port that it is to come from: %s\n",
+               explain_rule(a->bind.rule));
+    if (a->no_way_back && !a->bind.blockers.len)
+        buf_str(out, "  and no route leads to that address, so that another host which has it "
+                     "couldn't be answered\n");
+    for (size_t i = 0; i < a->bind.blockers.len && i < EXPLAIN_CONNECT_NAMED; i++)
+        put_socket(out, q, all[i].socket, "    ");
+    if (a->bind.blockers.len > EXPLAIN_CONNECT_NAMED)
+        buf_printf(out, "    and %zu more\n", a->bind.blockers.len - EXPLAIN_CONNECT_NAMED);
+}
+
+static void put_fault(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     const struct predict_connection *c = &a->connection;
     if (a->exhausted != TRI_NO)
         buf_printf(out,
                    "  every port from %u to %u (net.ipv4.ip_local_port_range) %s taken, so that "
-                   "none is left\n  for this end of the connection\n",
+                   "none is left for this end of the connection\n",
                    q->host->settings.range_first, q->host->settings.range_last,
                    a->exhausted == TRI_YES ? "is" : "may be");
     if (a->connect.outcome != CONNECT_BLOCKED || a->exhausted != TRI_NO)
         return;
     if (a->bind_fails)
-        buf_printf(out, "  the address or port that it is to come from: %s\n",
-                   explain_rule(a->bind.rule));
+        put_taken(out, q, a);
+    else if (c->loopback_leaves)
+        buf_str(out, "  an address of loopback stays on this host: nothing is sent elsewhere from "
+                     "it\n");
     else if (c->unknown_device)
         buf_str(out, "  there is no such device\n");
     else if (c->from.family && c->from.family != c->to.family)
@@ -123,18 +147,10 @@ static void put_fault(struct buf *out, const struct connect_question *q,
 
 /* Who gets it */
 
-static void put_socket(struct buf *out, struct connect_question *q, const struct net_socket *s,
-                       const char *indent)
-{
-    buf_str(out, indent);
-    explain_put_socket(out, q->host, s);
-    buf_char(out, '\n');
-}
-
 static void put_queue(struct buf *out, const struct connect_answer *a)
 {
     const struct predict_connect *c = &a->connect;
-    if (c->loopback_down)
+    if (c->outcome == CONNECT_DROPPED && c->silence != SILENCE_QUEUE)
         return;
     if (c->outcome != CONNECT_DROPPED && !(c->outcome == CONNECT_ACCEPTED && c->waiting))
         return;
@@ -264,10 +280,13 @@ static void put_remedies(struct buf *out, struct connect_question *q,
     explain_connect_free_remedies(&all);
 }
 
-static void put_trial(struct buf *out, const struct connect_answer *a)
+static void put_trial(struct buf *out, const struct connect_question *q,
+                      const struct connect_answer *a)
 {
     static const char *const agreement[] = {
         [TRI_NO] = ", unlike foretold\n", [TRI_YES] = ", as foretold\n", [TRI_MAYBE] = "\n"};
+    if (q->arguments->tries && a->connection.comes_in)
+        buf_str(out, "  not tried: that host alone can\n");
     if (!a->trial.done)
         return;
     buf_str(out, "  tried: ");
@@ -327,7 +346,7 @@ static void put_answer(struct buf *out, struct connect_question *q, const struct
     }
     explain_connect_put_weight(out, a);
     put_remedies(out, q, a);
-    put_trial(out, a);
+    put_trial(out, q, a);
 }
 
 /* All of it */

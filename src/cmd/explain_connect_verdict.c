@@ -97,11 +97,13 @@ static void put_refused(struct buf *out, struct connect_question *q, const struc
 static void put_dropped(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     explain_connect_put_endpoint(out, a);
-    if (a->connect.loopback_down) {
-        buf_str(out, a->connection.kind == NET_UDP ? " is lost"
-                                                   : " is not answered, ETIMEDOUT in the end");
-        buf_str(out,
-                ": the loopback interface is down, through which all goes that stays on this host");
+    if (a->connect.silence != SILENCE_QUEUE) {
+        buf_str(out, a->connection.kind == NET_UDP ? " is lost: "
+                                                   : " is not answered, ETIMEDOUT in the end: ");
+        buf_str(out, a->connect.silence == SILENCE_TURNS_BACK
+                         ? "what leaves by lo comes back there, and it is no address of this host"
+                         : "the loopback interface is down, through which all goes that stays on "
+                           "this host");
         return;
     }
     buf_str(out, " is not answered, ETIMEDOUT in the end: the accept queue of ");
@@ -123,7 +125,9 @@ static void put_remote(struct buf *out, struct connect_question *q, const struct
     if (a->route.kind == NET_ROUTE_MULTICAST)
         buf_str(out, " is a group: who receives it can't be known here");
     else if (a->connection.comes_in)
-        buf_str(out, " is not this host's for another one: who answers can't be known here");
+        buf_str(out, net_addr_is_loopback(&a->connection.to)
+                         ? " is another host's own, when that one asks for it"
+                         : " is no address of this host");
     else
         buf_str(out, " is on another host: who answers there can't be known here");
     (void)q;
@@ -169,8 +173,9 @@ void explain_connect_put_verdict(struct buf *out, struct connect_question *q,
                                  const struct connect_answer *a, bool colour)
 {
     const struct verdict *v = &verdicts[a->connect.outcome];
+    bool elsewhere = a->connect.outcome == CONNECT_REMOTE && a->connection.comes_in;
     style_begin(out, colour, v->style);
-    buf_str(out, v->word);
+    buf_str(out, elsewhere ? "it isn't for this host" : v->word);
     style_end(out, colour, v->style);
     buf_str(out, ": ");
     v->put(out, q, a);

@@ -498,3 +498,24 @@ void explain_json_socket(struct jsonw *j, struct explain_host *h, const struct n
         json_owner(j, &s->owners[i]);
     jsonw_array_end(j);
 }
+
+void explain_json_blockers(struct jsonw *j, struct explain_host *h, const struct vec *blockers)
+{
+    const struct predict_blocker *all = blockers->items;
+    jsonw_array(j);
+    for (size_t i = 0; i < blockers->len; i++) {
+        jsonw_object(j);
+        explain_json_socket(j, h, all[i].socket);
+        jsonw_key(j, "rule");
+        jsonw_str(j, explain_rule_name(all[i].rule));
+        jsonw_key(j, "certain");
+        jsonw_bool(j, all[i].certain == TRI_YES);
+        jsonw_key(j, "unknown");
+        jsonw_str(j, all[i].certain == TRI_YES           ? NULL
+                     : all[i].unknown == NET_FIELD_COUNT ? "bucket"
+                     : all[i].unknown < NET_F_LOCAL      ? net_field_infos[all[i].unknown].key
+                                                         : NULL);
+        jsonw_object_end(j);
+    }
+    jsonw_array_end(j);
+}

@@ -37,5 +37,9 @@ void explain_put_remedy(struct buf *out, struct explain_host *h, const struct pr
 
 /* An end of a socket as in every command's JSON: {"address", "port"}; null where there is none. */
 void explain_json_end(struct jsonw *j, const struct net_socket *s, enum net_end end);
-/* {"local", "peer", "state", "uid", "owners"} inside an object that is open; owners as in `list`. */
+/* {"local", "peer", "state", "uid", "owners"} inside an object that is open; owners as in `list`.
+ */
 void explain_json_socket(struct jsonw *j, struct explain_host *h, const struct net_socket *s);
+/* An array of struct predict_blocker: each a socket as above, with the rule, whether it is
+ * `certain`, and what of it is `unknown`. */
+void explain_json_blockers(struct jsonw *j, struct explain_host *h, const struct vec *blockers);

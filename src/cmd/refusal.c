@@ -54,10 +54,10 @@ static void put_reason(struct buf *out, struct explain_host *h, const struct con
     const struct predict_connect *c = &a->connect;
     if (a->exhausted == TRI_YES) {
         buf_str(out, "every port that it could come from is taken (net.ipv4.ip_local_port_range)");
-    } else if (c->outcome == CONNECT_DROPPED && c->loopback_down) {
+    } else if (c->outcome == CONNECT_DROPPED && c->silence == SILENCE_LOOPBACK_DOWN) {
         buf_str(out,
                 "the loopback interface is down, through which all goes that stays on this host");
-    } else if (c->outcome == CONNECT_DROPPED) {
+    } else if (c->outcome == CONNECT_DROPPED && c->receiver.socket) {
         explain_put_owner(out, h, c->receiver.socket);
         buf_str(out, " doesn't accept: ");
         explain_put_waiting(out, c->waiting);

@@ -71,7 +71,7 @@ static void conclude_local(const struct predict_connection *c, bool complete,
     const struct predict_receiver *r = &ret->receiver;
     ret->waiting = ret->room = 0;
     ret->itself = r->certain == TRI_YES && !r->socket && complete && is_itself(c);
-    if (ret->loopback_down) {
+    if (ret->silence == SILENCE_LOOPBACK_DOWN) {
         conclude(ret, CONNECT_DROPPED, c->kind == NET_TCP ? ETIMEDOUT : 0);
     } else if (r->certain != TRI_YES) {
         conclude(ret, CONNECT_DEPENDS, 0);
@@ -99,13 +99,26 @@ static void conclude_local(const struct predict_connection *c, bool complete,
     }
 }
 
-/* test: test_explain_connect.py, test_loopback_is_down */
-static bool is_loopback_down(const struct predict_host *h)
+static const struct net_iface *find_loopback(const struct predict_host *h)
 {
     for (uint32_t i = 0; i < h->n_interfaces; i++)
         if (h->interfaces[i].flags & IFF_LOOPBACK)
-            return !(h->interfaces[i].flags & IFF_UP);
-    return false;
+            return &h->interfaces[i];
+    return NULL;
+}
+
+/* test: test_explain_connect.py, test_loopback_is_down */
+static bool is_loopback_down(const struct predict_host *h)
+{
+    const struct net_iface *loopback = find_loopback(h);
+    return loopback && !(loopback->flags & IFF_UP);
+}
+
+/* test: test_explain_connect.py, test_ways_that_lead_nowhere */
+static bool turns_back(const struct net_route *route, const struct predict_host *h)
+{
+    const struct net_iface *loopback = find_loopback(h);
+    return loopback && route->ifindex == loopback->index;
 }
 
 static int look_local(const struct predict_connection *c, const struct net_route *route,
@@ -118,7 +131,8 @@ static int look_local(const struct predict_connection *c, const struct net_route
                                     .to_port = c->to_port,
                                     .ifindex = route->ifindex};
     predict_receiver_clear(&ret->receiver);
-    ret->loopback_down = !c->comes_in && is_loopback_down(h);
+    if (!c->comes_in && is_loopback_down(h))
+        ret->silence = SILENCE_LOOPBACK_DOWN;
     int result = predict_lookup(&packet, h, &ret->receiver);
     if (result == 0)
         conclude_local(c, h->complete, ret);
@@ -161,6 +175,11 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
         conclude(ret, CONNECT_BLOCKED, EINVAL);
         return 0;
     }
+    /* __mkroute_output of net/ipv4/route.c. test: as above, test_ways_that_lead_nowhere */
+    if (c->loopback_leaves) {
+        conclude(ret, CONNECT_BLOCKED, EINVAL);
+        return 0;
+    }
     switch (route->kind) {
     case NET_ROUTE_LOCAL:
         /* A socket that is bound to another device sends it out there all the same. */
@@ -170,7 +189,12 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
         }
         return look_local(c, route, h, ret);
     case NET_ROUTE_REMOTE:
-        conclude(ret, CONNECT_REMOTE, 0);
+        if (!c->comes_in && turns_back(route, h)) {
+            ret->silence = SILENCE_TURNS_BACK;
+            conclude(ret, CONNECT_DROPPED, c->kind == NET_TCP ? ETIMEDOUT : 0);
+        } else {
+            conclude(ret, CONNECT_REMOTE, 0);
+        }
         break;
     case NET_ROUTE_BROADCAST:
         /* TCP has no such peers; UDP must ask for them by SO_BROADCAST (__ip4_datagram_connect of

@@ -9,12 +9,17 @@
 enum predict_outcome {
     CONNECT_ACCEPTED,
     CONNECT_REFUSED,     /* ECONNREFUSED: nobody listens */
-    CONNECT_DROPPED,     /* the accept queue is full, or loopback down: the SYN is dropped, the
-                          * client tries again */
+    CONNECT_DROPPED,     /* the SYN is dropped without a word, and the client tries again */
     CONNECT_UNREACHABLE, /* error says how */
     CONNECT_BLOCKED,     /* the caller's own fault or a lack of permission: error says how */
     CONNECT_REMOTE,      /* it leaves this host; who answers there can't be known here */
     CONNECT_DEPENDS
+};
+
+enum predict_silence {
+    SILENCE_QUEUE,
+    SILENCE_LOOPBACK_DOWN, /* what stays on this host is lost */
+    SILENCE_TURNS_BACK     /* what leaves by loopback comes in there, for an address of others */
 };
 
 struct predict_connection {
@@ -25,7 +30,8 @@ struct predict_connection {
     uint16_t from_port;   /* 0: the kernel's choice */
     uint32_t ifindex;     /* SO_BINDTODEVICE; 0 none */
     bool unknown_device;
-    bool comes_in; /* from another host: route->ifindex is the device that it comes in on */
+    bool loopback_leaves; /* the kernel refuses its loopback source on that way */
+    bool comes_in;        /* from another host: route->ifindex is the device that it comes in on */
 };
 /* The connection that the kernel makes of it: 0.0.0.0 and :: are loopback (or, of IPv4, the address
  * that it comes from), a mapped address is IPv4. */
@@ -35,7 +41,7 @@ struct predict_connect {
     enum predict_outcome outcome;
     int error;                        /* what connect(2) gets; 0 none */
     bool itself;                      /* the socket that connects gets it: its ends are the same */
-    bool loopback_down;               /* what stays on this host is lost */
+    enum predict_silence silence;     /* why nothing comes back, of CONNECT_DROPPED */
     struct predict_receiver receiver; /* of a local address */
     uint64_t waiting, room;           /* the accept queue, where one is: how many wait, and how many
                                        * may (recv_q and send_q of the listener) */

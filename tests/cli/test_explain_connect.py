@@ -84,6 +84,8 @@ def test_listener_answers(berth, netns, mksock):
 
 
 def test_nobody_listens(berth, netns):
+    assert explain(berth, "127.0.0.1:9999")["addresses"][0]["remedies"] == [
+        "start the server, or look where it listens: berth list --listeners"]
     said = check(berth, netns, "127.0.0.1", 4444)
     assert said["listener"] is None and "start the server" in said["remedies"][0]
 
@@ -304,6 +306,29 @@ def test_loopback_is_down(berth, veth, mksock):
     assert "the loopback interface is down" in words and "accept" not in words
 
 
+def test_who_has_the_source(berth, netns, mksock):
+    mk = mksock("tcp listen 127.0.0.1:5000", "tcp bind 127.0.0.1:5002")
+    said = check(berth, netns, "127.0.0.1", 5000, source=("127.0.0.1", 5002))
+    [blocker] = said["blockers"]
+    assert blocker["owners"][0]["pid"] == mk.pid and blocker["rule"] == "taken"
+    assert said["listener"] is None and said["kernel"] is None
+    words = berth("explain", "connect", "127.0.0.1:5000", "--from", "127.0.0.1:5002", status=1).stdout
+    assert f"    mksock[{mk.pid}] of root" in words
+
+
+def test_ways_that_lead_nowhere(berth, veth):
+    there, here = veth.there_address, veth.here_address
+    said = check(berth, veth.here, there, 5000, source=("127.0.0.1", 0))
+    assert said["error"] == "EINVAL" and said["remedies"][0].startswith("leave the source to the kernel")
+    words = berth("explain", "connect", endpoint(there, 5000), "--from", "127.0.0.1", status=1).stdout
+    assert "an address of loopback stays on this host" in words and "blackhole" not in words
+    assert check(berth, veth.here, there, 5000, device="lo")["verdict"] == "dropped"
+    words = berth("explain", "connect", endpoint(here, 5000), "--from", "8.8.8.8", status=1).stdout
+    assert "no route leads to that address" in words
+    words = berth("explain", "connect", "--try", "127.0.0.1:5000", "--from", there, status=3).stdout
+    assert words.startswith("it isn't for this host: tcp 127.0.0.1:5000 is another host's own") and "not tried" in words
+
+
 def test_from_another_host(berth, veth, mksock):
     """What a client over there gets: the truth is asked over there."""
     mksock("tcp listen 127.0.0.1:4444", "tcp listen 0.0.0.0:4445", "tcp listen 0.0.0.0:4446 device=lo")
@@ -328,6 +353,8 @@ def test_no_port_is_left(berth, netns, mksock):
     said = check(berth, netns, "127.0.0.1", 4444)
     assert (said["verdict"], said["error"]) == ("blocked", "EADDRNOTAVAIL")
     assert any("ip_local_port_range" in remedy for remedy in said["remedies"])
+    assert "so that none is left for this end of the connection\n" in berth(
+        "explain", "connect", "127.0.0.1:4444", status=1).stdout
     assert check(berth, netns, "127.0.0.1", 4445)["verdict"] == "accepted"
 
 
@@ -766,7 +793,7 @@ def test_words(berth, mksock):
                         "nobody listens there")
 
 
-@pytest.mark.parametrize("words", [(), ("1", "2"), ("70000",), ("unix:/x",), ("0",), ("--from", "x:y", "80"),
+@pytest.mark.parametrize("words", [(), ("1", "2"), ("70000",), ("unix:/x",), ("0",), ("--from", "x:y", "80"), ("--from", "0", "80"), ("--device", "", "80"),
                                    ("--from", "unix:/x", "80"), ("--try", "--facts", "/dev/null", "80")])
 def test_mistakes(berth, words):
     result = berth("explain", "connect", *words, status=2)
