@@ -77,6 +77,7 @@ static int try_source(struct connect_question *q, struct connect_answer *a, stru
     if (c->from.family && c->from.family != c->to.family)
         return 0;
     candidate.addr.family = c->to.family;
+    explain_ask_own(q->host, &candidate);
     int result = explain_host_at(q->host, c->kind, c->from_port, &host, e);
     if (result == 0)
         result = predict_bind(&candidate, host, &a->bind);

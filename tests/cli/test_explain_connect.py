@@ -263,6 +263,14 @@ def test_devices(berth, veth, mksock):
 # Sources
 
 
+def test_source_of_a_local_route(berth, netns, mksock):
+    """No interface has it, and it binds."""
+    netns.ip("route add local 198.51.100.0/24 dev lo")
+    mksock("tcp listen 127.0.0.1:4444")
+    told = one(explain(berth, "--try", "--from", "198.51.100.5", "127.0.0.1:4444"))
+    assert told["verdict"] == "accepted" and told["tried"]["agreed"]
+
+
 def test_source_must_be_had(berth, netns, mksock):
     mksock("tcp listen 127.0.0.1:4444", "tcp listen 127.0.0.1:4445")
     check(berth, netns, "127.0.0.1", 4444, source=("127.0.0.9", 0))
