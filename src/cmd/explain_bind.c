@@ -53,7 +53,7 @@ static const struct command_option explain_bind_options[] = {
     {.name = "transparent", .field = FIELD(transparent), .help = "with IP_TRANSPARENT"},
     {.name = "try",
      .field = FIELD(tries),
-     .help = "do it for real then, and say whether the kernel agreed"},
+     .help = "do it for real then, as that user, and say whether the kernel agreed"},
     SOCKETS_NETNS_OPTION(struct explain_bind_arguments)
         SOCKETS_VIA_OPTION(struct explain_bind_arguments)
             SOCKETS_FACTS_OPTION(struct explain_bind_arguments){.name = "json",

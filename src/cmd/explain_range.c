@@ -86,14 +86,16 @@ static void put_range(struct buf *out, uint32_t first, uint32_t last, bool *ret_
     *ret_any = true;
 }
 
-static void put_runs(struct buf *out, const struct vec *runs)
+static void put_runs(struct buf *out, const struct bind_answer *a)
 {
     bool any = false;
-    for (size_t i = 0; i < runs->len; i++) {
-        const struct bind_run *r = vec_at(runs, i);
+    for (size_t i = 0; i < a->free.len; i++) {
+        const struct bind_run *r = vec_at(&a->free, i);
         put_range(out, r->first, r->last, &any);
     }
-    buf_str(out, any ? "\n" : "none\n");
+    if (!any)
+        buf_str(out, a->bind.verdict == PREDICT_DEPENDS ? "none for certain" : "none");
+    buf_char(out, '\n');
 }
 
 void explain_bind_show_range(struct output *o, const struct bind_question *q)
@@ -104,6 +106,6 @@ void explain_bind_show_range(struct output *o, const struct bind_question *q)
         buf_str(&o->out.buf, is_v6 ? "free on [" : "free on ");
         net_addr_format(&o->out.buf, &all[i].candidate.addr);
         buf_str(&o->out.buf, is_v6 ? "]: " : ": ");
-        put_runs(&o->out.buf, &all[i].free);
+        put_runs(&o->out.buf, &all[i]);
     }
 }

@@ -348,6 +348,8 @@ def test_of_a_host_saved_in_part_nothing_is_sure_to_be_free(berth, mksock, tmp_p
     assert "only some of the host's sockets were saved" in berth(
         "explain", "bind", "--facts", saved, "[::1]:4444", status=3).stdout
     assert explain(berth, "--facts", saved, "127.0.0.1:4443", status=1)["verdict"] == "fails"
+    assert berth("explain", "bind", "--facts", saved, "127.0.0.1:4443-4450", status=3).stdout == (
+        "free on 127.0.0.1: none for certain\n")
 
 
 def test_words(berth, mksock):
