@@ -138,12 +138,10 @@ static int repeat(struct lsof_words *w, struct out *out)
             break;
         sleep(w->repeat_s);
     }
-    if (w->repeat && w->repeat_until_none)
-        return ever ? 0 : 1;
+    if (w->repeat_until_none)
+        return w->repeat && ever ? 0 : 1;
     /* A count without a marker of one's own ends in 1 with lsof. */
-    if (w->repeat && w->repeat_count && !w->marker)
-        return 1;
-    return missing && !w->quiet_search;
+    return (missing || w->repeat_counted) && !w->quiet_search;
 }
 
 static int run_words(struct lsof_words *w)

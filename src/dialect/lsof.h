@@ -102,6 +102,7 @@ struct lsof_words {
 
     bool repeat, repeat_until_none;
     unsigned repeat_s, repeat_count; /* count 0: without end */
+    bool repeat_counted;             /* there was a count, and no marker in its word */
     const char *marker;              /* strftime's format; NULL the usual one */
 
     bool help, version, fields_help;

@@ -97,8 +97,10 @@ void lsof_repeat_read(struct lsof_words *w, char sign, const char *value)
     if (isdigit((unsigned char)*at))
         w->repeat_s = (unsigned)strtoul(at, &at, 10);
     w->repeat = w->repeat_s > 0;
-    if (*at == 'c')
+    if (*at == 'c') {
         w->repeat_count = (unsigned)strtoul(at + 1, &at, 10);
+        w->repeat_counted |= *at != 'm';
+    }
     if (*at == 'm')
         w->marker = at + 1;
 }

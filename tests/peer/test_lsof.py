@@ -174,6 +174,12 @@ LISTINGS = """
 -r1c1 -i:4444
 -r1c1m== -i:4444
 -r1c1nP -i:4444
+-Q -r1c1 -i:4444
+-r1m= -r1c1 -i:4444
+-r0c1 -i:4444
+-Q -r0c1 -i:4444
+-r0c1m== -i:4444
++r0 -i:4444
 -r0nP -i:4444
 -r1c1 -F -i:4444
 """.strip().splitlines()
