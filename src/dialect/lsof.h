@@ -118,7 +118,7 @@ bool lsof_states_read(struct lsof_words *w, const char *text);
 /* Whether nothing is both asked for and excluded; messages. */
 bool lsof_states_agree(const struct lsof_words *w);
 bool lsof_commands_agree(const struct lsof_words *w);
-/* A list separated by commas; the value of -c; that of +c. */
+/* A list separated by commas; the value of -c; that of +c, which begins with a digit. */
 enum lsof_list { LSOF_PID_LIST, LSOF_GROUP_LIST, LSOF_USER_LIST, LSOF_FD_LIST };
 bool lsof_list_read(struct lsof_words *w, const char *list, enum lsof_list what);
 bool lsof_command_read(struct lsof_words *w, const char *value);

@@ -212,8 +212,6 @@ bool lsof_commands_agree(const struct lsof_words *w)
 
 bool lsof_width_read(struct lsof_words *w, const char *value)
 {
-    if (!is_digits(value))
-        return lsof_fault("+c not followed by width number");
     unsigned long width = strtoul(value, NULL, 10);
     if (width > COMMAND_MAX)
         return lsof_fault("+c %lu > what system provides (%d)", width, COMMAND_MAX);

@@ -38,19 +38,35 @@ static bool take_a(struct lsof_words *w, char sign, const char *value)
 
 static bool take_c(struct lsof_words *w, char sign, const char *value)
 {
-    return sign == '+' ? lsof_width_read(w, value) : lsof_command_read(w, value);
+    (void)sign;
+    return lsof_command_read(w, value);
 }
 
-static bool not_ours(struct lsof_words *w, char sign, const char *value)
+static bool take_width(struct lsof_words *w, char sign, const char *value)
 {
-    (void)w;
-    return lsof_fault("%cd %s: selecting plain files is not berth's job: it lists sockets", sign,
-                      value);
+    (void)sign;
+    return lsof_width_read(w, value);
+}
+
+static bool take_directory(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)sign;
+    if (*value == '-' || *value == '+')
+        return lsof_fault("+d not followed by a directory path");
+    return lsof_fault("+d %s: selecting plain files is not berth's job: it lists sockets", value);
 }
 
 static bool take_d(struct lsof_words *w, char sign, const char *value)
 {
-    return sign == '+' ? not_ours(w, sign, value) : lsof_list_read(w, value, LSOF_FD_LIST);
+    (void)sign;
+    return lsof_list_read(w, value, LSOF_FD_LIST);
+}
+
+/* The device cache, which the original hasn't got on Linux. */
+static bool take_D(struct lsof_words *w, char sign, const char *value)
+{
+    (void)w, (void)sign, (void)value;
+    return lsof_fault("unsupported option: -D");
 }
 
 static bool take_E(struct lsof_words *w, char sign, const char *value)
@@ -303,12 +319,16 @@ static const struct letter {
     const char *missing; /* the message */
     bool (*take)(struct lsof_words *w, char sign, const char *value);
     size_t (*length)(const char *value); /* of the value: letters follow. NULL: all of the word */
+    char sign;                           /* that it stands behind; 0 either */
 } letters[] = {
     {'a', NONE, NULL, NULL, take_a},
     {'b', NONE, NULL, NULL, ignore}, /* nothing here blocks */
-    {'c', NEEDED, NULL, "missing -c option value", take_c},
-    {'d', NEEDED, NULL, "no file descriptor specified", take_d},
-    {'D', NEEDED, NULL, "+d not followed by a directory path", not_ours},
+    {'c', NEEDED, NULL, "missing -c option value", take_c, NULL, '-'},
+    {'c', NEEDED, "0123456789", "+c not followed by width number", take_width, NULL, '+'},
+    {'d', NEEDED, NULL, "no file descriptor specified", take_d, NULL, '-'},
+    {'d', NEEDED, NULL, "+d not followed by a directory path", take_directory, NULL, '+'},
+    {'D', NEEDED, NULL, "unsupported option: -D", take_D, NULL, '-'},
+    {'D', NEEDED, NULL, "+d not followed by a directory path", take_directory, NULL, '+'},
     {'e', NEEDED, NULL, "-e not followed by a file system path", take_e},
     {'E', NONE, NULL, NULL, take_E},
     {'f', OPTIONAL, "cfgGn", NULL, lsof_flags_read},
@@ -347,10 +367,10 @@ static const struct letter {
     {'Z', OPTIONAL, NULL, NULL, take_Z},
 };
 
-static const struct letter *find_letter(char c)
+static const struct letter *find_letter(char sign, char c)
 {
     for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
-        if (letters[i].letter == c)
+        if (letters[i].letter == c && (!letters[i].sign || letters[i].sign == sign))
             return &letters[i];
     return NULL;
 }
@@ -370,7 +390,7 @@ static bool take_word(struct lsof_words *w, char **words, int *at)
     const char *word = words[*at];
     bool ok = true;
     for (const char *c = word + 1; *c; c++) {
-        const struct letter *l = find_letter(*c);
+        const struct letter *l = find_letter(*word, *c);
         if (!l) {
             ok = lsof_fault("illegal option character: %c", *c);
             continue;

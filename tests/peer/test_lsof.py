@@ -293,6 +293,17 @@ FAULTS = """
 -fgnP -i
 +fcx -i
 -L3 -i
+-D r
+-D -y
+-Di
+-D
++d
++d -a
++D-x
++c
++c-1
++c -1
++cx -i
 -m
 -a -i -c a -c ^a -c ^b -c b -c /a/ -c ^b
 -e x -i
