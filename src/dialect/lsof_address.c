@@ -123,12 +123,16 @@ static bool read_service(struct lsof_address *a, const char *name, const struct 
     return lsof_fault("unknown service %s in: -i %s", name, a->text);
 }
 
-static bool read_port(struct lsof_address *a, char *entry, const struct protocol *p)
+static bool read_port(struct lsof_address *a, char *entry, const struct protocol *p, bool is_last)
 {
     char *at = entry;
     if (!isdigit((unsigned char)*at))
         return read_service(a, entry, p, -1);
     uint32_t first = (uint32_t)strtoul(entry, &at, 10), last = first;
+    if (strcmp(at, "-") == 0)
+        return lsof_fault(is_last ? "unacceptable port specification in: -i %s"
+                                  : "invalid service name: -i %s",
+                          a->text);
     if (*at == '-' && !isdigit((unsigned char)at[1]))
         return read_service(a, at + 1, p, first);
     if (*at == '-')
@@ -146,7 +150,7 @@ static bool read_ports(struct lsof_address *a, const char *text, const struct pr
         lsof_fault("unacceptable port specification in: -i %s", a->text);
     for (char *entry; ok && (entry = strsep(&rest, ","));)
         if (*entry)
-            ok = read_port(a, entry, p);
+            ok = read_port(a, entry, p, !rest);
         else if (rest) /* a comma at the end is none too many */
             ok = lsof_fault("invalid service name: -i %s", a->text);
     free(copy);

@@ -12,14 +12,16 @@ static bool no_memory(void)
     return lsof_fault("no more memory");
 }
 
+/* One entry of a list, which the messages of some quote whole. */
+typedef bool take_entry(struct lsof_words *w, const char *entry, const char *list);
+
 /* Calls take for each entry of a list separated by commas, empty ones left out. */
-static bool each(struct lsof_words *w, const char *list,
-                 bool (*take)(struct lsof_words *w, const char *entry))
+static bool each(struct lsof_words *w, const char *list, take_entry *take)
 {
     char *copy = strdup(list), *rest = copy;
     bool ok = copy || no_memory();
     for (char *entry; ok && (entry = strsep(&rest, ","));)
-        ok = !*entry || take(w, entry);
+        ok = !*entry || take(w, entry, list);
     free(copy);
     return ok;
 }
@@ -42,26 +44,28 @@ static bool is_digits(const char *text)
     return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-static bool take_id(struct vec *list, const char *entry, const char *what, const char *full)
+static bool take_id(struct vec *ids, const char *entry, const char *list, const char *what,
+                    const char *full)
 {
     const char *digits = entry + (*entry == '^');
     if (!is_digits(digits))
-        return lsof_fault("illegal %s: %s", full, entry);
-    return add_number(list, strtoll(digits, NULL, 10), *entry == '^', what);
+        return lsof_fault("illegal %s: %s", full, list);
+    return add_number(ids, strtoll(digits, NULL, 10), *entry == '^', what);
 }
 
-static bool take_pid(struct lsof_words *w, const char *entry)
+static bool take_pid(struct lsof_words *w, const char *entry, const char *list)
 {
-    return take_id(&w->pids, entry, "PID", "process ID");
+    return take_id(&w->pids, entry, list, "PID", "process ID");
 }
 
-static bool take_group(struct lsof_words *w, const char *entry)
+static bool take_group(struct lsof_words *w, const char *entry, const char *list)
 {
-    return take_id(&w->groups, entry, "PGID", "process group ID");
+    return take_id(&w->groups, entry, list, "PGID", "process group ID");
 }
 
-static bool take_user(struct lsof_words *w, const char *entry)
+static bool take_user(struct lsof_words *w, const char *entry, const char *list)
 {
+    (void)list;
     const char *name = entry + (*entry == '^');
     uint32_t uid;
     if (is_digits(name))
@@ -94,8 +98,9 @@ static bool take_fd_range(struct lsof_fds *f, const char *entry)
     return f->first < f->last || lsof_fault("-d FD range's low >= its high: %s", entry);
 }
 
-static bool take_fd(struct lsof_words *w, const char *entry)
+static bool take_fd(struct lsof_words *w, const char *entry, const char *list)
 {
+    (void)list;
     struct lsof_fds f;
     bool exclude = *entry == '^';
     if (w->fds_given && exclude != w->fds_exclude)
@@ -109,7 +114,7 @@ static bool take_fd(struct lsof_words *w, const char *entry)
 
 bool lsof_list_read(struct lsof_words *w, const char *list, enum lsof_list what)
 {
-    static bool (*const takes[])(struct lsof_words * w, const char *entry) = {
+    static take_entry *const takes[] = {
         [LSOF_PID_LIST] = take_pid,
         [LSOF_GROUP_LIST] = take_group,
         [LSOF_USER_LIST] = take_user,

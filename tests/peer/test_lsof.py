@@ -224,6 +224,8 @@ FAULTS = """
 -c
 -u
 -p abc
+-p 1,2,x
+-g 1,x,2,y
 -p 1,^1
 -u nosuch,root -p abc -y -iTCP@
 -u root,^root -i
@@ -259,6 +261,9 @@ FAULTS = """
 -iUDP:zeroconf
 -iTCP:mdns
 -i:a-b
+-i:1-
+-i:1-,5
+-iTCP:5,1-
 -i:1-nope
 -i4@::1
 -i4 -i@[::1]
