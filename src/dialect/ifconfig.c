@@ -205,6 +205,26 @@ static bool is_word(const char *word, const char *const *among)
     return false;
 }
 
+/* A family without an address changes nothing, and the original looks at no interface then. */
+static bool is_family(const char *word)
+{
+    static const char *const families[] = {"unix", "inet", "inet6", "ax25", "netrom", "rose",
+                                           "ipx",  "ddp",  "ec",    "ash",  "x25",    NULL};
+    return is_word(word, families);
+}
+
+/* With the name cut as the kernel would take it, whose names are no longer. */
+static int run_show(const struct ifconfig_options *o, const char *name)
+{
+    char kept[IFNAMSIZ];
+    if (name)
+        snprintf(kept, sizeof kept, "%s", name);
+    _cleanup_out_ struct out out;
+    out_init(&out, STDOUT_FILENO);
+    int status = show(o, name ? kept : NULL, &out);
+    return command_output_status(out_flush(&out), status);
+}
+
 static int run(const void *arguments, const struct command_words *words)
 {
     static const char *const helps[] = {"--help", "-h", "-?", NULL};
@@ -224,13 +244,11 @@ static int run(const void *arguments, const struct command_words *words)
             return fault_option(word);
     }
     const char *name = at < words->n ? words->words[at++] : NULL;
+    if (at + 1 == words->n && is_family(words->words[at]))
+        return EXIT_YES;
     if (at < words->n)
         return refuse_change(name, words->words[at]);
-
-    _cleanup_out_ struct out out;
-    out_init(&out, STDOUT_FILENO);
-    int status = show(&o, name, &out);
-    return command_output_status(out_flush(&out), status);
+    return run_show(&o, name);
 }
 
 const struct command command_ifconfig = {

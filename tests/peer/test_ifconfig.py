@@ -19,6 +19,8 @@ def compare(berth, netns, *words):
 @pytest.mark.parametrize("line", [
     "", "-a", "-s", "-a -s", "-v", "lo", "-s lo", "en0", "en0:1", "en0:7", "en10", "nosuch", "-s nosuch",
     "-a lo", "-q", "-as", "--help", "+v",
+    "a-name-of-fifte", "a-name-of-fifteen-and-more", "-s a-name-of-fifteen-and-more", "a-name-of-fifteen:1",
+    "lo inet", "lo inet6", "lo ax25", "lo unix", "nosuch inet", "-s lo ipx",
 ])
 def test_listing(berth, veth, line):
     here = veth.here
@@ -39,7 +41,13 @@ def test_up_down_and_names(berth, veth):
     assert "lo: " not in berth("ifconfig", "-d").stdout
 
 
-@pytest.mark.parametrize("line", ["lo up", "lo 10.0.0.1", "lo mtu 100", "lo inet6 add fd00::1/64"])
+def test_a_long_name_is_cut(berth, veth):
+    veth.here.ip("link add a-name-of-fifte type veth peer name en10")
+    for name in ("a-name-of-fifte", "a-name-of-fifteen"):
+        compare(berth, veth.here, name)
+
+
+@pytest.mark.parametrize("line", ["lo inet 10.0.0.1", "lo up", "lo 10.0.0.1", "lo mtu 100", "lo inet6 add fd00::1/64"])
 def test_changes_are_refused(berth, netns, line):
     before = netns.run("ip", "addr").stdout
     r = berth("ifconfig", *line.split(), status=1)
