@@ -113,9 +113,9 @@ static const struct option long_options[] = {
 static int show_usage(int status)
 {
     fputs(usage_text, status ? stderr : stdout);
-    fflush(stdout);
+    int r = fflush(stdout) == 0 ? 0 : -errno;
     fputs(usage_families, stderr);
-    return status;
+    return command_output_status(r, status);
 }
 
 /* The command line */

@@ -246,6 +246,25 @@ def test_interfaces_called_by_what_a_terminal_obeys(berth, netns):
     assert "\x1b" in both(berth, netns, "-rn")[0].stdout
 
 
+@pytest.mark.parametrize("words", [["netstat", "-h"], ["netstat", "-V"], ["netstat", "-tn"], ["netstat", "-rn"],
+                                   ["ifconfig", "--help"], ["ifconfig", "-V"], ["ifconfig", "lo"], ["ifconfig", "-s"]])
+def test_output_that_cannot_be_written(berth, netns, words):
+    """On purpose otherwise than the originals, which end with 0 and without a word."""
+    with open(os.devnull, "rb") as unwritable:
+        theirs = process.run(words, netns=netns, stdout=unwritable, status=None)
+        ours = berth(*words, stdout=unwritable, status=1)
+    assert theirs.status == 0 and "write" not in theirs.stderr
+    assert ours.stderr.endswith("berth: cannot write to 'standard output': bad file descriptor\n")
+
+
+def test_tcpip_is_inet(berth, netns, mksock):
+    """On purpose otherwise than the original, which tells of an internal error and forgets the word."""
+    mksock(*SCENE)
+    theirs, ours = both(berth, netns, "--tcpip", "-an")
+    assert "Internal Error" in theirs.stderr and "tcp6" in theirs.stdout
+    agree(process.run(("netstat", "-4an"), netns=netns), ours)
+
+
 def test_by_its_name(berth, netns, mksock, tmp_path):
     mksock("tcp listen 127.0.0.1:4444")
     os.symlink(berth.path, tmp_path / "netstat")
