@@ -259,6 +259,37 @@ def test_telnet():
     compare(scenario)
 
 
+def test_answers_of_telnet_that_nobody_takes():
+    """On purpose otherwise than the original, which answers its last bytes once more, with the socket closed."""
+    def scenario(nc):
+        running = nc.start("-ltN", "127.0.0.1", "4444")
+        running.stdin.close()
+        running.stdin = None
+        nc.listening(4444)
+        with connect(nc) as client:
+            client.sendall(b"\xff\xfd\x01hi\xff\xfb\x03")
+            client.shutdown(socket.SHUT_WR)
+            return nc.end(running)
+
+    original, ours = both(ORIGINAL, process.built("BERTH", "berth"), "nc", scenario)
+    assert re.fullmatch("(nc: Write Error!: .*\n)+", original[2])
+    assert ours == (*original[:2], "")
+
+
+@pytest.mark.parametrize("option", ["-N", "-q0"])
+def test_standard_input_is_closed(option):
+    """On purpose otherwise than the original, which reads what it writes to: the socket has taken its place."""
+    def scenario(nc):
+        with server(nc, lambda c: (c.settimeout(1), c.recv(10))[1]) as peer:
+            result = nc.end(nc.start(option, "127.0.0.1", "4444", before=("sh", "-c", 'exec "$@" <&-', "sh")))
+            wait_for(lambda: peer.saw)
+            return *result, peer.saw
+
+    original, ours = both(ORIGINAL, process.built("BERTH", "berth"), "nc", scenario)
+    assert ours[:3] == original[:3] == (0, b"", "")
+    assert original[3] != [b""] and ours[3] == [b""]
+
+
 def test_pass_the_descriptor():
     def scenario(nc):
         here, there = socket.socketpair()
