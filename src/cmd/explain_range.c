@@ -1,5 +1,6 @@
 /* `berth explain bind` of a range of ports: what of it is free. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -35,19 +36,71 @@ static void add_verdict(struct predict_bind *all, const struct predict_bind *one
     all->rule = one->rule;
 }
 
+/* A host's sockets and buckets by port, those of a port in the kernel's order: with all of them
+ * looked at for each port, a busy host would take minutes. */
+enum { PORTS = UINT16_MAX + 1 };
+struct by_port {
+    const struct predict_host *host;
+    const struct net_socket **sockets;
+    uint32_t ends[PORTS];    /* behind a port's last socket; its first is where those before end */
+    uint32_t buckets[PORTS]; /* index + 1 */
+};
+
+static void free_by_port(struct by_port **p)
+{
+    if (*p)
+        free((*p)->sockets);
+    free(*p);
+}
+
+/* A counting sort. */
+static int sort_by_port(const struct predict_host *h, struct by_port **ret)
+{
+    struct by_port *p = *ret = calloc(1, sizeof *p);
+    if (!p || !(p->sockets = calloc(h->n_sockets + 1, sizeof *p->sockets)))
+        return -ENOMEM;
+    p->host = h;
+    for (size_t i = 0; i < h->n_sockets; i++)
+        if (h->sockets[i]->local_port < PORTS - 1)
+            p->ends[h->sockets[i]->local_port + 1]++;
+    for (uint32_t port = 1; port < PORTS; port++)
+        p->ends[port] += p->ends[port - 1];
+    for (size_t i = 0; i < h->n_sockets; i++)
+        if (h->sockets[i]->local_port < PORTS)
+            p->sockets[p->ends[h->sockets[i]->local_port]++] = h->sockets[i];
+    for (size_t i = h->n_buckets; i-- > 0;)
+        p->buckets[h->buckets[i].port] = (uint32_t)i + 1;
+    return 0;
+}
+
+/* The host as a question about one port needs it; port > 0. */
+static struct predict_host host_at(const struct by_port *p, uint16_t port)
+{
+    struct predict_host h = *p->host;
+    h.sockets = p->sockets + p->ends[port - 1];
+    h.n_sockets = p->ends[port] - p->ends[port - 1];
+    h.n_buckets = p->buckets[port] ? 1 : 0;
+    h.buckets = h.n_buckets ? &p->host->buckets[p->buckets[port] - 1] : NULL;
+    return h;
+}
+
 static int ask_ports(struct bind_question *q, struct bind_answer *a, struct err *e)
 {
     struct predict_candidate one = a->candidate;
-    const struct predict_host *host;
+    const struct predict_host *all;
+    __attribute__((cleanup(free_by_port))) struct by_port *by_port = NULL;
     /* All ports in one look: a thousand of them asked one by one would take longer. */
-    int result = explain_host_at(q->host, one.kind, 0, &host, e);
+    int result = explain_host_at(q->host, one.kind, 0, &all, e);
+    if (result == 0)
+        result = sort_by_port(all, &by_port);
     a->bind.verdict = PREDICT_FAILS;
     for (uint32_t port = q->endpoint->port; result == 0 && port <= q->endpoint->port_last; port++) {
         struct predict_bind b;
         if (port == 0)
             continue;
         one.port = (uint16_t)port;
-        result = predict_bind(&one, host, &b);
+        const struct predict_host host = host_at(by_port, one.port);
+        result = predict_bind(&one, &host, &b);
         if (result == 0)
             add_verdict(&a->bind, &b);
         if (result == 0 && b.verdict == PREDICT_SUCCEEDS)

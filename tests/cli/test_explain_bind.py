@@ -1,6 +1,7 @@
 """berth explain bind: what it says beforehand is what the kernel then answers."""
 
 import errno
+import resource
 import socket
 
 import pytest
@@ -259,6 +260,17 @@ def test_range_lists_what_is_free(berth, mksock):
     assert told["verdict"] == "succeeds" and told["port"] is None
     assert told["free"] == [{"first": 4444, "last": 4445}, {"first": 4447, "last": 4448}]
     assert berth("explain", "bind", "[::]:4444-4448").stdout == "free on [::]: 4444-4445, 4447-4448\n"
+
+
+def test_all_ports_of_a_busy_host(berth, mksock):
+    """No look through all its sockets for each port: that took seconds of CPU."""
+    mksock("scene connections=6000 processes=2")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    told = explain(berth, "[::]:0-65535")["addresses"][0]
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1.5
+    ports = {row["local"]["port"] for row in berth("list", "--json", "-o", "local", "tcp").json()}
+    free = {port for run in told["free"] for port in range(run["first"], run["last"] + 1)}
+    assert free == set(range(1, 65536)) - ports
 
 
 def test_a_range_without_a_free_port(berth, mksock):
