@@ -122,7 +122,11 @@ static void put_failed(struct buf *out, struct connect_question *q, const struct
 static void put_remote(struct buf *out, struct connect_question *q, const struct connect_answer *a)
 {
     explain_connect_put_endpoint(out, a);
-    if (a->route.kind == NET_ROUTE_MULTICAST)
+    if (a->forward.rule)
+        buf_str(out,
+                " is handed on to another host by a rule of the firewall: who answers there can't "
+                "be known here");
+    else if (a->route.kind == NET_ROUTE_MULTICAST)
         buf_str(out, " is a group: who receives it can't be known here");
     else if (a->connection.comes_in)
         buf_str(out, net_addr_is_loopback(&a->connection.to)
@@ -173,7 +177,8 @@ void explain_connect_put_verdict(struct buf *out, struct connect_question *q,
                                  const struct connect_answer *a, bool colour)
 {
     const struct verdict *v = &verdicts[a->connect.outcome];
-    bool elsewhere = a->connect.outcome == CONNECT_REMOTE && a->connection.comes_in;
+    bool elsewhere =
+        a->connect.outcome == CONNECT_REMOTE && a->connection.comes_in && !a->forward.rule;
     style_begin(out, colour, v->style);
     buf_str(out, elsewhere ? "it isn't for this host" : v->word);
     style_end(out, colour, v->style);

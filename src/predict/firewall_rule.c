@@ -271,10 +271,7 @@ static size_t take_value(struct reader *r, enum firewall_test test, size_t i)
     i += differs || is(r, i, "==");
     i = is(r, i, "{") ? read_set(r, test, i, &met) : read_list(r, test, i, &met);
     r->of_port |= met == TRI_YES && !differs && test == TEST_DPORT;
-    /* Where there is no such device: nft_meta_store_ifname of net/netfilter/nft_meta.c has an empty
-     * name, older kernels leave the rule. */
-    bool open = differs && !firewall_has_device(&r->s, test);
-    demand(r, open ? TRI_MAYBE : differs ? tri_not(met) : met);
+    demand(r, differs ? tri_not(met) : met);
     return i;
 }
 

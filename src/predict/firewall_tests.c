@@ -107,7 +107,8 @@ static enum tri test_type(const struct firewall_subject *s, const struct firewal
 }
 
 /* Devices: "eth0", "eth*" of nft, "eth+" of iptables. At hooks where a packet has none of the kind,
- * no rule that names one is met. */
+ * its name is empty (nft_meta_store_ifname of net/netfilter/nft_meta.c), and so unlike all.
+ * test: test_explain_connect.py, test_chains_everywhere */
 static enum tri test_device(const char *device, const struct firewall_word *w)
 {
     if (!device || w->n == 0)
@@ -130,12 +131,6 @@ static bool has_out(enum firewall_hook hook)
 {
     return hook == FIREWALL_EGRESS || hook == FIREWALL_POSTROUTING || hook == FIREWALL_OUTPUT ||
            hook == FIREWALL_FORWARD;
-}
-
-bool firewall_has_device(const struct firewall_subject *s, enum firewall_test test)
-{
-    return test == TEST_IN ? s->p->in && has_in(s->hook)
-                           : test != TEST_OUT || (s->p->out && has_out(s->hook));
 }
 
 /* Connection tracking */

@@ -32,8 +32,6 @@ struct firewall_subject {
 /* Whether the packet has this value there. */
 enum tri firewall_test_word(const struct firewall_subject *s, enum firewall_test test,
                             const struct firewall_word *w);
-/* False of a device where packets have none of the kind. */
-bool firewall_has_device(const struct firewall_subject *s, enum firewall_test test);
 /* Of a number n: whether it is below, or above, that of the packet's ports. */
 enum tri firewall_test_order(const struct firewall_subject *s, enum firewall_test test,
                              const char *order, const struct firewall_word *w);

@@ -504,6 +504,7 @@ def test_what_lets_through_is_yes(berth, netns, mksock, rules):
     "table inet t { chain sub { drop; }; chain i { type filter hook input priority 0; tcp dport { 22, 4444 } jump sub; }; }",
     "table inet t { chain o { type filter hook output priority 0; ct state new reject; }; }",
     "table inet t { chain o { type filter hook output priority 0; meta skuid 0 drop; }; }",
+    'table inet t { chain o { type filter hook output priority 0; iifname != "en0" tcp dport 4444 drop; }; }',
     "table netdev t { chain n { type filter hook ingress device lo priority 0; tcp dport 4444 drop; }; }"])
 def test_chains_everywhere(berth, netns, mksock, table):
     mksock("tcp listen 127.0.0.1:4444")
@@ -711,6 +712,22 @@ def test_firewall_of_a_published_port(berth, veth, mksock):
     nft(veth.here, "flush table ip f")
     said = one(explain(berth, *ask, status=3))
     assert said["verdict"] == "depends" and said["firewall"]["named"][0]["rule"] == "policy drop"
+
+
+@needs_nft
+def test_published_as_docker_does(berth, veth, mksock):
+    """Its rules; the container is no namespace of this host, so that its address is all that is known."""
+    nft(veth.here, "table ip nat { chain DOCKER { tcp dport 8080 iifname != \"docker0\" dnat to 192.168.1.1:80", "}",
+        "chain p { type nat hook prerouting priority -100; fib daddr type local jump DOCKER", "}",
+        "chain o { type nat hook output priority -100; ip daddr != 127.0.0.0/8 fib daddr type local jump DOCKER", "}",
+        "}")
+    mksock("tcp listen 192.168.1.1:80", netns=veth.there)
+    assert check(berth, veth.here, veth.here_address, 8080)["forward"]["target"] == "192.168.1.1:80"
+    assert check(berth, veth.here, "127.0.0.1", 8080)["forward"] is None
+    nft(veth.here, "flush chain ip nat DOCKER", "add rule ip nat DOCKER tcp dport 8080 dnat to 192.168.1.9:80")
+    for more in (), ("--from", veth.there_address):
+        words = berth("explain", "connect", f"{veth.here_address}:8080", *more, status=3).stdout
+        assert words.startswith("it leaves this host: tcp 192.168.1.89:8080 is handed on to another host by a rule")
 
 
 # Names, and all of it
