@@ -46,11 +46,11 @@ struct by_port {
     uint32_t buckets[PORTS]; /* index + 1 */
 };
 
-static void free_by_port(struct by_port **p)
+static void free_by_port(struct by_port *p)
 {
-    if (*p)
-        free((*p)->sockets);
-    free(*p);
+    if (p)
+        free(p->sockets);
+    free(p);
 }
 
 /* A counting sort. */
@@ -84,15 +84,11 @@ static struct predict_host host_at(const struct by_port *p, uint16_t port)
     return h;
 }
 
-static int ask_ports(struct bind_question *q, struct bind_answer *a, struct err *e)
+static int ask_each(const struct bind_question *q, struct bind_answer *a,
+                    const struct by_port *by_port)
 {
     struct predict_candidate one = a->candidate;
-    const struct predict_host *all;
-    __attribute__((cleanup(free_by_port))) struct by_port *by_port = NULL;
-    /* All ports in one look: a thousand of them asked one by one would take longer. */
-    int result = explain_host_at(q->host, one.kind, 0, &all, e);
-    if (result == 0)
-        result = sort_by_port(all, &by_port);
+    int result = 0;
     a->bind.verdict = PREDICT_FAILS;
     for (uint32_t port = q->endpoint->port; result == 0 && port <= q->endpoint->port_last; port++) {
         struct predict_bind b;
@@ -107,6 +103,20 @@ static int ask_ports(struct bind_question *q, struct bind_answer *a, struct err 
             result = add_free(&a->free, port);
         predict_bind_clear(&b);
     }
+    return result;
+}
+
+/* All ports in one look: a thousand of them asked one by one would take longer. */
+static int ask_ports(struct bind_question *q, struct bind_answer *a, struct err *e)
+{
+    const struct predict_host *all;
+    struct by_port *by_port = NULL;
+    int result = explain_host_at(q->host, a->candidate.kind, 0, &all, e);
+    if (result == 0)
+        result = sort_by_port(all, &by_port);
+    if (result == 0)
+        result = ask_each(q, a, by_port);
+    free_by_port(by_port);
     return result;
 }
 
