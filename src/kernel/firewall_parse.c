@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "kernel/firewall.h"
 
-enum { CHAINS_MAX = 1 << 14, RULE_MAX = 1 << 12 };
+enum { CHAINS_MAX = 1 << 14, SETS_MAX = 1 << 12, RULE_MAX = 1 << 12, ELEMENTS_MAX = 1 << 16 };
 
 struct listing {
     struct firewall *ret;
@@ -17,7 +17,8 @@ struct listing {
     enum firewall_family family; /* of the table */
     bool translates;             /* iptables: the table nat */
     bool in_chain;
-    bool in_rule;   /* the last line was one of a rule, which may go on */
+    bool in_rule; /* the last line was one of a rule, which may go on */
+    bool in_set, in_elements;
     unsigned depth; /* nft: open braces of a set or map, or of a rule that goes on */
 };
 
@@ -101,21 +102,54 @@ static int add_rule(struct listing *l, size_t chain, const char *text)
     return r->text ? 0 : -ENOMEM;
 }
 
+/* Adds a line to a text (NULL: none yet), up to a bound. */
+static int join(char **text, const char *line, size_t max, bool *cut)
+{
+    size_t n = *text ? strlen(*text) : 0;
+    *cut |= n + strlen(line) > max;
+    if (*cut)
+        return 0;
+    char *longer = realloc(*text, n + strlen(line) + 2);
+    if (!longer)
+        return -ENOMEM;
+    *text = longer;
+    longer[n] = ' ';
+    strcpy(longer + n + 1, line);
+    return 0;
+}
+
 static int go_on(struct listing *l, const char *text)
 {
     struct firewall_rule *r = vec_at(&l->ret->rules, l->ret->rules.len - 1);
-    size_t n = strlen(r->text);
-    r->cut |= n + strlen(text) > RULE_MAX;
     look_for_notrack(l->ret, text);
-    if (r->cut)
-        return 0;
-    char *longer = realloc(r->text, n + strlen(text) + 2);
-    if (!longer)
-        return -ENOMEM;
-    r->text = longer;
-    longer[n] = ' ';
-    strcpy(longer + n + 1, text);
+    return join(&r->text, text, RULE_MAX, &r->cut);
+}
+
+/* Sets */
+
+static int add_set(struct listing *l, const struct firewall_word *name)
+{
+    struct firewall_set *s = l->ret->sets.len < SETS_MAX ? vec_push(&l->ret->sets) : NULL;
+    if (!s)
+        return l->ret->sets.len < SETS_MAX ? -ENOMEM : 0; /* of what isn't there nothing is known */
+    copy(name, s->name);
+    memcpy(s->table, l->table, sizeof s->table);
+    s->listing = l->number;
+    s->family = l->family;
+    l->in_set = true;
     return 0;
+}
+
+/* "elements = { 22," and the lines that follow; before them its type and flags. */
+static int take_set_line(struct listing *l, const char *text)
+{
+    struct firewall_set *s = vec_at(&l->ret->sets, l->ret->sets.len - 1);
+    static const char opening[] = "elements = {";
+    if (starts(text, opening)) {
+        l->in_elements = true;
+        text += sizeof opening - 1;
+    }
+    return l->in_elements ? join(&s->elements, text, ELEMENTS_MAX, &s->cut) : 0;
 }
 
 /* nft */
@@ -171,9 +205,9 @@ static int take_nft_line(struct listing *l, const char *text)
     int braces = count_braces(text);
     if (l->depth) {
         open_braces(l, braces);
-        return l->in_rule ? go_on(l, text) : 0;
+        return l->in_rule ? go_on(l, text) : l->in_set ? take_set_line(l, text) : 0;
     }
-    l->in_rule = false;
+    l->in_rule = l->in_set = l->in_elements = false;
     if (starts(text, "table ")) {
         open_table(l, text);
         return 0;
@@ -188,7 +222,9 @@ static int take_nft_line(struct listing *l, const char *text)
     }
     if (!l->in_chain) {
         open_braces(l, braces); /* a set, a map … */
-        return 0;
+        return l->depth && starts(text, "set ") && word_after(text, "set", &name)
+                   ? add_set(l, &name)
+                   : 0;
     }
     if (starts(text, "type ") && !last_chain(l)->hook && word_after(text, "hook", &name)) {
         take_hook(last_chain(l), text);

@@ -10,6 +10,9 @@ void firewall_free(struct firewall *f)
 {
     for (size_t i = 0; i < f->rules.len; i++)
         free(((struct firewall_rule *)vec_at(&f->rules, i))->text);
+    for (size_t i = 0; i < f->sets.len; i++)
+        free(((struct firewall_set *)vec_at(&f->sets, i))->elements);
+    vec_free(&f->sets);
     vec_free(&f->rules);
     vec_free(&f->chains);
 }
@@ -23,6 +26,19 @@ const struct firewall_chain *firewall_find_chain(const struct firewall *f,
         if (c->listing == of->listing && c->family == of->family && strlen(c->name) == n &&
             memcmp(c->name, name, n) == 0 && strcmp(c->table, of->table) == 0)
             return c;
+    }
+    return NULL;
+}
+
+const struct firewall_set *firewall_find_set(const struct firewall *f,
+                                             const struct firewall_chain *of, const char *name,
+                                             size_t n)
+{
+    for (size_t i = 0; i < f->sets.len; i++) {
+        const struct firewall_set *s = vec_at(&f->sets, i);
+        if (s->listing == of->listing && s->family == of->family && strlen(s->name) == n &&
+            memcmp(s->name, name, n) == 0 && strcmp(s->table, of->table) == 0)
+            return s;
     }
     return NULL;
 }

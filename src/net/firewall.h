@@ -56,16 +56,27 @@ struct firewall_rule {
     bool cut;     /* the text isn't whole */
 };
 
+/* A named set: "@blocked" in a rule of its table. */
+struct firewall_set {
+    unsigned listing;
+    char table[FIREWALL_NAME_SIZE], name[FIREWALL_NAME_SIZE];
+    enum firewall_family family;
+    char *elements; /* owned: "22, 80-90"; NULL: none */
+    bool cut;       /* there are more */
+};
+
 struct firewall {
     unsigned n_listings;
+    struct vec sets;   /* struct firewall_set */
     struct vec chains; /* struct firewall_chain */
     struct vec rules;  /* struct firewall_rule, by chain, in the order in which they are met */
     bool untracks;     /* some rule takes packets out of connection tracking */
 };
 
-#define FIREWALL_INIT                                                                      \
-    {                                                                                      \
-        .chains = VEC_INIT(struct firewall_chain), .rules = VEC_INIT(struct firewall_rule) \
+#define FIREWALL_INIT                                                                     \
+    {                                                                                     \
+        .sets = VEC_INIT(struct firewall_set), .chains = VEC_INIT(struct firewall_chain), \
+        .rules = VEC_INIT(struct firewall_rule)                                           \
     }
 void firewall_free(struct firewall *f);
 
@@ -73,6 +84,10 @@ void firewall_free(struct firewall *f);
 const struct firewall_chain *firewall_find_chain(const struct firewall *f,
                                                  const struct firewall_chain *of, const char *name,
                                                  size_t n);
+/* Its set of this name; NULL: there is none. */
+const struct firewall_set *firewall_find_set(const struct firewall *f,
+                                             const struct firewall_chain *of, const char *name,
+                                             size_t n);
 /* "inet filter input". */
 void firewall_format_place(struct buf *out, const struct firewall_chain *c);
 

@@ -61,13 +61,34 @@ static size_t skip_braces(const struct reader *r, size_t i)
 
 /* Values */
 
+/* "@blocked" */
+static enum tri test_named(const struct reader *r, enum firewall_test test,
+                           const struct firewall_word *name)
+{
+    const struct firewall_set *s = firewall_find_set(r->s.f, r->chain, name->at + 1, name->n - 1);
+    const char *text = s && s->elements ? s->elements : "";
+    struct firewall_word w;
+    enum tri met = TRI_NO;
+    if (!s || s->cut)
+        return TRI_MAYBE;
+    for (bool starts = true; firewall_next_word(&text, &w) && !firewall_word_is(&w, "}");) {
+        if (firewall_word_is(&w, "."))
+            return TRI_MAYBE;
+        if (starts)
+            met = tri_or(met, firewall_test_word(&r->s, test, &w));
+        starts = firewall_word_is(&w, ",");
+    }
+    return met;
+}
+
 /* One element of a set or list: its first word is the value; "1.2.3.4 . 80" is of two, "10.0.0.1
  * timeout 1h" says for how long. */
 static enum tri test_element(const struct reader *r, enum firewall_test test, size_t i)
 {
-    return is(r, i + 1, ".") || word(r, i)->at[0] == '@' || is(r, i, "*")
-               ? TRI_MAYBE
-               : firewall_test_word(&r->s, test, word(r, i));
+    const struct firewall_word *w = word(r, i);
+    if (!w->quoted && w->n > 1 && w->at[0] == '@')
+        return test_named(r, test, w);
+    return is(r, i + 1, ".") || is(r, i, "*") ? TRI_MAYBE : firewall_test_word(&r->s, test, w);
 }
 
 /* "{ 22, 80-90 }" */

@@ -730,6 +730,19 @@ def test_published_as_docker_does(berth, veth, mksock):
         assert words.startswith("it leaves this host: tcp 192.168.1.89:8080 is handed on to another host by a rule")
 
 
+@needs_nft
+def test_named_sets(berth, netns, mksock):
+    """A list of blocked addresses, as programs that watch logs keep it: this one isn't among them."""
+    mksock("tcp listen 127.0.0.1:4444")
+    blocked = ", ".join(f"10.0.{n}.1" for n in range(40))
+    nft(netns, "table inet t { set bad { type ipv4_addr; flags interval; elements = { %s }; }" % blocked,
+        "chain i { type filter hook input priority 0; ip saddr @bad drop; }", "}")
+    assert check(berth, netns, "127.0.0.1", 4444)["verdict"] == "accepted"
+    nft(netns, "add element inet t bad { 127.0.0.0/8 }")
+    assert connect(netns, "127.0.0.1", 4444) == "silence"
+    assert explain(berth, "127.0.0.1:4444", status=3)["verdict"] == "depends"
+
+
 # Names, and all of it
 
 

@@ -283,6 +283,43 @@ static void test_answers(void **state)
     assert_int_equal(count_stops("tcp flags & (syn | ack) == syn | ack drop", false, &p), 1);
 }
 
+static void test_sets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *elements;
+        const char *rule;
+        size_t stops;
+    } all[] = {
+        {"elements = { 192.0.2.9,\n\t\t\t     198.51.100.0/24 }", "ip saddr @s drop", 1},
+        {"elements = { 10.0.0.0/8 timeout 1h expires 5m }", "ip saddr @s drop", 0},
+        {"elements = { 10.0.0.0/8 }", "ip saddr @s accept\n\t\tdrop", 1},
+        {"elements = { 10.0.0.0/8 }", "ip saddr != @s drop", 1},
+        {"flags interval", "ip saddr @s drop", 0},
+        {"elements = { 22, 80 }", "tcp dport @s accept\n\t\tdrop", 0},
+        {"elements = { 198.51.100.9 . 80 }", "ip saddr . tcp dport @s accept\n\t\tdrop", 1},
+        {"elements = { 10.0.0.0/8 }", "ip saddr @other drop", 1},
+    };
+    const struct firewall_packet p = packet(NET_TCP);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        _cleanup_buf_ struct buf listing = BUF_INIT(4096);
+        _cleanup_vec_ struct vec met = VEC_INIT(struct firewall_met);
+        struct firewall f = FIREWALL_INIT;
+        size_t n = 0;
+        buf_printf(&listing,
+                   "table ip t {\n\tset s {\n\t\ttype ipv4_addr\n\t\t%s\n\t}\n\n\tchain i "
+                   "{\n\t\ttype filter hook input priority 0; policy accept;\n\t\t%s\n\t}\n}\n",
+                   all[i].elements, all[i].rule);
+        assert_int_equal(firewall_parse_nft(listing.data, listing.len, &f), 0);
+        assert_int_equal(predict_firewall(&f, &p, false, &met), 0);
+        for (size_t k = 0; k < met.len; k++)
+            n += ((struct firewall_met *)vec_at(&met, k))->action == FIREWALL_STOPS;
+        if (n != all[i].stops)
+            fail_msg("%s, %s: %zu", all[i].elements, all[i].rule, n);
+        firewall_free(&f);
+    }
+}
+
 static void test_hooks(void **state)
 {
     (void)state;
@@ -344,8 +381,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nft),          cmocka_unit_test(test_iptables),
         cmocka_unit_test(test_rules_of_nft), cmocka_unit_test(test_rules_of_iptables),
-        cmocka_unit_test(test_answers),      cmocka_unit_test(test_hooks),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_answers),      cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_hooks),        cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
