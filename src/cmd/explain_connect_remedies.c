@@ -189,6 +189,9 @@ static int for_unreachable(struct remedies *r)
         return result;
     switch (r->a->route.kind) {
     case NET_ROUTE_NONE:
+        if (r->a->connect.error == EADDRNOTAVAIL)
+            return say(r, "turn IPv6 on (sysctl net.ipv6.conf.all.disable_ipv6=0), or use the "
+                          "IPv4 address");
         return say(r, r->a->connection.to.family == AF_INET6
                           ? "add a route (ip -6 route), or use the IPv4 address"
                           : "add a route (ip route), or set the interface up (berth interfaces)");

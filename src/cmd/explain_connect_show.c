@@ -83,6 +83,8 @@ static void put_way(struct buf *out, const struct connect_question *q,
                          : "");
     else if (a->route.kind == NET_ROUTE_LOCAL && a->connect.outcome != CONNECT_REMOTE)
         put_local_way(out, q, a);
+    else if (a->route.kind == NET_ROUTE_NONE && a->connect.error == EADDRNOTAVAIL)
+        buf_str(out, "  this host has no IPv6 address that it could come from\n");
     else if (refusals[a->route.kind])
         buf_printf(out, "  %s\n", refusals[a->route.kind]);
     else

@@ -151,6 +151,19 @@ void predict_connect_settle(struct predict_connect *ret, const struct predict_co
     conclude_local(c, true, ret);
 }
 
+/* The source is looked for before the route's own error is (ip6_dst_lookup_tail of
+ * net/ipv6/ip6_output.c). test: test_explain_connect.py, test_ipv6_that_is_turned_off */
+static bool lacks_source(const struct predict_connection *c, const struct predict_host *h)
+{
+    if (c->to.family != AF_INET6 || c->from.family || !h->n_interfaces)
+        return false;
+    for (uint32_t i = 0; i < h->n_interfaces; i++)
+        for (uint32_t k = 0; k < h->interfaces[i].n_addrs; k++)
+            if (h->interfaces[i].addrs[k].addr.family == AF_INET6)
+                return false;
+    return true;
+}
+
 int predict_connect(const struct predict_connection *c, const struct net_route *route,
                     const struct predict_host *h, struct predict_connect *ret)
 {
@@ -220,7 +233,7 @@ int predict_connect(const struct predict_connection *c, const struct net_route *
         conclude(ret, CONNECT_UNREACHABLE, EINVAL);
         break;
     case NET_ROUTE_NONE:
-        conclude(ret, CONNECT_UNREACHABLE, ENETUNREACH);
+        conclude(ret, CONNECT_UNREACHABLE, lacks_source(c, h) ? EADDRNOTAVAIL : ENETUNREACH);
         break;
     case NET_ROUTE_UNKNOWN:
     case NET_ROUTE_KINDS:

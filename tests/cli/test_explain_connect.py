@@ -337,6 +337,15 @@ def test_ways_that_lead_nowhere(berth, veth):
     assert words.startswith("it isn't for this host: tcp 127.0.0.1:5000 is another host's own") and "not tried" in words
 
 
+def test_ipv6_that_is_turned_off(berth, netns):
+    netns.sysctl("net.ipv6.conf.all.disable_ipv6", "1")
+    netns.sysctl("net.ipv6.conf.lo.disable_ipv6", "1")
+    for address in "::1", "2001:db8::1":
+        said = check(berth, netns, address, 5000)
+        assert said["verdict"] == "unreachable" and said["error"] == "EADDRNOTAVAIL"
+        assert said["remedies"][0].startswith("turn IPv6 on")
+
+
 def test_from_another_host(berth, veth, mksock):
     """What a client over there gets: the truth is asked over there."""
     mksock("tcp listen 127.0.0.1:4444", "tcp listen 0.0.0.0:4445", "tcp listen 0.0.0.0:4446 device=lo")
