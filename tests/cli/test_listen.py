@@ -497,7 +497,7 @@ def test_without_ipv6_it_goes_on(listen, netns):
     netns.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
     server = listen("0", "--reply", "x")
     assert len(server.of("listening")) == 1
-    trouble, = server.of("trouble")
+    trouble, = server.wait_events("trouble")
     assert trouble["error"] == "EADDRNOTAVAIL" and "cannot listen on '[::1]:" in trouble["text"]
     assert not server.talk
 
@@ -718,7 +718,7 @@ def test_max_clients_refused(listen):
         a.sendall(b"a")
         assert a.recv(1) == b"a"
         assert is_turned_away(server)
-    assert server.of("refused")[0]["text"] == "there are as many clients as --max-clients allows"
+    assert server.wait_events("refused")[0]["text"] == "there are as many clients as --max-clients allows"
     server.wait_events("closed")
     with server.connect() as c:
         c.sendall(b"c")

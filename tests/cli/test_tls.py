@@ -279,7 +279,7 @@ def test_client_certificates(listen, good, authority, tmp_path):
     with secure_socket(server, client_context(authority.path, alice)) as s:
         s.sendall(b"x")
         assert s.recv(1) == b"x"
-    assert "client CN=alice" in server.of("opened")[0]["text"]
+    assert "client CN=alice" in server.wait_events("opened")[0]["text"]
     with pytest.raises((ssl.SSLError, OSError)):
         with secure_socket(server, client_context(authority.path)) as s:
             s.recv(1)
