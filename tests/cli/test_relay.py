@@ -289,7 +289,7 @@ def test_a_reset_is_told_and_harms_nobody(relay, listener):
 
 def test_far_end_is_not_there(relay):
     server = relay(HERE, "127.0.0.1:1")
-    with server.connect() as near, contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionResetError), server.connect() as near:
         assert near.recv(1) == b""
     closed = server.wait_events("closed")[0]
     assert (closed["why"], closed["error"]) == ("far-failed", "ECONNREFUSED")

@@ -234,7 +234,7 @@ def test_forward_looks_for_authorities_though_confined(listen, good, authority, 
 def test_forward_to_whom_nobody_vouches_for(listen, good):
     behind = listen(f"tls:{HERE}", "--tls-cert", good, "--echo")
     server = listen(HERE, "--forward", f"tls:127.0.0.1:{behind.port}")
-    with server.connect() as s, contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionResetError), server.connect() as s:
         s.sendall(b"secret")
         assert s.recv(1) == b""
     closed = server.wait_events("closed")[0]
@@ -493,14 +493,14 @@ def test_relay_tells_what_is_wrong_with_tls(relay, listen, berth, good, authorit
     result = berth("relay", "-", f"tls:127.0.0.1:{back.port}", input="hello", status=1)
     assert "isn't known here" in result.stderr
     server = relay("listen:" + HERE, f"tls:127.0.0.1:{back.port}")
-    with server.connect() as s, contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionResetError), server.connect() as s:
         assert read_all(s) == b""
     assert "isn't known here" in server.wait_events("closed")[0]["text"]
     assert "or --tls-to-ca names" in server.of("closed")[0]["text"]
     assert f"tls:127.0.0.1:{back.port}: its certificate" in server.of("closed")[0]["text"]
     plain = relay("listen:tls:" + HERE, f"tls:127.0.0.1:{back.port}", "--tls-cert", good, "--tls-to-ca",
                   authority.path)
-    with plain.connect() as s, contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionResetError), plain.connect() as s:
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
         read_all(s)
     assert "plain HTTP" in plain.wait_events("refused")[0]["text"]
@@ -523,7 +523,7 @@ def test_hints_name_the_options_of_the_command(relay, listen, berth, authority, 
     texts = {"connect": berth("connect", at, input="", status=1, env=env).stderr}
     for command, args in ("relay", ["listen:" + HERE, at]), ("listen", [HERE, "--forward", at]):
         server = (relay if command == "relay" else listen)(*args, env=env)
-        with server.connect() as s, contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError), server.connect() as s:
             s.recv(1)
         texts[command] = server.wait_events("closed")[0]["text"]
     for command, text in texts.items():
