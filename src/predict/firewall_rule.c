@@ -158,7 +158,7 @@ static void read_map(struct reader *r, enum firewall_test test, bool plain, size
 /* nft: "tcp dport 22", "ct state != established", "iifname { "a", "b" }" */
 
 struct selector {
-    const char *words[6];
+    const char *words[7];
     enum firewall_test test;
 };
 
@@ -181,7 +181,8 @@ static const struct selector selectors[] = {
     {{"ct", "status"}, TEST_STATUS},
     {{"fib", "daddr", "type"}, TEST_DADDR_TYPE},
     {{"fib", "saddr", ".", "iif", "oif"}, TEST_WAY_BACK},
-    {{"fib", "saddr", ".", "mark", ".", "iif"}, TEST_UNKNOWN}, /* see take_selector */
+    {{"fib", "saddr", ".", "mark", ".", "iif", "oif"}, TEST_WAY_BACK},
+    {{"fib", "saddr", ".", "mark", ".", "iif"}, TEST_UNKNOWN},
     {{"tcp", "dport"}, TEST_DPORT},
     {{"udp", "dport"}, TEST_DPORT},
     {{"th", "dport"}, TEST_DPORT},
@@ -304,10 +305,6 @@ static size_t take_selector(struct reader *r, size_t i)
         enum firewall_test test = selectors[k].test;
         if (n == 0 || is(r, i + n, "map"))
             continue;
-        if (test == TEST_UNKNOWN && is(r, i + n, "oif")) {
-            test = TEST_WAY_BACK;
-            n++;
-        }
         demand_header(r, i);
         if (test == TEST_FLAGS)
             return take_flags(r, i + n);

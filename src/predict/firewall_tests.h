@@ -19,8 +19,7 @@ enum firewall_test {
     TEST_STATUS,
     TEST_DADDR_TYPE,
     TEST_WAY_BACK, /* whether a route leads back through the device that it came in by */
-    TEST_FLAGS,
-    TEST_ORDERS /* how many there are */
+    TEST_FLAGS
 };
 
 struct firewall_subject {
