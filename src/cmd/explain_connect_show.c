@@ -77,11 +77,12 @@ static void put_way(struct buf *out, const struct connect_question *q,
     if ((a->connect.outcome == CONNECT_BLOCKED && !known) ||
         (explain_connect_behind(a) && a->route.kind == NET_ROUTE_REMOTE))
         return;
-    if (a->connection.comes_in && a->connect.outcome == CONNECT_REMOTE)
-        buf_str(out, net_addr_is_loopback(&a->connection.to)
-                         ? "  every host has a loopback of its own\n"
-                         : "");
-    else if (a->route.kind == NET_ROUTE_LOCAL && a->connect.outcome != CONNECT_REMOTE)
+    if (a->connection.comes_in && a->connect.outcome == CONNECT_REMOTE) {
+        if (net_addr_is_loopback(&a->connection.to))
+            buf_str(out, "  every host has a loopback of its own\n");
+        return;
+    }
+    if (a->route.kind == NET_ROUTE_LOCAL && a->connect.outcome != CONNECT_REMOTE)
         put_local_way(out, q, a);
     else if (a->route.kind == NET_ROUTE_NONE && a->connect.error == EADDRNOTAVAIL)
         buf_str(out, "  this host has no IPv6 address that it could come from\n");
