@@ -1099,10 +1099,7 @@ def test_what_fails_is_an_event(berth, netns, args, error):
 def test_signals_at_once_leave_nothing_behind(listen, tmp_path, signals):
     path = tmp_path / "x"
     server = listen(f"unix:{path}", "--echo")
-    server.process.send_signal(signal.SIGSTOP)
-    for number in signals:
-        server.process.send_signal(number)
-    server.process.send_signal(signal.SIGCONT)
+    server.signal_at_once(signals)
     assert server.wait() == 0
     assert len(server.of("totals")) == 1
     assert not path.exists()

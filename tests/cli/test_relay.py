@@ -477,10 +477,7 @@ def test_a_second_signal_ends_it(relay):
 def test_signals_at_once_leave_nothing_behind(relay, tmp_path, signals):
     path = tmp_path / "x"
     server = relay(f"listen:unix:{path}", "exec:cat")
-    server.process.send_signal(signal.SIGSTOP)
-    for number in signals:
-        server.process.send_signal(number)
-    server.process.send_signal(signal.SIGCONT)
+    server.signal_at_once(signals)
     assert server.wait() == 0
     assert len(server.of("totals")) == 1
     assert not path.exists()

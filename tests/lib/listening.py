@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -77,6 +78,11 @@ class Listening:
         if self.process.poll() is None:
             self.process.send_signal(signal)
         return self.wait(timeout)
+
+    def signal_at_once(self, signals):
+        """All of them are there before it sees one."""
+        for number in (signal.SIGSTOP, *signals, signal.SIGCONT):
+            self.process.send_signal(number)
 
     def wait(self, timeout=20):
         status = self.process.wait(timeout)
